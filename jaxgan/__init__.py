@@ -1,0 +1,43 @@
+"""jaxgan: generative adversarial networks in JAX, as pure functions.
+
+The core is importable piece by piece: ``networks``, ``losses``, ``regularizers``, ``augment``, ``latents``, ``ema``,
+``schedules``, ``state``, ``steps`` and ``sampling`` know no files, flags or devices.
+"""
+
+from jaxgan.networks import from_functions, from_linen
+from jaxgan.state import Average, GanState, Player, init_state
+from jaxgan.steps import (
+    Recipe,
+    as_step,
+    discriminator_phase,
+    ema_phase,
+    generator_phase,
+    make_train_step,
+    repeat,
+    scan_steps,
+    sequence,
+)
+from jaxgan.types import Loss, Network, Regularizer
+from jaxgan.version import __version__
+
+__all__ = [
+    'Average',
+    'GanState',
+    'Loss',
+    'Network',
+    'Player',
+    'Recipe',
+    'Regularizer',
+    '__version__',
+    'as_step',
+    'discriminator_phase',
+    'ema_phase',
+    'from_functions',
+    'from_linen',
+    'generator_phase',
+    'init_state',
+    'make_train_step',
+    'repeat',
+    'scan_steps',
+    'sequence',
+]

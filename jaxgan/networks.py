@@ -1,0 +1,54 @@
+"""Make a ``Network`` from what you have: a Flax Linen module, or plain functions.
+
+This is the one place outside ``models/`` that knows Flax; whoever holds Equinox, Haiku or NNX networks writes a
+few lines like these.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+
+from jaxgan.types import Network
+
+
+def from_linen(module: nn.Module) -> Network:
+    """Make a network from a Flax Linen module.
+
+    Args:
+        module: its ``__call__`` takes the inputs and a keyword ``train``: whether to use and update batch
+            statistics (``True``), or to use the running ones (``False``).
+
+    Returns:
+        A network whose ``aux`` holds every collection of variables besides ``params``.
+    """
+
+    def init(key: Any, *inputs: Any) -> tuple[Any, Any]:
+        variables = module.init(key, *inputs, train=True)
+        return variables['params'], {name: tree for name, tree in variables.items() if name != 'params'}
+
+    def apply(params: Any, aux: Any, *inputs: Any) -> tuple[Any, Any]:
+        output, updated = module.apply({'params': params, **aux}, *inputs, train=True, mutable=list(aux))
+        return output, {**aux, **updated}
+
+    def infer(params: Any, aux: Any, *inputs: Any) -> Any:
+        return module.apply({'params': params, **aux}, *inputs, train=False)
+
+    return Network(init, apply, infer)
+
+
+def from_functions(init: Callable, apply: Callable) -> Network:
+    """Make a network from ``init(key, *inputs) -> params`` and ``apply(params, *inputs) -> output``.
+
+    >>> import jax, jax.numpy as jnp
+    >>> critic = from_functions(
+    ...     lambda key, x, label: {'w': jax.random.normal(key, (2,))}, lambda p, x, label: x @ p['w'])
+    >>> params, aux = critic.init(jax.random.key(0), jnp.ones((4, 2)), None)
+    >>> critic.infer(params, aux, jnp.ones((4, 2)), None).shape
+    (4,)
+    """
+    return Network(
+        init=lambda key, *inputs: (init(key, *inputs), {}),
+        apply=lambda params, aux, *inputs: (apply(params, *inputs), aux),
+        infer=lambda params, aux, *inputs: apply(params, *inputs),
+    )

@@ -1,0 +1,321 @@
+"""The training step: a sequence of pure phases.
+
+    phase(state, batch, key) -> (state, metrics)
+
+``make_train_step`` makes the usual three (discriminator, generator, average). Anything else that a GAN does in a
+step is one more phase, and ``sequence`` and ``repeat`` make phases from phases. The step is not jitted here, and it
+knows no mesh: the caller jits, donates, shards, scans or vmaps it.
+
+Keys: the root key never advances. A step's key is ``fold_in(root, step)``, a phase's is ``fold_in(step's, crc32 of
+its name)``, so a new phase moves nobody else's randomness and a resumed run is exact.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxgan.state import Average, GanState, Player
+from jaxgan.types import (
+    Augment,
+    Batch,
+    Critic,
+    Key,
+    Loss,
+    Metrics,
+    Network,
+    Params,
+    Phase,
+    Regularizer,
+    Sampler,
+    value_at,
+)
+
+
+def no_augment(keys: Any, samples: Any, state: Any) -> Any:
+    """Return the samples as they are."""
+    del keys, state
+    return samples
+
+
+def newest(images_seen: Any, batch_size: int) -> Any:
+    """Keep no average: decay 0, so the average is the newest parameters."""
+    del images_seen, batch_size
+    return jnp.float32(0.0)
+
+
+class Recipe(NamedTuple):
+    """All that a step needs, and nothing that a loop needs."""
+
+    loss: Loss
+    g_tx: optax.GradientTransformation
+    d_tx: optax.GradientTransformation
+    latents: Sampler
+    d_regularizers: tuple[Regularizer, ...] = ()
+    augment: Augment = no_augment
+    ema: Callable[[Any, int], Any] = newest  # (images seen, batch size) -> decay
+    microbatches: int = 1  # gradients are accumulated over so many equal parts of the batch
+
+
+def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+    """Make the usual step: update the discriminator, then the generator, then the average.
+
+    Returns:
+        ``step(state, batch) -> (state, metrics)``, pure and not jitted. ``batch['image']`` is [B, ...] in [-1, 1];
+        ``batch['label']``, [B], is optional and reaches both networks.
+    """
+    return as_step(
+        sequence(
+            d=discriminator_phase(generator, discriminator, recipe),
+            g=generator_phase(generator, discriminator, recipe),
+            ema=ema_phase(generator, recipe),
+        )
+    )
+
+
+def as_step(phase: Phase) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
+    """Make a step from a phase: derive the step's key, run the phase, count the step and its images."""
+
+    def step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
+        images = batch['image'].shape[0]
+        state, metrics = phase(state, batch, jax.random.fold_in(state.key, state.step))
+        return state.replace(step=state.step + 1, images_seen=state.images_seen + images), metrics
+
+    return step
+
+
+def named_key(key: Key, name: str) -> Key:
+    """Derive the key that belongs to a name; other names do not move it."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def sequence(**phases: Phase) -> Phase:
+    """Run phases in order, each with the key of its name; metrics are named ``phase/metric``."""
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        metrics: Metrics = {}
+        for name, part in phases.items():
+            state, found = part(state, batch, named_key(key, name))
+            metrics |= {f'{name}/{metric}': value for metric, value in found.items()}
+        return state, metrics
+
+    return phase
+
+
+def repeat(phase: Phase, times: int) -> Phase:
+    """Run a phase several times on one batch with different keys, by ``lax.scan``; metrics are the means."""
+
+    def repeated(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        def body(carry: GanState, i: Any) -> tuple[GanState, Metrics]:
+            return phase(carry, batch, jax.random.fold_in(key, i))
+
+        state, metrics = jax.lax.scan(body, state, jnp.arange(times))
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return repeated
+
+
+def discriminator_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
+    """Update the discriminator once: ``mean(loss) + sum(weight * mean(penalty))``.
+
+    Real, fake and penalties share one augmentation key a sample, so that XLA merges their forward passes, and a
+    pair of real and fake is seen through the same augmentation.
+    """
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        def loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
+            fake, _ = generator.apply(state.g.params, state.g.aux, x['latents'], x['label'])
+            fake = jax.lax.stop_gradient(fake)
+            critic = make_critic(discriminator, recipe.augment, params, aux, x, state)
+            real_logits, aux = critic.with_aux(x['real'])
+            fake_logits, new_aux = critic.with_aux(fake, aux)
+            value = jnp.mean(recipe.loss.discriminator(real_logits, fake_logits))
+            metrics = {'loss': value, 'real': jnp.mean(real_logits), 'fake': jnp.mean(fake_logits)}
+            for regularizer in recipe.d_regularizers:
+                penalty = lazy_penalty(regularizer, critic, x['real'], fake, x['penalty_keys'], state)
+                value += penalty
+                metrics[_name(regularizer)] = penalty
+            return value, (new_aux, metrics)
+
+        inputs = _inputs(batch, key, recipe)
+        player, metrics = update(state.d, loss, inputs, recipe.d_tx, recipe.microbatches, state.images_seen)
+        return state.replace(d=player), metrics
+
+    return phase
+
+
+def generator_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
+    """Update the generator once. Losses that ignore the real logits cost no real forward pass: XLA removes it."""
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        def loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
+            fake, aux = generator.apply(params, aux, x['latents'], x['label'])
+            critic = make_critic(discriminator, recipe.augment, state.d.params, state.d.aux, x, state)
+            value = jnp.mean(recipe.loss.generator(critic(x['real']), critic(fake)))
+            return value, (aux, {'loss': value})
+
+        inputs = _inputs(batch, key, recipe)
+        player, metrics = update(state.g, loss, inputs, recipe.g_tx, recipe.microbatches, state.images_seen)
+        return state.replace(g=player), metrics
+
+    return phase
+
+
+def ema_phase(generator: Network, recipe: Recipe) -> Phase:
+    """Move the average towards the generator.
+
+    Batch statistics of the live generator do not fit the averaged parameters, so where a generator has any, the
+    average gathers its own from one forward pass on fresh latents.
+    """
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        size = batch['image'].shape[0]
+        decay = recipe.ema(state.images_seen, size)
+        params = jax.tree.map(
+            lambda old, new: new + jnp.asarray(decay, new.dtype) * (old - new),
+            state.g_ema.params,
+            state.g.params,
+        )
+        aux = state.g_ema.aux
+        if jax.tree.leaves(aux):
+            _, aux = generator.apply(params, aux, recipe.latents(key, size), batch.get('label'))
+        return state.replace(g_ema=Average(params, aux)), {}
+
+    return phase
+
+
+class BoundCritic(NamedTuple):
+    """A discriminator with everything but the samples filled in; call it for logits [B]."""
+
+    with_aux: Callable  # (samples, aux=...) -> (logits, aux)
+
+    def __call__(self, samples: Any) -> Any:
+        """Return the logits of the samples."""
+        return self.with_aux(samples)[0]
+
+
+def make_critic(
+    discriminator: Network, augment: Augment, params: Params, aux: Any, x: dict, state: GanState
+) -> BoundCritic:
+    """Fill in a discriminator's parameters, labels and augmentation: ``logits = D(T(samples), label)``."""
+
+    def with_aux(samples: Any, carried: Any = aux) -> tuple[Any, Any]:
+        return discriminator.apply(params, carried, augment(x['view_keys'], samples, state), x['label'])
+
+    return BoundCritic(with_aux)
+
+
+def lazy_penalty(
+    regularizer: Regularizer, critic: Critic, real: Any, fake: Any, keys: Any, state: GanState
+) -> Any:
+    """Compute ``weight * mean(penalty)``; a lazy one is 0 except each ``every`` steps, when it counts ``every`` fold.
+
+    ``lax.cond`` stands around the penalty only: around the whole phase XLA:CPU was slower than never skipping.
+    """
+    weight = value_at(regularizer.weight, state.images_seen) * regularizer.every
+
+    def compute() -> Any:
+        return jnp.asarray(weight * jnp.mean(regularizer.penalty(critic, real, fake, keys)), jnp.float32)
+
+    if regularizer.every == 1:
+        return compute()
+    return jax.lax.cond(state.step % regularizer.every == 0, compute, lambda: jnp.float32(0.0))
+
+
+def update(
+    player: Player,
+    loss: Callable,
+    inputs: dict,
+    tx: optax.GradientTransformation,
+    microbatches: int,
+    images_seen: Any,
+) -> tuple[Player, Metrics]:
+    """Take one optimizer step on ``loss(params, aux, inputs) -> (scalar, (aux, metrics))``."""
+    gradient, (aux, metrics) = mean_gradient(loss, player.params, player.aux, inputs, microbatches)
+    optimizer = optax.with_extra_args_support(tx)
+    with jax.numpy_dtype_promotion('standard'):  # Optax is not written for strict promotion; a caller may be
+        updates, opt = optimizer.update(gradient, player.opt, player.params, images_seen=images_seen)
+    params = optax.apply_updates(player.params, updates)
+    return Player(params, aux, opt), metrics | {'grad_norm': optax.tree.norm(gradient)}
+
+
+def mean_gradient(
+    loss: Callable, params: Params, aux: Any, inputs: Any, microbatches: int = 1
+) -> tuple[Params, tuple[Any, Metrics]]:
+    """Differentiate a mean over the batch, in equal parts one after another to save memory.
+
+    For a loss that is a mean of per-sample values the result is the full batch's. Networks that mix samples (batch
+    normalization, minibatch standard deviation) see the parts instead of the whole.
+
+    Args:
+        loss: ``(params, aux, inputs) -> (scalar, (aux, metrics))``.
+        params: differentiated.
+        aux: carried through the parts.
+        inputs: a tree of arrays with the batch as leading axis.
+        microbatches: number of parts; must divide the batch.
+
+    Returns:
+        The gradient, and ``(aux, metrics)`` with the metrics' means.
+    """
+    gradient = jax.grad(loss, has_aux=True)
+    if microbatches == 1:
+        return gradient(params, aux, inputs)
+    parts = jax.tree.map(lambda leaf: _split(leaf, microbatches), inputs)
+
+    def body(carry: tuple[Any, Params], part: Any) -> tuple[tuple[Any, Params], Metrics]:
+        carried, total = carry
+        found, (carried, metrics) = gradient(params, carried, part)
+        return (carried, jax.tree.map(jnp.add, total, found)), metrics
+
+    start = (aux, jax.tree.map(jnp.zeros_like, params))
+    (aux, total), metrics = jax.lax.scan(body, start, parts)
+    mean = jax.tree.map(lambda leaf: leaf / microbatches, total)
+    return mean, (aux, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics))
+
+
+def _split(leaf: Any, parts: int) -> Any:
+    if leaf.shape[0] % parts:
+        raise ValueError(f'a batch of {leaf.shape[0]} does not divide into {parts} microbatches')
+    return leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:])
+
+
+def _inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:
+    """Gather what a phase draws for its batch: everything has the batch as leading axis, so that it can be split."""
+    size = batch['image'].shape[0]
+    latent_key, view_key, penalty_key = jax.random.split(key, 3)
+    return {
+        'real': batch['image'],
+        'label': batch.get('label'),
+        'latents': recipe.latents(latent_key, size),
+        'view_keys': jax.random.split(view_key, size),
+        'penalty_keys': jax.random.split(penalty_key, size),
+    }
+
+
+def _name(regularizer: Regularizer) -> str:
+    return getattr(regularizer.penalty, '__name__', 'penalty')
+
+
+def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:
+    """Run ``length`` steps by one ``lax.scan``, so that the device does not wait for the host between them.
+
+    Args:
+        step: ``(state, batch) -> (state, metrics)``.
+        batch_of: ``(data, state, i) -> batch``: the batch of the i-th step, taken from what the dispatch was given.
+        length: how many steps.
+
+    Returns:
+        ``dispatch(state, data) -> (state, metrics)``; the metrics are means over the steps.
+    """
+
+    def dispatch(state: GanState, data: Any) -> tuple[GanState, Metrics]:
+        def body(carry: GanState, i: Any) -> tuple[GanState, Metrics]:
+            return step(carry, batch_of(data, carry, i))
+
+        state, metrics = jax.lax.scan(body, state, jnp.arange(length))
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return dispatch

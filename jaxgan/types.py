@@ -1,0 +1,78 @@
+"""The contracts: one page, read first. Shapes, signatures, and the small tuples that everything else is made of.
+
+Images are NHWC floats in [-1, 1]; uint8 at the edges. Labels are class indices. ``images_seen`` counts the real
+images that training has used so far, and every schedule is a function of it: none depends on the batch size.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Float, Int, PyTree, Shaped, UInt8
+from jaxtyping import Key as KeyOf
+
+Images = Float[Array, 'b h w c']
+Samples = Float[Array, 'b *shape']  # images, or points of any other shape
+Pixels = UInt8[Array, 'b h w c']
+Logits = Float[Array, ' b']
+PerSample = Float[Array, ' b']
+Labels = Int[Array, ' b']
+Scalar = Float[Array, '']
+Count = Int[Array, '']
+Key = KeyOf[Array, '']
+Keys = KeyOf[Array, ' b']  # one key a sample: its randomness does not depend on its neighbours
+Params = PyTree[Shaped[Array, '...']]
+Latents = PyTree[Shaped[Array, 'b ...']]
+
+Batch = Mapping[str, Any]  # 'image': [B, ...] and, where there are labels, 'label': [B]
+Metrics = dict[str, Scalar]
+Schedule = Callable[[Any], Any]  # images seen (scalar) -> value (scalar)
+Critic = Callable[[Any], Any]  # samples [B, ...] -> logits [B]
+
+Sampler = Callable[[Any, int], Any]
+"""``latents(key, n) -> latents``: n independent latents, a tree of arrays with leading axis n."""
+
+Augment = Callable[[Any, Any, Any], Any]
+"""``augment(keys, samples, state) -> samples``: differentiable, shape-preserving, one key a sample.
+
+``state`` is the ``GanState``: a fixed policy reads ``images_seen`` for its schedule, an adaptive one what its
+controller's phase keeps in ``extra``."""
+
+Phase = Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]]
+"""``phase(state, batch, key) -> (state, metrics)``: to a GAN what a gradient transformation is to Optax."""
+
+
+def value_at(value: float | Schedule, images_seen: Any) -> Any:
+    """Evaluate a schedule at ``images_seen``; a number stands for itself.
+
+    >>> value_at(0.5, 100), value_at(lambda n: n * 2, 100)
+    (0.5, 200)
+    """
+    return value(images_seen) if callable(value) else value
+
+
+class Network(NamedTuple):
+    """A pure network; ``jaxgan.networks`` makes one from a Flax module or from plain functions.
+
+    ``inputs`` are ``(latents, label)`` for a generator and ``(samples, label)`` for a discriminator; ``label`` is
+    ``None`` where there are no labels. ``aux`` is what a network carries besides its parameters: batch statistics,
+    spectral-norm vectors; ``{}`` for most.
+    """
+
+    init: Callable  # (key, *inputs) -> (params, aux)
+    apply: Callable  # (params, aux, *inputs) -> (output, aux): as in training
+    infer: Callable  # (params, aux, *inputs) -> output: as after training (running statistics)
+
+
+class Loss(NamedTuple):
+    """A GAN loss on logits, one value a sample; the step takes the mean, and nobody else does."""
+
+    discriminator: Callable  # (real [B], fake [B]) -> [B]
+    generator: Callable  # (real [B], fake [B]) -> [B]
+
+
+class Regularizer(NamedTuple):
+    """A penalty on the critic, its weight, and how often it is computed."""
+
+    penalty: Callable  # (critic, real, fake, keys) -> [B]
+    weight: float | Schedule = 1.0
+    every: int = 1  # lazy: computed each `every` steps, its weight multiplied by `every`
