@@ -1,0 +1,21 @@
+"""Data: sources of images, and feeds that bring them to the device in an order that only the seed decides."""
+
+from jaxgan.data.config import DataConfig
+from jaxgan.data.feed import Feed, device_feed, open_feed, prepare, stream_feed
+from jaxgan.data.order import shuffled_index
+from jaxgan.data.source import DataInfo, ImageSource, open_source, read_all, summary
+
+__all__ = [
+    'DataConfig',
+    'DataInfo',
+    'Feed',
+    'ImageSource',
+    'device_feed',
+    'open_feed',
+    'open_source',
+    'prepare',
+    'read_all',
+    'shuffled_index',
+    'stream_feed',
+    'summary',
+]

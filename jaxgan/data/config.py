@@ -1,0 +1,48 @@
+"""Which images to train on, and how to make them all alike."""
+
+import dataclasses
+import typing
+from typing import Literal
+
+from jaxgan.errors import InputError, unknown
+
+Crop = Literal['none', 'center']
+Filter = Literal['lanczos', 'bicubic', 'box', 'nearest']
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where the images come from, and their size, channels and labels."""
+
+    name: str = 'pixel_avatars'
+    """pixel_avatars; pixel_avatars/ATTRIBUTE (labelled); a TFDS name, like cifar10; folder:PATH; npz:PATH."""
+    split: str = 'train'
+    """The split, with a slice if you like: train, test, train[:10%], train[1000:]."""
+    data_dir: str | None = None
+    """Where TFDS data sets lie prepared (default: $TFDS_DATA_DIR, else ~/tensorflow_datasets)."""
+    size: int | None = None
+    """Resize to size x size pixels (default: as they are, which must then be one square size)."""
+    crop: Crop = 'none'
+    """What to do with images that are not square: refuse them, or take the largest square in the centre."""
+    resize: Filter = 'lanczos'
+    """The filter to resize with; all are antialiased but nearest, which is the one for pixel art."""
+    channels: Literal[1, 3] | None = None
+    """1 for grey, 3 for colour (default: as found)."""
+    label: str | None = None
+    """The feature that is the label; none for no labels (default: the natural one, if there is one)."""
+    flip: bool = False
+    """Mirror half of the images left to right, at random."""
+    bad_images: Literal['fail', 'skip'] = 'fail'
+    """What to do if files of a folder cannot be read: stop and name them, or leave them out and name them."""
+    residence: Literal['auto', 'device', 'stream'] = 'auto'
+    """Keep all images on the device, or stream them (auto: on the device up to 1 GiB)."""
+
+    def __post_init__(self):
+        types = typing.get_type_hints(type(self))
+        for field in ('crop', 'resize', 'bad_images', 'residence'):
+            if getattr(self, field) not in typing.get_args(types[field]):
+                raise unknown(f'value of data.{field}', getattr(self, field), typing.get_args(types[field]))
+        if self.channels not in (None, 1, 3):
+            raise unknown('value of data.channels', self.channels, (1, 3))
+        if self.size is not None and self.size < 1:
+            raise InputError(f'data.size is {self.size}; it must be at least 1 pixel')

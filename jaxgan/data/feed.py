@@ -1,0 +1,181 @@
+"""Feeds bring batches to the step: from images that live on the device, or from a stream that is read ahead.
+
+Both give the same batches, bit by bit: sample ``s`` of step ``n`` is image ``shuffled_index(seed, n *
+batch_size + s)``.
+"""
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, SupportsIndex
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, Sharding
+
+from jaxgan.data.config import DataConfig
+from jaxgan.data.order import shuffled_index
+from jaxgan.data.source import ImageSource, read_all, read_many
+from jaxgan.sharding import replicated, split
+from jaxgan.types import Batch, Key
+
+RESIDENT_BYTES = 2**30  # 'auto' keeps so much on the device
+_ENDLESS = 2**31  # samples that a stream offers: as many as a run may ask for
+_AHEAD_BYTES = 2**28  # batches read ahead take at most about so much memory
+
+
+class Feed(NamedTuple):
+    """How a loop gets its batches: ``take`` on the host before a dispatch, ``batch`` inside it."""
+
+    take: Callable[[int, int], Any]
+    """``take(step, k) -> data``: what ``k`` steps from ``step`` on need, on the device."""
+    batch: Callable[[Any, Any, Any], Batch]
+    """``batch(data, step, i) -> batch``: pure, traced; the batch of step ``step``, the i-th of its dispatch.
+
+    'image': uint8 [B, H, W, C] and, if there are classes, 'label': int32 [B]."""
+    close: Callable[[], None]
+    """Stop reading ahead, and let go of the images."""
+
+
+def open_feed(
+    source: ImageSource, config: DataConfig, *, batch_size: int, seed: int, mesh: Mesh | None = None
+) -> Feed:
+    """Open the feed that suits a source: on the device if it is small (or asked for), else a stream.
+
+    Args:
+        source: the images.
+        config: its ``residence`` decides.
+        batch_size: samples a step.
+        seed: decides the order of the images.
+        mesh: where the data go: whole onto every device, or the batches of a stream split over ``data``.
+    """
+    size = source.info.count * source.info.size**2 * source.info.channels
+    if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
+        place = replicated(mesh) if mesh else None
+        return device_feed(read_all(source), batch_size=batch_size, seed=seed, sharding=place)
+    place = split(mesh, axis=1) if mesh else None
+    return stream_feed(source, batch_size=batch_size, seed=seed, sharding=place)
+
+
+def device_feed(
+    arrays: Mapping[str, Any], *, batch_size: int, seed: int, sharding: Sharding | None = None
+) -> Feed:
+    """Put all samples on the device, once; a step picks its own.
+
+    Args:
+        arrays: 'image': uint8 [N, H, W, C] and perhaps 'label': int32 [N].
+        batch_size: samples a step.
+        seed: decides the order.
+        sharding: where the arrays go, such as a whole copy on every device.
+    """
+    count = len(arrays['image'])
+    held = {'data': jax.device_put(dict(arrays), sharding)}
+
+    def batch(data: Any, step: Any, i: Any) -> Batch:
+        del i  # the step alone decides
+        first = jnp.asarray(step).astype(jnp.uint32) * np.uint32(batch_size)
+        images = shuffled_index(seed, first + jnp.arange(batch_size, dtype=jnp.uint32), count)
+        return {key: value.at[images].get(mode='promise_in_bounds') for key, value in data.items()}
+
+    return Feed(take=lambda step, k: held['data'], batch=batch, close=held.clear)
+
+
+def stream_feed(
+    source: ImageSource, *, batch_size: int, seed: int, threads: int = 8, sharding: Sharding | None = None
+) -> Feed:
+    """Read batches from a source ahead of their use, in threads.
+
+    Args:
+        source: the images.
+        batch_size: samples a step.
+        seed: decides the order.
+        threads: how many batches are read at the same time.
+        sharding: where the batches of a dispatch, [k, B, ...], go.
+
+    ``take`` raises InputError, naming the image, if one cannot be read.
+    """
+    stream = _Stream(source, batch_size, seed, threads)
+
+    def take(step: int, k: int) -> Any:
+        stream.seek(step)
+        batches = [stream.read() for _ in range(k)]
+        stacked = {key: np.stack([batch[key] for batch in batches]) for key in batches[0]}
+        return jax.device_put(stacked, sharding)
+
+    def batch(data: Any, step: Any, i: Any) -> Batch:
+        del step  # `take` has chosen
+        return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), data)
+
+    return Feed(take=take, batch=batch, close=stream.close)
+
+
+def prepare(key: Key, batch: Batch, *, flip: bool) -> Batch:
+    """Turn pixels into what networks see: ``(x - 127.5) / 127.5``, float32 in [-1, 1].
+
+    Args:
+        key: decides which images are mirrored.
+        batch: 'image': uint8 [B, H, W, C]; other entries stay as they are.
+        flip: mirror each image left to right with chance 1/2. Every sample has a key of its own, so that its
+            neighbours do not matter.
+    """
+    images = batch['image']
+    if flip:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(len(images)))
+        mirrored = jax.vmap(jax.random.bernoulli)(keys)
+        images = jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+    # Not x / 127.5 - 1: the compiler makes x * (1 / 127.5) - 1 of it, which takes 255 to 1.0000001.
+    return {**batch, 'image': (images.astype(jnp.float32) - 127.5) / 127.5}
+
+
+class _Batches:
+    """The batches of a run, by the number of their step: random access, as Grain wants it."""
+
+    def __init__(self, source: ImageSource, batch_size: int, seed: int):
+        self._source, self._batch_size, self._seed = source, batch_size, seed
+
+    def __len__(self) -> int:
+        return _ENDLESS // self._batch_size
+
+    def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
+        places = operator.index(index) * self._batch_size + np.arange(self._batch_size)
+        images = shuffled_index(self._seed, places, len(self._source))
+        samples = read_many(self._source, images.tolist())
+        return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+
+
+class _Stream:
+    """A position in the stream of batches, and threads that read ahead of it."""
+
+    def __init__(self, source: ImageSource, batch_size: int, seed: int, threads: int):
+        import grain
+
+        info = source.info
+        ahead = _AHEAD_BYTES // (batch_size * info.size**2 * info.channels)
+        ahead = min(max(ahead, 2), 16)
+        self._options = grain.ReadOptions(num_threads=min(threads, ahead), prefetch_buffer_size=ahead)
+        self._batches = grain.MapDataset.source(_Batches(source, batch_size, seed))
+        self._reader: Any = None
+        self._next = -1
+
+    def seek(self, step: int) -> None:
+        """Go to a step; if it is the one that comes next, nothing happens."""
+        if step != self._next or self._reader is None:
+            self.close()
+            self._reader = iter(self._batches[step:].to_iter_dataset(self._options))
+            self._next = step
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Read the next batch."""
+        try:
+            batch = next(self._reader)
+        except BaseException:
+            self.close()  # its threads have read on from a place that nobody asked for
+            raise
+        self._next += 1
+        return batch
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None

@@ -1,0 +1,144 @@
+"""Sources of images: what every kind of data set looks like to the rest of the library."""
+
+import concurrent.futures
+import dataclasses
+import importlib
+from collections.abc import Sequence
+from typing import Any, Protocol, SupportsIndex, runtime_checkable
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from jaxgan.data.config import DataConfig
+
+# How a name starts -> the function that opens it. A new kind of source is one more line.
+_KINDS = {
+    'folder:': 'jaxgan.data.folder:open_folder',
+    'npz:': 'jaxgan.data.npz:open_npz',
+    'pixel_avatars': 'jaxgan.data.pixel_avatars.builder:open_avatars',
+    '': 'jaxgan.data.tfds:open_tfds',
+}
+_CHUNK = 256  # images a task: small enough to share the work evenly, large enough that tasks cost nothing
+_COUNTED = 200_000  # images whose labels a summary counts: it may have to read all of them
+_SHOWN = 10  # classes, or skipped files, in a summary
+
+
+@dataclasses.dataclass(frozen=True)
+class DataInfo:
+    """What a source holds, in words and numbers that can be printed and stored."""
+
+    name: str
+    split: str
+    count: int
+    size: int  # pixels a side
+    channels: int
+    classes: tuple[str, ...] = ()  # empty: no labels
+    licence: str = 'not stated'
+    origin: str = 'not stated'  # a URL or a path
+    skipped: tuple[tuple[str, str], ...] = ()  # (file, reason)
+    resize: str = 'as they are'
+
+
+@runtime_checkable
+class ImageSource(Protocol):
+    """Images by index, all of one size; safe to read from several threads."""
+
+    info: DataInfo
+
+    def __len__(self) -> int:
+        """Count the images."""
+        ...
+
+    def __getitem__(self, index: SupportsIndex, /) -> dict[str, Any]:
+        """Read {'image': uint8 [H, W, C]} and, if there are classes, 'label': int32 scalar."""
+        ...
+
+    def labels(self) -> np.ndarray:
+        """Read all labels, int32 [N], without decoding an image; [0] if there are no classes."""
+        ...
+
+
+def open_source(config: DataConfig) -> ImageSource:
+    """Open the images that a config names.
+
+    Raises:
+        InputError: if there are none by that name, or they do not fit the config.
+    """
+    kind = next(kind for kind in _KINDS if config.name.startswith(kind))
+    module, function = _KINDS[kind].split(':')
+    return getattr(importlib.import_module(module), function)(config)
+
+
+def read_all(source: ImageSource, threads: int | None = None) -> dict[str, np.ndarray]:
+    """Read a whole source into memory.
+
+    Args:
+        source: the images.
+        threads: how many to read with (default: 8, but 1 for images up to 64 pixels a side: with those,
+            threads only wait for each other, because Python is busier than the decoder).
+
+    Returns:
+        'image': uint8 [N, H, W, C] and, if there are classes, 'label': int32 [N].
+
+    Raises:
+        InputError: if an image cannot be read.
+    """
+    info = source.info
+    arrays: dict[str, np.ndarray] = {
+        'image': np.empty((len(source), info.size, info.size, info.channels), np.uint8)
+    }
+    if info.classes:
+        arrays['label'] = np.empty(len(source), np.int32)
+
+    def fill(start: int) -> None:
+        indices = range(start, min(start + _CHUNK, len(source)))
+        for index, sample in zip(indices, read_many(source, indices)):
+            for key, value in sample.items():
+                arrays[key][index] = value
+
+    with concurrent.futures.ThreadPoolExecutor(threads or (1 if info.size <= 64 else 8)) as pool:
+        for _ in pool.map(fill, range(0, len(source), _CHUNK)):
+            pass
+    return arrays
+
+
+def read_many(source: ImageSource, indices: Sequence[int]) -> list[dict[str, Any]]:
+    """Read several images: at once, where the source has ``__getitems__``, as TFDS sources have."""
+    together = getattr(source, '__getitems__', None)
+    return together(indices) if together else [source[index] for index in indices]
+
+
+def summary(source: ImageSource) -> Table:
+    """Describe a source on one screen, as a table that rich prints."""
+    info = source.info
+    rows = [
+        (
+            'images',
+            f'{info.count:,}, {info.size}x{info.size} pixels, {"grey" if info.channels == 1 else "colour"}',
+        ),
+        ('pixels', info.resize),
+        ('labels', _count_labels(source) if info.classes else 'none'),
+        ('licence', info.licence),
+        ('origin', info.origin),
+        ('skipped', f'{len(info.skipped):,} files' if info.skipped else 'none'),
+        *(('', f'{file}: {reason}') for file, reason in info.skipped[:_SHOWN]),
+    ]
+    table = Table(
+        show_header=False, box=None, title=Text(f'{info.name}, split {info.split}'), title_justify='left'
+    )
+    for row in rows:
+        table.add_row(*map(Text, row))  # as text, because brackets in a file name are no markup
+    return table
+
+
+def _count_labels(source: ImageSource) -> str:
+    classes = source.info.classes
+    if len(source) > _COUNTED:
+        return (
+            f'{len(classes)} classes: {", ".join(classes[:_SHOWN])}{", ..." if len(classes) > _SHOWN else ""}'
+        )
+    counts = np.bincount(source.labels(), minlength=len(classes))
+    shown = ', '.join(f'{name} {count:,}' for name, count in list(zip(classes, counts))[:_SHOWN])
+    rest = f', and {len(classes) - _SHOWN} more' if len(classes) > _SHOWN else ''
+    return f'{len(classes)} classes: {shown}{rest}'
