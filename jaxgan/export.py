@@ -1,0 +1,212 @@
+"""Exports: a generator as a folder that anyone can read, without jaxgan and without pickle.
+
+FOLDER/generator.safetensors    every leaf of params and aux, named 'params/...' and 'aux/...'
+FOLDER/generator.json           the card: what the maker says of it, and what a reader verifies
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from jaxgan.errors import InputError
+from jaxgan.version import __version__
+
+FORMAT_VERSION = 1
+TENSORS, CARD = 'generator.safetensors', 'generator.json'
+DTYPES: dict[str, np.dtype] = {  # safetensors' names
+    name: np.dtype(kind)
+    for name, kind in {
+        'BOOL': np.bool_, 'I8': np.int8, 'I16': np.int16, 'I32': np.int32, 'I64': np.int64,
+        'U8': np.uint8, 'U16': np.uint16, 'U32': np.uint32, 'U64': np.uint64,
+        'F16': np.float16, 'BF16': ml_dtypes.bfloat16, 'F32': np.float32, 'F64': np.float64,
+    }.items()
+}  # fmt: skip
+
+
+class Export(NamedTuple):
+    """An exported generator: nested dicts of NumPy arrays, and its card."""
+
+    params: dict
+    aux: dict
+    card: dict
+
+
+def save_export(folder: str | Path, params: dict, aux: dict, card: dict) -> Path:
+    """Write a generator as a folder, whole or not at all.
+
+    Args:
+        folder: is made; may be empty, or an older export, which is replaced once the new one is complete.
+        params: nested dicts of arrays; empty dicts are dropped.
+        aux: the same; ``{}`` for most networks.
+        card: JSON of the caller's; ``format_version``, ``jaxgan``, ``sha256`` and ``tensors`` are set here.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: the folder holds other files or cannot be written, or the trees are no dicts of arrays.
+    """
+    target = Path(folder).absolute()
+    _check_target(target)
+    tensors = flatten({'params': params, 'aux': aux})
+    data = safetensors.numpy.save(tensors)
+    full = card | {
+        'format_version': FORMAT_VERSION,
+        'jaxgan': __version__,
+        'sha256': hashlib.sha256(data).hexdigest(),
+        'tensors': _describe(tensors),
+    }
+    text = json.dumps(full, indent=2, allow_nan=False) + '\n'
+    temporary = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:8]}.tmp')
+    with _one_line(f'export {target} cannot be written'):
+        try:
+            temporary.mkdir(parents=True)
+            _write(temporary / TENSORS, data)
+            _write(temporary / CARD, text.encode())
+            _replace(temporary, target)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return target
+
+
+def load_export(folder: str | Path) -> Export:
+    """Read an exported generator and verify it.
+
+    Raises:
+        InputError: there is none, its format is another, or its files are not what was saved.
+    """
+    folder = Path(folder).absolute()
+    name = f'export {folder}'
+    for part in (CARD, TENSORS):
+        if not (folder / part).is_file():
+            raise InputError(f'{folder} is no exported generator: {part} is missing')
+    with _one_line(f'{name} cannot be read'):
+        card = json.loads((folder / CARD).read_text('utf-8'))
+        data = (folder / TENSORS).read_bytes()
+    version = card.get('format_version') if isinstance(card, dict) else None
+    if version != FORMAT_VERSION or isinstance(version, bool):
+        raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
+    if hashlib.sha256(data).hexdigest() != card.get('sha256'):
+        raise InputError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
+    with _one_line(f'{name} cannot be read'):
+        tensors = _load(data)
+        tree = unflatten(tensors)
+    if _describe(tensors) != card.get('tensors'):
+        raise InputError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
+    return Export(tree.get('params', {}), tree.get('aux', {}), card)
+
+
+def flatten(tree: dict, prefix: str = '') -> dict[str, np.ndarray]:
+    """Name the leaves of nested dicts by their path.
+
+    >>> list(flatten({'params': {'dense': {'bias': np.zeros(2)}}}))
+    ['params/dense/bias']
+
+    Raises:
+        InputError: a node is no dict with string keys, or a leaf no array of numbers.
+    """
+    found: dict[str, np.ndarray] = {}
+    for key, value in tree.items():
+        path = f'{prefix}{key}'
+        if not isinstance(key, str) or not key or '/' in key:
+            raise InputError(f"cannot export {path}: names must be strings without '/'")
+        if isinstance(value, dict):
+            found |= flatten(value, f'{path}/')
+            continue
+        dtype = getattr(value, 'dtype', None)
+        if dtype is None or dtype not in DTYPES.values():
+            kind = type(value).__name__ if dtype is None else dtype
+            raise InputError(f'cannot export {path}: {kind} is neither a dict nor an array of numbers')
+        # C order: safetensors writes the memory as it lies
+        found[path] = np.asarray(value, order='C')
+    return found
+
+
+def unflatten(tensors: dict[str, Any]) -> dict:
+    """Undo ``flatten``.
+
+    >>> unflatten({'params/dense/bias': 0})
+    {'params': {'dense': {'bias': 0}}}
+
+    Raises:
+        ValueError: one name is both a leaf and a part of another.
+    """
+    tree: dict = {}
+    for path, value in tensors.items():
+        *parents, last = path.split('/')
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+            if not isinstance(node, dict):
+                raise ValueError(f'{parent} in {path} is a tensor and a folder of tensors')
+        if last in node:
+            raise ValueError(f'{path} is a tensor and a folder of tensors')
+        node[last] = value
+    return tree
+
+
+def _load(data: bytes) -> dict[str, np.ndarray]:
+    """Read safetensors; its own reader for NumPy does not know bfloat16."""
+    return {
+        name: np.frombuffer(entry['data'], DTYPES[entry['dtype']]).reshape(entry['shape'])
+        for name, entry in safetensors.deserialize(data)
+    }
+
+
+def _describe(tensors: dict[str, np.ndarray]) -> dict[str, dict]:
+    return {
+        name: {'shape': list(value.shape), 'dtype': value.dtype.name}
+        for name, value in sorted(tensors.items())
+    }
+
+
+def _check_target(target: Path) -> None:
+    if not target.exists():
+        return
+    if not target.is_dir():
+        raise InputError(f'cannot export to {target}: it is a file')
+    names = {path.name for path in target.iterdir()}
+    if names and names != {TENSORS, CARD}:
+        raise InputError(f'cannot export to {target}: it holds other files; name a new folder')
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open('wb') as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())  # before the rename, or a crash may leave a complete folder of empty files
+
+
+def _replace(new: Path, target: Path) -> None:
+    """Put ``new`` at ``target``; an older export there is deleted after that."""
+    if not target.exists() or not any(target.iterdir()):
+        new.rename(target)
+        return
+    old = target.with_name(f'{new.name}.old')
+    target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
+
+
+@contextlib.contextmanager
+def _one_line(problem: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, safetensors.SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(f'{problem}: {reason.splitlines()[0]}') from error

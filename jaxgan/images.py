@@ -1,0 +1,99 @@
+"""Images at the edges: between floats in [-1, 1] and bytes, grids of them, and PNG files."""
+
+import math
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.errors import InputError
+
+BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
+VISIBLE = 64  # pixels that a tile should have at least
+
+
+def to_uint8(images: Any) -> np.ndarray:
+    """Convert floats in [-1, 1] to bytes: ``clip(round((x + 1) * 127.5), 0, 255)``; NaN becomes 0.
+
+    Args:
+        images: floats of any shape; values outside [-1, 1] are clipped.
+
+    >>> to_uint8([-1.0, 0.0, 1.0, 7.0]).tolist()
+    [0, 128, 255, 255]
+    """
+    values = np.rint((np.asarray(images, np.float32) + 1) * 127.5)
+    return np.nan_to_num(np.clip(values, 0, 255), nan=0.0).astype(np.uint8)
+
+
+def to_float(images: Any) -> np.ndarray:
+    """Convert bytes to float32 in [-1, 1]: ``x / 127.5 - 1``; ``to_uint8`` gives the same bytes back.
+
+    >>> to_float(np.uint8([0, 255])).tolist()
+    [-1.0, 1.0]
+    """
+    return np.asarray(images, np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def grid(
+    images: np.ndarray, columns: int | None = None, pad: int | None = None, scale: int | None = None
+) -> np.ndarray:
+    """Lay images side by side, row by row, on neutral grey.
+
+    Args:
+        images: uint8 [n, h, w, c], n >= 1.
+        columns: tiles in a row; by default the grid is nearly square.
+        pad: pixels between tiles and around them; by default a 32nd of a tile, at least 2.
+        scale: each pixel becomes a square with such a side; by default, tiles of at least 64 pixels.
+
+    Returns:
+        uint8 [H, W, c].
+
+    Raises:
+        InputError: the images are no such array, or a number is out of range.
+    """
+    images = np.asarray(images)
+    if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
+        raise InputError(f'a grid needs uint8 images [n, h, w, c], got {images.dtype} {list(images.shape)}')
+    n, h, w, c = images.shape
+    columns = math.ceil(math.sqrt(n)) if columns is None else columns
+    scale = max(1, math.ceil(VISIBLE / min(h, w))) if scale is None else scale
+    pad = max(2, min(h, w) * scale // 32) if pad is None else pad
+    if columns < 1 or scale < 1 or pad < 0:
+        raise InputError(f'a grid needs columns >= 1, scale >= 1, pad >= 0; got {columns}, {scale}, {pad}')
+    columns = min(columns, n)
+    rows = math.ceil(n / columns)
+    h, w = h * scale, w * scale
+    canvas = np.full((pad + rows * (h + pad), pad + columns * (w + pad), c), BACKGROUND, np.uint8)
+    for i, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
+        top, left = pad + i // columns * (h + pad), pad + i % columns * (w + pad)
+        canvas[top : top + h, left : left + w] = image
+    return canvas
+
+
+def save_png(path: str | Path, image: np.ndarray) -> None:
+    """Write a PNG file, whole or not at all, and the folders that it needs.
+
+    Args:
+        path: ends in ``.png``, in any case an image in that format.
+        image: uint8 [h, w, c], c being 1 (grey), 3 (colour) or 4 (with transparency).
+
+    Raises:
+        InputError: the path cannot be written, or the image is no such array.
+    """
+    path, image = Path(path), np.asarray(image)
+    if image.ndim != 3 or image.dtype != np.uint8 or image.shape[-1] not in (1, 3, 4) or not image.size:
+        raise InputError(f'a PNG needs uint8 [h, w, 1, 3 or 4], got {image.dtype} {list(image.shape)}')
+    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:8]}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            picture.save(temporary, format='PNG')
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f'cannot write {path}: {error.strerror or error}') from error
