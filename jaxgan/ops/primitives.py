@@ -1,0 +1,125 @@
+"""Three bilinear primitives, closed under differentiation: each one's transposes are the other two.
+
+With ``conv(x, w)``, ``transposed(y, w)`` its adjoint in x, and ``weight_gradient(x, y)`` its adjoint in w, one trilinear
+form holds them together::
+
+    <conv(x, w), y> = <x, transposed(y, w)> = <w, weight_gradient(x, y)>
+
+so any nesting of jvp and vjp (R1, R2, WGAN-GP: the gradient of a gradient) consists of these three, and never of the
+dilated convolutions that XLA's own derivative rules make, which XLA:CPU runs at 0-5 GFLOP/s. On CPU they lower to
+``jaxgan.ops.cpu``; elsewhere to XLA's convolution.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+
+from jaxgan.ops import cpu, plain
+from jaxgan.ops.geometry import Geometry
+
+
+def _conv_shape(x: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
+    return (x.shape[0], *geometry.output_size(x.shape[1:3], w.shape[:2]), w.shape[3])
+
+
+def _transposed_shape(y: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
+    return (y.shape[0], *geometry.input_size(y.shape[1:3], w.shape[:2]), w.shape[2] * geometry.groups)
+
+
+def _weight_gradient_shape(x: Any, y: Any, geometry: Geometry) -> tuple[int, ...]:
+    return (*geometry.kernel_size(x.shape[1:3], y.shape[1:3]), x.shape[3] // geometry.groups, y.shape[3])
+
+
+def _primitive(name: str, shape: Callable, plain_form: Callable, cpu_form: Callable) -> Primitive:
+    primitive = Primitive(f'jaxgan_{name}')
+
+    def result(a: Any, b: Any, *, geometry: Geometry, precision: Any) -> ShapedArray:
+        del precision
+        return ShapedArray(shape(a, b, geometry), a.dtype)
+
+    @functools.cache
+    def compiled(**params: Any) -> Callable:
+        return jax.jit(functools.partial(primitive.bind, **params))
+
+    primitive.def_abstract_eval(result)
+    primitive.def_impl(lambda a, b, **params: compiled(**params)(a, b))  # as in jit: the platform's lowering
+    mlir.register_lowering(primitive, mlir.lower_fun(plain_form, multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(cpu_form, multiple_results=False), platform='cpu')
+    return primitive
+
+
+conv_p = _primitive('conv', _conv_shape, plain.conv, cpu.conv)
+transposed_p = _primitive('conv_transposed', _transposed_shape, plain.transposed, cpu.transposed)
+weight_gradient_p = _primitive(
+    'conv_weight_gradient', _weight_gradient_shape, plain.weight_gradient, cpu.weight_gradient
+)
+
+ad.defbilinear(
+    conv_p,
+    lambda y, x, w, **params: transposed_p.bind(y, w, **params),
+    lambda y, x, w, **params: weight_gradient_p.bind(x, y, **params),
+)
+ad.defbilinear(
+    transposed_p,
+    lambda x, y, w, **params: conv_p.bind(x, w, **params),
+    lambda x, y, w, **params: weight_gradient_p.bind(x, y, **params),
+)
+ad.defbilinear(
+    weight_gradient_p,
+    lambda w, x, y, **params: transposed_p.bind(y, w, **params),
+    lambda w, x, y, **params: conv_p.bind(x, w, **params),
+)
+
+# Batching folds the mapped axis into an axis that the map treats independently. Of a single mapped operand that is
+# the batch (axis 0), the kernel's input features (axis 2), or the features within each group (axis 3); where both
+# operands are mapped it is the groups.
+
+BATCH, KERNEL_INPUT, FEATURES = 0, 2, 3
+
+
+def _fold(a: Any, axis: int, groups: int) -> Any:
+    """Move axis 0, of size n, into ``axis`` of the rest, between its groups and what each holds: (groups n d)."""
+    n, *shape = a.shape
+    d = shape[axis] // groups
+    a = a.reshape(n, *shape[:axis], groups, d, *shape[axis + 1 :])
+    return jnp.moveaxis(a, 0, axis + 1).reshape(*shape[:axis], groups * n * d, *shape[axis + 1 :])
+
+
+def _unfold(a: Any, axis: int, groups: int, n: int) -> Any:
+    """Undo ``_fold``."""
+    shape = a.shape
+    d = shape[axis] // (groups * n)
+    a = a.reshape(*shape[:axis], groups, n, d, *shape[axis + 1 :])
+    return jnp.moveaxis(a, axis + 1, 0).reshape(n, *shape[:axis], groups * d, *shape[axis + 1 :])
+
+
+def _define_batching(primitive: Primitive, first: tuple[int, int], second: tuple[int, int]) -> None:
+    """Define vmap; ``first`` and ``second`` name (operand's axis, result's axis) where only that one is mapped."""
+
+    def rule(operands: Any, axes: Any, *, geometry: Geometry, precision: Any) -> tuple[Any, int]:
+        mapped = [axis is not None for axis in axes]
+        operands = [jnp.moveaxis(a, i, 0) if m else a for a, i, m in zip(operands, axes, mapped, strict=True)]
+        n = operands[mapped.index(True)].shape[0]
+        if all(mapped):
+            folded = [_fold(a, FEATURES, 1) for a in operands]
+            wider = geometry._replace(groups=n * geometry.groups)
+            out = primitive.bind(*folded, geometry=wider, precision=precision)
+            return _unfold(out, FEATURES, 1, n), 0
+        axis, out_axis = first if mapped[0] else second
+        groups = {BATCH: 1, KERNEL_INPUT: 1, FEATURES: geometry.groups}
+        folded = [_fold(a, axis, groups[axis]) if m else a for a, m in zip(operands, mapped, strict=True)]
+        out = primitive.bind(*folded, geometry=geometry, precision=precision)
+        return _unfold(out, out_axis, groups[out_axis], n), 0
+
+    batching.primitive_batchers[primitive] = rule
+
+
+_define_batching(conv_p, (BATCH, BATCH), (FEATURES, FEATURES))
+_define_batching(transposed_p, (BATCH, BATCH), (KERNEL_INPUT, FEATURES))
+_define_batching(weight_gradient_p, (FEATURES, KERNEL_INPUT), (FEATURES, FEATURES))
