@@ -1,0 +1,148 @@
+"""DCGAN: a plain convolutional pair for any power-of-two size from 16 and any number of channels.
+
+References:
+    Radford, Metz and Chintala 2015, arXiv 1511.06434.
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxgan.models.layers import (
+    Conv,
+    ConvTranspose,
+    Dense,
+    Embed,
+    fan_in_normal,
+    leaky_gain,
+    leaky_relu,
+    resolutions,
+)
+
+
+class DCGANGenerator(nn.Module):
+    """Map a latent to an image: a linear layer to 4x4, then transposed 4x4 convolutions that double the side.
+
+    The widths halve as the side doubles: ``width`` is that of the last hidden layer, at half the image's side.
+
+    Attributes:
+        size: side of the image, a power of two of at least 16.
+        channels: of the image.
+        width: features at half the image's side; those below have twice as many, up to ``max_width``.
+        max_width: the most features of a layer.
+        norm: ``'batch'`` (the paper: batch normalization, ReLU, kernels from N(0, 0.02^2)) or ``'none'`` (leaky
+            ReLU, kernels scaled by fan-in), for penalties that are defined for one sample.
+        output: ``'tanh'`` (the paper) or ``'linear'``.
+        refine: 3x3 convolutions with ``width`` features at full size before the image; 0 in the paper.
+        classes: 0, or the number of classes, whose embedding is appended to the latent.
+        dtype: of the computation.
+    """
+
+    size: int
+    channels: int = 3
+    width: int = 64
+    max_width: int = 512
+    norm: str = 'batch'
+    output: str = 'tanh'
+    refine: int = 0
+    classes: int = 0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
+        doublings = len(resolutions(self.size)) - 1
+        hidden, image = _hidden(self, ConvTranspose), _init(self.norm, 1.0)
+        if self.classes:
+            z = jnp.concatenate([z, Embed(self.classes, 64)(label).astype(z.dtype)], axis=-1)
+        first, *widths = [min(self.width << i, self.max_width) for i in reversed(range(doublings))]
+        bias = self.norm == 'none'
+        x = Dense(16 * first, use_bias=bias, kernel_init=_init(self.norm), dtype=self.dtype)(z)
+        x = _activate(x.reshape(-1, 4, 4, first), self.norm, train)
+        for features in widths:
+            x = _activate(hidden(features)(x), self.norm, train)
+        if self.refine:
+            x = _activate(hidden(self.width)(x), self.norm, train)
+            for _ in range(self.refine):
+                x = _activate(_hidden(self, Conv)(self.width)(x), self.norm, train)
+            x = Conv(self.channels, kernel_init=image, dtype=self.dtype)(x)
+        else:
+            x = ConvTranspose(self.channels, kernel_init=_init(self.norm, 1.0, 2), dtype=self.dtype)(x)
+        x = x.astype(jnp.float32)
+        return jnp.tanh(x) if self.output == 'tanh' else x
+
+
+class DCGANDiscriminator(nn.Module):
+    """Map an image to a logit: 4x4 convolutions that halve the side down to 4, then one linear layer.
+
+    With classes the label enters by projection (Miyato and Koyama 2018, arXiv 1802.05637, equation 3).
+
+    Attributes:
+        size: side of the image, a power of two of at least 16.
+        channels: of the image.
+        width: features at half the image's side; twice as many at each halving, up to ``max_width``.
+        max_width: the most features of a layer.
+        norm: ``'batch'`` (the paper; all layers but the first) or ``'none'``.
+        refine: 3x3 convolutions with ``width`` features at full size before the first halving; 0 in the paper.
+        classes: 0, or the number of classes.
+        dtype: of the computation.
+    """
+
+    size: int
+    channels: int = 3
+    width: int = 64
+    max_width: int = 512
+    norm: str = 'batch'
+    refine: int = 0
+    classes: int = 0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+        """Map images [B, size, size, channels] and labels [B] to logits [B]."""
+        halvings = len(resolutions(self.size)) - 1
+        for _ in range(self.refine):
+            x = leaky_relu(Conv(self.width, kernel_init=_init(self.norm), dtype=self.dtype)(x))
+        for i in range(halvings):
+            norm = self.norm if i else 'none'  # the paper leaves the first layer without normalization
+            features = min(self.width << i, self.max_width)
+            x = Conv(
+                features,
+                (4, 4),
+                2,
+                1,
+                use_bias=norm == 'none',
+                kernel_init=_init(self.norm),
+                dtype=self.dtype,
+            )(x)
+            x = leaky_relu(_batch_norm(x, train) if norm == 'batch' else x)
+        h = x.reshape(x.shape[0], -1)
+        logits = Dense(1, kernel_init=_init(self.norm, 1.0), dtype=self.dtype)(h)[:, 0].astype(jnp.float32)
+        if self.classes:
+            pooled = jnp.sum(x.astype(jnp.float32), axis=(1, 2))
+            logits += jnp.sum(pooled * Embed(self.classes, x.shape[-1], fan_in_normal(0.1))(label), axis=-1)
+        return logits
+
+
+def _init(norm: str, gain: float | None = None, overlap: int = 1) -> Any:
+    if norm == 'batch':
+        return nn.initializers.normal(0.02)
+    return fan_in_normal(leaky_gain() if gain is None else gain, overlap)
+
+
+def _hidden(module: DCGANGenerator, layer: Any) -> Any:
+    overlap = 2 if layer is ConvTranspose else 1
+    init = _init(module.norm, None, overlap)
+    return partial(layer, use_bias=module.norm == 'none', kernel_init=init, dtype=module.dtype)
+
+
+def _batch_norm(x: Any, train: bool) -> Any:
+    with jax.numpy_dtype_promotion('standard'):  # Flax computes the statistics in float32 by promotion
+        return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=x.dtype)(x)
+
+
+def _activate(x: Any, norm: str, train: bool) -> Any:
+    return nn.relu(_batch_norm(x, train)) if norm == 'batch' else leaky_relu(x)
