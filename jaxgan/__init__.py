@@ -1,21 +1,18 @@
 """jaxgan: generative adversarial networks in JAX, as pure functions.
 
 The core is importable piece by piece: ``networks``, ``losses``, ``regularizers``, ``augment``, ``latents``, ``ema``,
-``schedules``, ``state``, ``steps`` and ``sampling`` know no files, flags or devices.
+``schedules``, ``state``, ``phases``, ``steps`` and ``sampling`` know no files, flags or devices.
 """
 
 from jaxgan.networks import from_functions, from_linen
+from jaxgan.phases import as_step, repeat, scan_steps, sequence
 from jaxgan.state import Average, GanState, Player, init_state
 from jaxgan.steps import (
     Recipe,
-    as_step,
     discriminator_phase,
     ema_phase,
     generator_phase,
     make_train_step,
-    repeat,
-    scan_steps,
-    sequence,
 )
 from jaxgan.types import Loss, Network, Regularizer
 from jaxgan.version import __version__

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 from jaxgan.types import Scalar, Schedule, value_at
 
 
-def half_life(images: float | Schedule, rampup: float | None = None) -> Callable[[Any, int], Scalar]:
+def half_life(
+    images: float | int | Schedule, rampup: float | int | None = None
+) -> Callable[[Any, int], Scalar]:
     """Make the decay of an average with a half-life in images: ``beta = 0.5^(batch / half_life)``.
 
     Args:

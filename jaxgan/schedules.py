@@ -8,7 +8,7 @@ import optax
 from jaxgan.types import Schedule, value_at
 
 
-def cosine(start: float, final: float, burn_in: float) -> Schedule:
+def cosine(start: float | int, final: float | int, burn_in: float | int) -> Schedule:
     """Move from ``start`` to ``final`` along half a cosine over the first ``burn_in`` images, then stay.
 
     ``v(n) = final + (start - final) (1 + cos(pi min(n / burn_in, 1))) / 2``
@@ -37,7 +37,9 @@ def cosine(start: float, final: float, burn_in: float) -> Schedule:
     return schedule
 
 
-def scheduled(factory: Any, **hyperparameters: float | Schedule | None) -> optax.GradientTransformationExtraArgs:
+def scheduled(
+    factory: Any, **hyperparameters: float | int | Schedule | None
+) -> optax.GradientTransformationExtraArgs:
     """Make an Optax transformation whose hyper-parameters follow the images seen.
 
     ``update(..., images_seen=n)`` evaluates each schedule at n and applies ``factory(**values)``; the state is the

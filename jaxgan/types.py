@@ -41,7 +41,7 @@ Phase = Callable[[Any, Any, Any], tuple[Any, dict[str, Any]]]
 """``phase(state, batch, key) -> (state, metrics)``: to a GAN what a gradient transformation is to Optax."""
 
 
-def value_at(value: float | Schedule, images_seen: Any) -> Any:
+def value_at(value: Any, images_seen: Any) -> Any:
     """Evaluate a schedule at ``images_seen``; a number stands for itself.
 
     >>> value_at(0.5, 100), value_at(lambda n: n * 2, 100)
@@ -74,5 +74,5 @@ class Regularizer(NamedTuple):
     """A penalty on the critic, its weight, and how often it is computed."""
 
     penalty: Callable  # (critic, real, fake, keys) -> [B]
-    weight: float | Schedule = 1.0
+    weight: float | int | Schedule = 1.0
     every: int = 1  # lazy: computed each `every` steps, its weight multiplied by `every`

@@ -1,8 +1,13 @@
-"""Strict JAX for every test: no silent promotion of dtypes or ranks."""
+"""Strict JAX for every test: no silent promotion of dtypes or ranks.
+
+Programs here are tiny and compiled once, so compilation is nearly all of the suite's time: XLA's backend optimizes
+at level 0, which changes speed and not mathematics. ``XLA_FLAGS`` in the environment wins.
+"""
 
 import os
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 
 import jax
 import pytest

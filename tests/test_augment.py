@@ -28,7 +28,9 @@ def test_color_is_affine_in_the_pixels_and_its_ranges_hold(images, key):
     brightness = np.asarray(shifted[:, 0, 0, 0])
     assert -0.5 <= brightness.min() < -0.48 and 0.48 < brightness.max() <= 0.5
     out = jax.vmap(color, (0, None))(keys, image)
-    contrast = np.asarray(out.mean(-1).std((1, 2)) / image.mean(-1).std())  # saturation keeps the mean of channels
+    contrast = np.asarray(
+        out.mean(-1).std((1, 2)) / image.mean(-1).std()
+    )  # saturation keeps the mean of channels
     assert 0.5 <= contrast.min() < 0.52 and 1.48 < contrast.max() <= 1.5 + 1e-5
     chroma = np.asarray(jnp.abs(out - out.mean(-1, keepdims=True)).mean((1, 2, 3))) / contrast
     base = float(jnp.abs(image - image.mean(-1, keepdims=True)).mean())
@@ -83,12 +85,13 @@ def test_probability_follows_its_schedule(images, key):
     augment = diffaugment(('cutout',), cosine(0.0, 1.0, 100))
     many, keys = jnp.ones((400, 8, 8, 1)), jax.random.split(key, 400)
     touched = [
-        int((augment(keys, many, SimpleNamespace(images_seen=jnp.int32(n))) == 0).any((1, 2, 3)).sum()) for n in (0, 50, 100)
+        int((augment(keys, many, SimpleNamespace(images_seen=jnp.int32(n))) == 0).any((1, 2, 3)).sum())
+        for n in (0, 50, 100)
     ]
     assert touched[0] == 0 and 150 < touched[1] < 250 and touched[2] > 380
     assert (diffaugment((), 1.0)(keys, many, STATE) == many).all()
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="'colour'.*color, translation, cutout"):
+    with pytest.raises(ValueError, match=r"'colour'.*color, translation, cutout"):
         diffaugment(('colour',))

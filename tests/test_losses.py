@@ -29,7 +29,9 @@ def test_equals_the_closed_form_for_each_sample(name):
     for found, expected in zip(LOSSES[name], CLOSED[name]):
         value = found(jnp.asarray(REAL), jnp.asarray(FAKE))
         assert value.shape == (6,)
-        np.testing.assert_allclose(value, expected(REAL.astype(np.float64), FAKE.astype(np.float64)), rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(
+            value, expected(REAL.astype(np.float64), FAKE.astype(np.float64)), rtol=1e-6, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize('name', sorted(LOSSES))
@@ -49,5 +51,8 @@ def test_relativistic_sees_only_the_difference():
 
 def test_saturation_is_the_difference_between_minimax_and_non_saturating():
     fake, real = jnp.array([-20.0]), jnp.array([0.0])
-    slopes = {n: float(jax.grad(lambda f: LOSSES[n].generator(real, f)[0])(fake)[0]) for n in ('minimax', 'non_saturating')}
+    slopes = {
+        n: float(jax.grad(lambda f: LOSSES[n].generator(real, f)[0])(fake)[0])
+        for n in ('minimax', 'non_saturating')
+    }
     assert abs(slopes['minimax']) < 1e-8 and slopes['non_saturating'] == pytest.approx(-1.0)

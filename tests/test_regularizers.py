@@ -19,7 +19,9 @@ def inputs(key):
 
 def quadratic(matrix):
     """Critic x'Ax/2 with the gradient (A + A')x/2."""
-    return lambda x: 0.5 * jnp.einsum('bi,ij,bj->b', x.reshape(x.shape[0], -1), matrix, x.reshape(x.shape[0], -1))
+    return lambda x: (
+        0.5 * jnp.einsum('bi,ij,bj->b', x.reshape(x.shape[0], -1), matrix, x.reshape(x.shape[0], -1))
+    )
 
 
 def test_r1_and_r2_are_half_the_squared_gradient(inputs, key):
@@ -61,7 +63,9 @@ def test_gradient_of_the_penalty_agrees_with_finite_differences(name, inputs, ke
     base = jax.random.normal(key, (6,))
 
     def total(t):
-        return jnp.sum(PENALTIES[name](lambda x: jnp.sin(x.reshape(B, -1) @ (base + t)) * 2.0, real, fake, keys))
+        return jnp.sum(
+            PENALTIES[name](lambda x: jnp.sin(x.reshape(B, -1) @ (base + t)) * 2.0, real, fake, keys)
+        )
 
     slope, step = float(jax.grad(total)(0.0)), 1e-2
     numeric = float(total(step) - total(-step)) / (2 * step)
@@ -76,5 +80,7 @@ def test_a_value_belongs_to_one_sample(name, inputs):
         return jnp.sum(jnp.sin(x), (1, 2))
 
     whole = PENALTIES[name](critic, real, fake, keys)
-    parts = jnp.concatenate([PENALTIES[name](critic, real[i : i + 1], fake[i : i + 1], keys[i : i + 1]) for i in range(B)])
+    parts = jnp.concatenate(
+        [PENALTIES[name](critic, real[i : i + 1], fake[i : i + 1], keys[i : i + 1]) for i in range(B)]
+    )
     np.testing.assert_allclose(whole, parts, rtol=1e-6)

@@ -15,6 +15,7 @@ from jaxgan.schedules import cosine, scheduled
 TABLE_DIGEST = '1cfbba1e07e34386'
 LATENT_BYTES = 'a359a83f5bcfabbe6489c3bee3ae973f1c38803f1d53b9bf2b8d34bf4f1a2a3f'
 
+
 def test_cosine_starts_ends_and_stays():
     schedule = cosine(2.0, 0.2, burn_in=1000)
     expected = [0.2 + 1.8 * (1 + np.cos(np.pi * min(n, 1000) / 1000)) / 2 for n in (0, 250, 500, 1000, 5000)]
@@ -90,4 +91,6 @@ def test_a_latent_depends_on_its_key_alone(key):
 
 def test_the_latent_of_a_seed_is_pinned():
     z = of_keys(normal(4), jnp.stack([jax.random.key(0), jax.random.key(2**32 - 1)]))
-    assert np.asarray(z).tobytes().hex() == LATENT_BYTES, 'the latents of seeds changed: saved seeds would mean others'
+    assert np.asarray(z).tobytes().hex() == LATENT_BYTES, (
+        'the latents of seeds changed: saved seeds would mean others'
+    )

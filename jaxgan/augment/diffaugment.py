@@ -59,7 +59,7 @@ POLICIES: Mapping[str, Callable[[Key, Image], Image]] = MappingProxyType(
 )
 
 
-def diffaugment(policy: Sequence[str], p: float | Schedule = 1.0) -> Augment:
+def diffaugment(policy: Sequence[str], p: float | int | Schedule = 1.0) -> Augment:
     """Make an augmentation from names of ``POLICIES``, applied in the order given.
 
     Args:

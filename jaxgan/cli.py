@@ -1,0 +1,194 @@
+"""The command line: ``jaxgan train | sample | export | prepare``.
+
+Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
+and exit code 2; ``--debug`` shows the traceback.
+"""
+
+import contextlib
+import dataclasses
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import tyro
+
+from jaxgan.config import Config
+from jaxgan.errors import InputError, unknown
+
+T = TypeVar('T')
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions:
+    """Train a GAN. The same command again continues the run. All fields of the recipe can be set here."""
+
+    recipe: Annotated[Config, tyro.conf.arg(name='')]
+    config: str | None = None
+    """Python file with get_config() -> Config, or its name in configs/; none: the embedded pixel_avatars."""
+    workdir: str | None = None
+    """The run's folder (default: runs/ and the configuration's name)."""
+    steps: int | None = None
+    """Train for so many steps, instead of --images."""
+    dry_run: bool = False
+    """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleOptions:
+    """Make images with a trained generator."""
+
+    source: tyro.conf.Positional[str]
+    """A run's folder, or an export's."""
+    out: str = 'samples.png'
+    """FILE.png: a grid; FILE.npz: arrays; a folder (no suffix): single PNGs."""
+    n: int = 64
+    """How many images, from --seed on."""
+    seed: int = 0
+    """The first seed."""
+    seeds: str | None = None
+    """Seeds by name instead, such as 0-63,100."""
+    label: str | None = None
+    """A class, by name or number, for a conditional generator (default: each in turn)."""
+    columns: int | None = None
+    """Columns of a grid."""
+    scale: int | None = None
+    """Enlarge each pixel of a grid so many times (default: small images to about 64)."""
+    step: int | None = None
+    """A run's checkpoint (default: the latest)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """Write a run's generator as safetensors and JSON, readable without jaxgan and without pickle."""
+
+    run: tyro.conf.Positional[str]
+    """A run's folder."""
+    out: tyro.conf.Positional[str]
+    """The folder to write."""
+    step: int | None = None
+    """The checkpoint (default: the latest)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareOptions:
+    """Download and prepare a TFDS data set, once; needs the network and the extra jaxgan[prepare]."""
+
+    name: tyro.conf.Positional[str]
+    """A TFDS name, such as cifar10."""
+    data_dir: str | None = None
+    """Where to (default: TFDS's own folder)."""
+
+
+def train(argv: Sequence[str]) -> int:
+    """Run ``jaxgan train``."""
+    path, rest = _take(argv, '--config')
+    from jaxgan.recipes import load_recipe
+
+    recipe = load_recipe(path)
+    options = _parse(TrainOptions, rest, 'train', TrainOptions(recipe, path))
+    name = Path(path).stem if path else 'pixel_avatars'
+    config = options.recipe
+    if options.steps is not None:
+        config = dataclasses.replace(config, images=options.steps * config.batch_size)
+    from jaxgan.commands import train_command
+
+    return train_command(config, Path(options.workdir or Path('runs') / name), options.dry_run)
+
+
+def sample(argv: Sequence[str]) -> int:
+    """Run ``jaxgan sample``."""
+    options = _parse(SampleOptions, argv, 'sample')
+    from jaxgan.commands import sample_command
+
+    return sample_command(**dataclasses.asdict(options))
+
+
+def export(argv: Sequence[str]) -> int:
+    """Run ``jaxgan export``."""
+    options = _parse(ExportOptions, argv, 'export')
+    from jaxgan.commands import export_command
+
+    return export_command(**dataclasses.asdict(options))
+
+
+def prepare(argv: Sequence[str]) -> int:
+    """Run ``jaxgan prepare``."""
+    options = _parse(PrepareOptions, argv, 'prepare')
+    from jaxgan.data.tfds import prepare as prepare_data
+
+    prepare_data(options.name, options.data_dir)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    'train': train,
+    'sample': sample,
+    'export': export,
+    'prepare': prepare,
+}
+USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 2 bad input, 128 + signal after a saved stop."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = '--debug' in arguments
+    arguments = [argument for argument in arguments if argument != '--debug']
+    if not arguments or arguments[0] in ('-h', '--help'):
+        print(USAGE)
+        return 0 if arguments else 2
+    try:
+        if arguments[0] not in COMMANDS:
+            raise unknown('command', arguments[0], COMMANDS)
+        return COMMANDS[arguments[0]](arguments[1:])
+    except InputError as error:
+        if debug:
+            raise
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return 2
+
+
+def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None) -> T:
+    """Parse with tyro; what it prints as a box becomes one line."""
+    errors = io.StringIO()
+    extra = {} if default is None else {'default': default}
+    try:
+        with contextlib.redirect_stderr(errors):
+            return tyro.cli(
+                cls, args=list(argv), prog=f'jaxgan {command}', config=(tyro.conf.AvoidSubcommands,), **extra
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        raise InputError(_one_line(errors.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """Flatten a box of text: its message, and the nearest option where it names one."""
+    lines = [line.strip('│ ') for line in box.splitlines() if not line.startswith(('╭', '╰'))]
+    text = ' '.join(lines)
+    message = re.split(r'─{3,}', text)[0].strip()
+    near = re.search(r'Perhaps you meant:\s*(--[\w.-]+)', text)
+    return message + (f'; did you mean {near.group(1)}?' if near else '')
+
+
+def _take(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
+    """Take an option's value out of the arguments: the recipe must be known before the rest can be parsed."""
+    rest, value, arguments = [], None, iter(argv)
+    for argument in arguments:
+        if argument == name:
+            value = next(arguments, None)
+            if value is None:
+                raise InputError(f'{name} needs a value')
+        elif argument.startswith(f'{name}='):
+            value = argument.split('=', 1)[1]
+        else:
+            rest.append(argument)
+    return value, rest
+
+
+if __name__ == '__main__':
+    sys.exit(main())

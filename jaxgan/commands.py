@@ -1,0 +1,204 @@
+"""What the commands do, once their options are parsed."""
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from rich.console import Console
+
+from jaxgan import build, images
+from jaxgan.checkpoint import restore_average
+from jaxgan.config import Config
+from jaxgan.data import open_source, summary
+from jaxgan.errors import InputError, unknown
+from jaxgan.export import load_export, save_export
+from jaxgan.loop import open_run, train
+from jaxgan.runtime import keep_freed_memory
+from jaxgan.sampling import make_sampler, parse_seeds
+from jaxgan.trainer import Trainer, make_trainer
+
+
+def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
+    """Say what was found, build everything, then train; a dry run stops before it writes anything."""
+    console = Console(highlight=False)
+    open_run(workdir, config)
+    source = open_source(config.data)
+    console.print(summary(source))
+    kept = jax.default_backend() == 'cpu' and keep_freed_memory()
+    trainer = make_trainer(config, source)
+    describe(trainer, console)
+    if kept:
+        console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
+    if dry_run:
+        rehearse(trainer, console)
+        return 0
+    console.print(f'run: {workdir}')
+    return train(trainer, workdir)
+
+
+def describe(trainer: Trainer, console: Console) -> None:
+    """Print devices, parameters, batch and length, and after compiling, memory."""
+    config, state = trainer.config, trainer.abstract
+    devices = jax.devices()
+    console.print(f'devices: {len(devices)} x {devices[0].device_kind} ({jax.default_backend()})')
+    sizes = {name: count(getattr(state, name).params) for name in ('g', 'd')}
+    console.print(f'parameters: generator {sizes["g"]:,}, discriminator {sizes["d"]:,}')
+    console.print(
+        f'batch: {config.batch_size}; length: {trainer.total_steps:,} steps, {config.images:,} images; '
+        f'{config.dtype}; {config.steps_per_dispatch} steps a dispatch'
+    )
+    started = time.perf_counter()
+    program = trainer.dispatch(min(config.steps_per_dispatch, trainer.total_steps))
+    memory = program.memory_analysis()
+    used = (
+        f'{(memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20:,.0f} MiB'
+        if memory
+        else 'not known'
+    )
+    console.print(f'compiled in {time.perf_counter() - started:.1f} s; memory of a dispatch: {used}')
+
+
+def rehearse(trainer: Trainer, console: Console) -> None:
+    """Run and time one dispatch, and say how long the training would take."""
+    length = min(trainer.config.steps_per_dispatch, trainer.total_steps)
+    state, data = trainer.init(), trainer.feed.take(0, length)
+    state, _ = jax.block_until_ready(trainer.dispatch(length)(state, data))
+    started = time.perf_counter()
+    jax.block_until_ready(trainer.dispatch(length)(state, data))
+    seconds = (time.perf_counter() - started) * trainer.total_steps / length
+    rate = trainer.total_steps * trainer.config.batch_size / seconds
+    console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
+
+
+def count(params: Any) -> int:
+    """Count the numbers in a tree."""
+    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """A trained generator and what is known about it."""
+
+    params: Any
+    aux: Any
+    card: dict[str, Any]  # 'architecture' and 'data', as in an export
+
+
+def open_generator(path: Path, step: int | None = None) -> Generator:
+    """Open the averaged generator of a run, or an export.
+
+    Raises:
+        InputError: the folder is neither, or its checkpoint cannot be read.
+    """
+    if (path / 'generator.json').exists():
+        if step is not None:
+            raise InputError(f'{path} is an export: it has no checkpoint {step}')
+        found = load_export(path)
+        return Generator(found.params, found.aux, found.card)
+    if not (path / 'config.json').exists():
+        kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
+        raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
+    params, aux, found_step, meta = restore_average(path / 'checkpoints', step)
+    return Generator(params, aux, make_card(meta, found_step))
+
+
+def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
+    """Describe a generator from what stands beside its checkpoint."""
+    data = meta['data']
+    return {
+        'architecture': meta['architecture'],
+        'image_range': [-1.0, 1.0],
+        'layout': 'NHWC',
+        'parameters_dtype': 'float32',
+        'latents': {'distribution': 'normal', 'dim': meta['architecture']['latent_dim']},
+        'labels': list(data['classes']) if meta['architecture']['classes'] else [],
+        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')},
+        'trained': {
+            'step': step,
+            'images_seen': meta['images_seen'],
+            'jaxgan': meta['jaxgan'],
+            'jax': meta['jax'],
+        },
+    }
+
+
+def export_command(run: str, out: str, step: int | None) -> int:
+    """Export a run's averaged generator."""
+    if (Path(run) / 'generator.json').exists():
+        raise InputError(f'{run} is an export already')
+    found = open_generator(Path(run), step)
+    path = save_export(Path(out), found.params, found.aux, found.card)
+    print(
+        f'wrote {path}: {count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
+    )
+    return 0
+
+
+def sample_command(
+    source: str,
+    out: str,
+    n: int,
+    seed: int,
+    seeds: str | None,
+    label: str | None,
+    columns: int | None,
+    scale: int | None,
+    step: int | None,
+) -> int:
+    """Make images by seed, and write them as a grid, arrays, or single files."""
+    if n < 1:
+        raise InputError(f'n {n} must be at least 1')
+    chosen = parse_seeds(seeds) if seeds is not None else list(range(seed, seed + n))
+    target = Path(out)
+    if target.suffix not in ('.png', '.npz', ''):
+        raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
+    found = open_generator(Path(source), step)
+    labels = choose_labels(found.card, label, len(chosen))
+    network = build.build_generator(found.card['architecture'])
+    draw = make_sampler(network, build.build_latents(found.card['architecture']), found.params, found.aux)
+    pixels = draw(chosen, labels)
+    if target.suffix == '.png':
+        images.save_png(target, images.grid(pixels, columns=columns, scale=scale))
+    elif target.suffix == '.npz':
+        save_arrays(target, pixels, chosen, labels)
+    else:
+        for one, number in zip(pixels, chosen, strict=True):
+            images.save_png(target / f'seed{number:010d}.png', one)
+    print(f'wrote {target}: {len(chosen)} images of {pixels.shape[1]}x{pixels.shape[2]}')
+    return 0
+
+
+def choose_labels(card: dict[str, Any], label: str | None, n: int) -> np.ndarray | None:
+    """Turn a class name or number into labels; none given: each class in turn.
+
+    Raises:
+        InputError: the generator has no classes, or not this one.
+    """
+    names = card['labels']
+    if not names:
+        if label is not None:
+            raise InputError(f'label {label!r} was given, and this generator is unconditional')
+        return None
+    if label is None:
+        return np.arange(n, dtype=np.int32) % len(names)
+    if label in names:
+        return np.full(n, names.index(label), np.int32)
+    if label.isdigit():
+        if int(label) >= len(names):
+            raise InputError(f'label {label} is out of range: this generator has classes 0..{len(names) - 1}')
+        return np.full(n, int(label), np.int32)
+    raise unknown('label', label, names)
+
+
+def save_arrays(path: Path, pixels: np.ndarray, seeds: list[int], labels: np.ndarray | None) -> None:
+    """Write images, seeds and labels as an .npz, whole or not at all."""
+    arrays = {'images': pixels, 'seeds': np.asarray(seeds, np.uint32)}
+    if labels is not None:
+        arrays['labels'] = labels
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.tmp.npz')
+    np.savez_compressed(temporary, **arrays)
+    temporary.replace(path)

@@ -1,0 +1,192 @@
+"""The configuration of a run: frozen dataclasses, from which the command line and ``config.json`` are made.
+
+It covers recipes. A researcher passes a ``Recipe`` of functions to ``make_train_step`` and never meets it.
+
+A pair such as ``learning_rate: (2e-4, 5e-5)`` is (start, final): the value moves from the first to the second
+along half a cosine over the first ``burn_in`` images.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from jaxgan.data.config import DataConfig
+from jaxgan.errors import InputError
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class DCGAN:
+    """A plain convolutional pair (Radford et al. 2015) for any power-of-two size from 16."""
+
+    latent_dim: int = 64
+    """Number of values in a latent."""
+    width: int = 64
+    """Features at half the image's side; twice as many at each halving."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    max_width: int = 512
+    """The most features of a layer."""
+    norm: Literal['batch', 'none'] = 'batch'
+    """Batch normalization as in the paper, or none."""
+    output: Literal['tanh', 'linear'] = 'tanh'
+    """The generator's last nonlinearity."""
+    refine: int = 0
+    """3x3 convolutions at full size; 0 in the paper."""
+    d_refine: int | None = None
+    """The discriminator's (default: as the generator's)."""
+
+
+@dataclass(frozen=True)
+class R3GAN:
+    """A norm-free residual pair (Huang et al. 2025)."""
+
+    latent_dim: int = 64
+    """Number of values in a latent."""
+    widths: tuple[int, ...] = (768, 768, 768, 768)
+    """Features of each stage, from 4x4 to the image's size."""
+    groups: tuple[int, ...] = (96, 96, 96, 96)
+    """Groups of each stage's 3x3 convolutions."""
+    blocks_per_stage: int = 2
+    """Residual blocks in a stage."""
+
+
+Model = DCGAN | R3GAN
+KINDS: dict[str, type] = {'dcgan': DCGAN, 'r3gan': R3GAN}
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A penalty on the discriminator."""
+
+    name: Literal['r1', 'r2', 'wgan_gp'] = 'r1'
+    """Which one."""
+    weight: Span = (1.0, 1.0)
+    """Its weight, gamma for r1 and r2, lambda for wgan_gp: (start, final)."""
+    every: int = 1
+    """Compute it each so many steps, with its weight multiplied by as much."""
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """Adam for one of the two networks."""
+
+    learning_rate: Span = (2e-4, 2e-4)
+    """(start, final)."""
+    beta1: float = 0.0
+    """Decay of the gradient's mean."""
+    beta2: Span = (0.99, 0.99)
+    """Decay of the squared gradient's mean: (start, final)."""
+    clip: float | None = None
+    """Scale the gradient down to this global norm where it is larger."""
+
+
+@dataclass(frozen=True)
+class Ema:
+    """The averaged generator, from which samples are made."""
+
+    half_life: Span = (10_000.0, 10_000.0)
+    """After so many images an old value counts half: (start, final)."""
+    rampup: float | None = 0.05
+    """The half-life is at most this part of the images seen; none: no limit."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A recipe: data, networks, losses, optimizers, and how long."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    model: DCGAN | R3GAN = field(default_factory=DCGAN)
+    conditional: bool = False
+    """Give the data's labels to both networks."""
+    dtype: Literal['float32', 'bfloat16'] = 'float32'
+    """Of the networks' computation; parameters are float32."""
+    loss: Literal['minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein', 'relativistic'] = (
+        'relativistic'
+    )
+    """The adversarial loss."""
+    penalties: tuple[Penalty, ...] = (Penalty('r1'), Penalty('r2'))
+    """Penalties on the discriminator."""
+    augment: tuple[Literal['color', 'translation', 'cutout'], ...] = ()
+    """Differentiable augmentations of real and fake, in this order."""
+    augment_p: Span = (1.0, 1.0)
+    """The probability of each augmentation: (start, final)."""
+    g_optimizer: Optimizer = field(default_factory=Optimizer)
+    d_optimizer: Optimizer = field(default_factory=Optimizer)
+    ema: Ema = field(default_factory=Ema)
+    burn_in: int = 0
+    """Images over which every (start, final) pair moves."""
+    batch_size: int = 64
+    """Images in a step."""
+    microbatches: int = 1
+    """Accumulate gradients over so many parts of a batch, to save memory."""
+    images: int = 1_000_000
+    """Length of the training, in real images."""
+    seed: int = 0
+    """Decides the initialization, the latents, the augmentation and the order of the data."""
+    steps_per_dispatch: int = 8
+    """Steps that the device runs without the host."""
+    log_every: int = 2_000
+    """Images between two lines of metrics."""
+    sample_every: int = 20_000
+    """Images between two grids of samples."""
+    checkpoint_every: int = 50_000
+    """Images between two checkpoints."""
+    keep: int = 3
+    """How many checkpoints to keep."""
+    grid: int = 64
+    """How many images stand in a grid."""
+
+
+def check(config: Config) -> Config:
+    """Return the configuration, or raise for values that no run could use.
+
+    Raises:
+        InputError: names the field, its value and what is allowed.
+    """
+    _check_counts('', config, {'burn_in': 0, 'seed': 0})
+    _check_counts('model.', config.model, {'refine': 0, 'd_refine': 0})
+    if config.seed >= 2**32:
+        raise InputError(f'seed {config.seed} must be in 0..{2**32 - 1}')
+    if config.images > 2**31 - 1 - config.batch_size:
+        raise InputError(f'images {config.images} must be below {2**31 - 1 - config.batch_size}')
+    if config.batch_size % config.microbatches:
+        raise InputError(
+            f'batch_size {config.batch_size} does not divide into {config.microbatches} microbatches'
+        )
+    for name in ('g_optimizer', 'd_optimizer'):
+        _check_optimizer(name, getattr(config, name))
+    for penalty in config.penalties:
+        if penalty.every < 1:
+            raise InputError(f'penalty {penalty.name}: every {penalty.every} must be at least 1')
+        _check_span(f'penalty {penalty.name}: weight', penalty.weight)
+    _check_span('ema.half_life', config.ema.half_life)
+    _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
+    if not all(0 <= p <= 1 for p in config.augment_p):
+        raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
+    return config
+
+
+def _check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:
+    """Check every whole number of a record: at least 1, or what ``lowest`` says."""
+    for spec in dataclasses.fields(record):
+        value, bound = getattr(record, spec.name), lowest.get(spec.name, 1)
+        for number in value if isinstance(value, tuple) else (value,):
+            if type(number) is int and number < bound:
+                raise InputError(f'{prefix}{spec.name} {value} must be at least {bound}')
+
+
+def _check_optimizer(name: str, optimizer: Optimizer) -> None:
+    _check_span(f'{name}.learning_rate', optimizer.learning_rate)
+    for field_name, values in (('beta1', (optimizer.beta1,)), ('beta2', optimizer.beta2)):
+        if not all(0 <= value < 1 for value in values):
+            raise InputError(f'{name}.{field_name} {getattr(optimizer, field_name)} must be in [0, 1)')
+    if optimizer.clip is not None and not optimizer.clip > 0:
+        raise InputError(f'{name}.clip {optimizer.clip} must be above 0')
+
+
+def _check_span(name: str, values: Span) -> None:
+    if not all(math.isfinite(value) and value >= 0 for value in values):
+        raise InputError(f'{name} {values} must be finite and at least 0')

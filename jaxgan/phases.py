@@ -1,0 +1,79 @@
+"""Combine phases: in sequence, repeated, into a step, and steps into a scan.
+
+Keys: the root key never advances. A step's key is ``fold_in(root, step)``, a phase's is ``fold_in(step's, crc32 of
+its name)``, so a new phase moves nobody else's randomness and a resumed run is exact.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.state import GanState
+from jaxgan.types import Batch, Key, Metrics, Phase
+
+
+def as_step(phase: Phase) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
+    """Make a step from a phase: derive the step's key, run the phase, count the step and its images."""
+
+    def step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
+        images = batch['image'].shape[0]
+        state, metrics = phase(state, batch, jax.random.fold_in(state.key, state.step))
+        return state.replace(step=state.step + 1, images_seen=state.images_seen + images), metrics
+
+    return step
+
+
+def named_key(key: Key, name: str) -> Key:
+    """Derive the key that belongs to a name; other names do not move it."""
+    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+
+
+def sequence(**phases: Phase) -> Phase:
+    """Run phases in order, each with the key of its name; metrics are named ``phase/metric``."""
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        metrics: Metrics = {}
+        for name, part in phases.items():
+            state, found = part(state, batch, named_key(key, name))
+            metrics |= {f'{name}/{metric}': value for metric, value in found.items()}
+        return state, metrics
+
+    return phase
+
+
+def repeat(phase: Phase, times: int) -> Phase:
+    """Run a phase several times on one batch with different keys, by ``lax.scan``; metrics are the means."""
+
+    def repeated(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        def body(carry: GanState, i: Any) -> tuple[GanState, Metrics]:
+            return phase(carry, batch, jax.random.fold_in(key, i))
+
+        state, metrics = jax.lax.scan(body, state, jnp.arange(times))
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return repeated
+
+
+def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:
+    """Run ``length`` steps by one ``lax.scan``, so that the device does not wait for the host between them.
+
+    Args:
+        step: ``(state, batch) -> (state, metrics)``.
+        batch_of: ``(data, state, i) -> batch``: the batch of the i-th step, taken from what the dispatch was given.
+        length: how many steps.
+
+    Returns:
+        ``dispatch(state, data) -> (state, metrics)``; the metrics are means over the steps.
+    """
+
+    def dispatch(state: GanState, data: Any) -> tuple[GanState, Metrics]:
+        def body(carry: GanState, i: Any) -> tuple[GanState, Metrics]:
+            return step(carry, batch_of(data, carry, i))
+
+        state, metrics = jax.lax.scan(body, state, jnp.arange(length))
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return dispatch

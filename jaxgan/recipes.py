@@ -1,0 +1,39 @@
+"""Recipes from files: a Python file whose ``get_config()`` returns a ``Config``."""
+
+import importlib.util
+from pathlib import Path
+
+from jaxgan.config import Config
+from jaxgan.errors import InputError, unknown
+
+
+def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
+    """Load a recipe: the embedded default for ``None``, else a file, or a name in ``configs/``.
+
+    Raises:
+        InputError: there is no such file, it fails, or it does not return a ``Config``.
+    """
+    if name is None:
+        return Config()
+    path = _find(name, folder)
+    spec = importlib.util.spec_from_file_location(f'jaxgan_recipe_{path.stem}', path)
+    if spec is None or spec.loader is None:
+        raise InputError(f'config {path} is not a Python file')
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+        config = module.get_config()
+    except Exception as error:
+        raise InputError(f'config {path} failed: {type(error).__name__}: {error}') from error
+    if not isinstance(config, Config):
+        raise InputError(
+            f'config {path}: get_config() must return a jaxgan.config.Config, not {type(config).__name__}'
+        )
+    return config
+
+
+def _find(name: str, folder: Path) -> Path:
+    for path in (Path(name), folder / f'{name}.py'):
+        if path.is_file():
+            return path
+    raise unknown('config', name, sorted(p.stem for p in folder.glob('*.py')))

@@ -1,0 +1,158 @@
+"""The command line: what it prints, what it writes, and one clear line with exit code 2 for bad input."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from PIL import Image
+from runs import make_data, run, tiny
+from safetensors.numpy import load_file
+
+from jaxgan.cli import main
+from jaxgan.configjson import to_json
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('trained')
+    assert run(tiny(make_data(folder), conditional=True, images=16), folder / 'run') == 0
+    return folder / 'run'
+
+
+@pytest.fixture(scope='module')
+def exported(trained):
+    assert main(['export', str(trained), str(trained.parent / 'export')]) == 0
+    return trained.parent / 'export'
+
+
+def sampled(source, out, *options):
+    assert main(['sample', str(source), '--out', str(out), *options]) == 0
+    return out
+
+
+def test_a_grid_single_files_and_arrays(trained, tmp_path, capsys):
+    grid = sampled(trained, tmp_path / 'grid.png', '--n', '4', '--scale', '1', '--columns', '2')
+    with Image.open(grid) as image:
+        assert image.mode == 'RGB'
+    assert 'wrote' in capsys.readouterr().out
+    with np.load(sampled(trained, tmp_path / 'a.npz', '--seeds', '7,0-2')) as arrays:
+        assert arrays['images'].shape == (4, 16, 16, 3)
+        assert arrays['images'].dtype == np.uint8
+        assert arrays['seeds'].tolist() == [7, 0, 1, 2]
+        assert arrays['labels'].tolist() == [0, 1, 2, 0]
+    folder = sampled(trained, tmp_path / 'singles', '--n', '3', '--label', '2')
+    assert sorted(path.name for path in folder.iterdir()) == [f'seed{i:010d}.png' for i in range(3)]
+
+
+def test_a_seed_is_the_same_bytes_whatever_else_is_asked_for(trained, exported, tmp_path):
+    with np.load(sampled(trained, tmp_path / 'a.npz', '--seeds', '0-39', '--label', '1')) as arrays:
+        many = arrays['images']
+    with np.load(sampled(exported, tmp_path / 'b.npz', '--seeds', '38,3', '--label', '1')) as arrays:
+        few = arrays['images']
+    np.testing.assert_array_equal(few, many[[38, 3]])
+
+
+def test_an_export_needs_neither_jaxgan_nor_pickle(exported):
+    card = json.loads((exported / 'generator.json').read_text())
+    tensors = load_file(exported / 'generator.safetensors')
+    assert card['architecture']['kind'] == 'dcgan'
+    assert card['image_range'] == [-1.0, 1.0]
+    assert card['labels'] == ['0', '1', '2']
+    assert card['data']['licence'] == 'not stated'
+    assert card['trained']['images_seen'] == 16
+    assert sum(t.size for t in tensors.values()) > 1000
+    assert all(t.dtype == np.float32 for t in tensors.values())
+
+
+def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = make_data(tmp_path)
+    (tmp_path / 'mine.py').write_text(
+        'import json\nfrom jaxgan.configjson import from_dict\n'
+        f'def get_config(): return from_dict(json.loads({to_json(tiny(data))!r}))\n'
+    )
+    before = sorted(os.listdir(tmp_path))
+    assert main(['train', '--config', 'mine.py', '--dry-run']) == 0
+    out = capsys.readouterr().out
+    for word in (
+        'devices:',
+        'parameters: generator',
+        'batch: 8',
+        'memory of a dispatch',
+        'images/s',
+        '24, 16x16',
+    ):
+        assert word in out
+    assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_help_lists_every_field(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(['train', '--help'])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    for option in (
+        '--workdir',
+        '--steps',
+        '--seed',
+        '--model.width',
+        '--g-optimizer.learning-rate',
+        '--data.flip',
+    ):
+        assert option in out
+
+
+BAD = [
+    (['trian'], "unknown command 'trian'; did you mean 'train'?"),
+    (['train', '--config', 'pixel_avatrs'], "unknown config 'pixel_avatrs'"),
+    (['train', '--config'], '--config needs a value'),
+    (['train', '--batch-siz', '3'], 'did you mean --batch-size'),
+    (['train', '--batch-size', 'many'], 'Error parsing --batch-size'),
+    (['train', '--loss', 'hing'], "invalid choice 'hing'"),
+    (['train', '--batch-size', '0'], 'batch_size 0 must be at least 1'),
+    (
+        ['train', '--g-optimizer.learning-rate', 'nan', '1'],
+        'g_optimizer.learning_rate (nan, 1.0) must be finite',
+    ),
+    (['train', '--data.name', 'pixel_avatars/hare'], "'hare'"),
+    (['train', '--data.name', 'ciffar10'], 'cifar10'),
+    (['train', '--data.name', 'cifar10', '--data.data-dir', 'nowhere'], 'prepare'),
+    (['train', '--data.name', 'folder:nowhere'], 'nowhere'),
+    (['train', '--data.name', 'folder:empty'], 'empty'),
+    (['train', '--data.name', 'folder:wide'], 'crop'),
+    (['train', '--data.name', 'npz:nowhere.npz'], 'nowhere.npz'),
+    (['train', '--data.size', '24'], 'image size 24 must be a power of two'),
+    (['train', '--conditional'], 'needs labels'),
+    (['train', '--workdir', 'wide'], 'exists and holds no run'),
+    (['sample', 'nowhere'], 'nowhere does not exist'),
+    (['sample', 'wide'], 'neither a run nor an export'),
+    (['sample', 'RUN', '--seeds', '5-3'], 'must ascend'),
+    (['sample', 'RUN', '--seed', '-1'], 'seed -1'),
+    (['sample', 'RUN', '--n', '0'], 'n 0 must be at least 1'),
+    (['sample', 'RUN', '--label', '3'], 'label 3 is out of range: this generator has classes 0..2'),
+    (['sample', 'RUN', '--label', 'cat'], "unknown label 'cat'"),
+    (['sample', 'RUN', '--out', 'x.jpeg'], "unknown kind of output '.jpeg'"),
+    (['sample', 'RUN', '--step', '99'], '99'),
+    (['sample', 'EXPORT', '--step', '2'], 'is an export'),
+    (['export', 'EXPORT', 'out'], 'is an export already'),
+    (['export', 'RUN', 'wide'], 'wide'),
+]
+
+
+@pytest.mark.parametrize(('arguments', 'message'), BAD, ids=[' '.join(a) for a, _ in BAD])
+def test_bad_input_is_one_line_and_exit_code_2(
+    arguments, message, trained, exported, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'wide').mkdir()
+    Image.new('RGB', (40, 20)).save(tmp_path / 'wide' / 'a.png')
+    before = sorted(path for path in tmp_path.rglob('*'))
+    places = {'RUN': str(trained), 'EXPORT': str(exported)}
+    assert main([places.get(argument, argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ')
+    assert error.count('\n') == 1
+    assert message in error
+    assert sorted(path for path in tmp_path.rglob('*')) == before  # nothing half-written

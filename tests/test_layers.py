@@ -1,0 +1,109 @@
+"""The layers of docs/architecture.md, read from the imports; and the size of functions and modules."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / 'jaxgan').rglob('*.py'))
+LEAVES = ('losses', 'regularizers', 'augment', 'latents', 'ema', 'schedules', 'models', 'ops')
+CORE = (*LEAVES, 'types', 'networks', 'state', 'phases', 'steps', 'sampling', 'errors', 'version')
+FLAX_MODULES = ('jaxgan/networks.py', 'jaxgan/models/')
+
+
+def name(path):
+    parts = path.relative_to(ROOT).with_suffix('').parts
+    return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+
+
+def imports(path):
+    """All modules that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+
+
+def package(module):
+    """The part of jaxgan that a module belongs to: 'jaxgan.ops.conv' -> 'ops'."""
+    parts = module.split('.')
+    return parts[1] if parts[0] == 'jaxgan' and len(parts) > 1 else None
+
+
+def parts_used(path):
+    return {part for part in map(package, imports(path)) if part} & {package(name(f)) for f in FILES}
+
+
+def test_leaves_import_types_and_ops_only():
+    for path in FILES:
+        own = package(name(path))
+        if own in LEAVES:
+            assert parts_used(path) <= {own, 'types', 'ops', 'errors'}, path
+
+
+def test_the_step_knows_signatures_only():
+    assert parts_used(ROOT / 'jaxgan/steps.py') <= {'types', 'state', 'phases'}
+    assert parts_used(ROOT / 'jaxgan/phases.py') <= {'types', 'state'}
+    assert parts_used(ROOT / 'jaxgan/state.py') <= {'types'}
+    assert parts_used(ROOT / 'jaxgan/networks.py') <= {'types'}
+    assert parts_used(ROOT / 'jaxgan/types.py') == set()
+
+
+def test_the_core_never_imports_the_shell():
+    for path in FILES:
+        if package(name(path)) in CORE:
+            assert parts_used(path) <= set(CORE), path
+
+
+def test_only_models_and_one_adapter_know_flax_linen():
+    for path in FILES:
+        if any(module.startswith('flax.linen') for module in imports(path)):
+            assert str(path.relative_to(ROOT)).startswith(FLAX_MODULES), path
+
+
+def test_only_build_maps_names_to_the_families():
+    families = {'losses', 'regularizers', 'augment', 'models', 'latents', 'ema'}
+    for path in FILES:
+        own = package(name(path))
+        if own not in (*CORE, 'build', None):
+            assert not parts_used(path) & families, path
+
+
+def test_only_sharding_and_the_trainer_mention_a_mesh():
+    for path in FILES:
+        own = package(name(path))
+        if 'jax.sharding' in set(imports(path)):
+            assert own in ('sharding', 'data', 'checkpoint'), path
+
+
+def functions(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            yield node.name, (node.end_lineno - body[0].lineno + 1) if body else 0
+
+
+def test_functions_and_modules_are_small():
+    sizes = sorted(size for path in FILES for _, size in functions(path))
+    assert sizes[int(0.9 * len(sizes))] <= 25
+    assert sizes[-1] <= 60
+    for path in FILES:
+        assert path.read_text().count('\n') <= 300, path
+
+
+@pytest.mark.parametrize('script', ['train.py', 'sample.py'])
+def test_scripts_are_thin(script):
+    assert (ROOT / script).read_text().count('\n') < 60
+
+
+def test_nothing_executes_what_a_file_says():
+    """No pickle, eval or archive extraction anywhere; arrays are loaded without objects."""
+    for path in FILES:
+        text = path.read_text()
+        assert not {'pickle', 'marshal', 'shelve', 'torch', 'tensorflow'} & set(imports(path)), path
+        for call in ('eval(', 'os.system', 'allow_pickle=True', 'extractall', 'yaml.load'):
+            assert not re.search(rf'(?<![\w.]){re.escape(call)}', text), (path, call)
