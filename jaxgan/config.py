@@ -34,7 +34,7 @@ class DCGAN:
     output: Literal['tanh', 'linear'] = 'tanh'
     """The generator's last nonlinearity."""
     refine: int = 0
-    """3x3 convolutions at full size; 0 in the paper."""
+    """Features at full size, next to the image; 0: none, as in the paper."""
     d_refine: int | None = None
     """The discriminator's (default: as the generator's)."""
 
@@ -87,18 +87,26 @@ class Optimizer:
 class Ema:
     """The averaged generator, from which samples are made."""
 
-    half_life: Span = (10_000.0, 10_000.0)
+    half_life: Span = (5_000.0, 5_000.0)
     """After so many images an old value counts half: (start, final)."""
     rampup: float | None = 0.05
     """The half-life is at most this part of the images seen; none: no limit."""
 
 
+def _avatar_model() -> DCGAN:
+    return DCGAN(width=96, d_width=64, norm='none', output='tanh', refine=32, d_refine=0)
+
+
+def _avatar_optimizer() -> Optimizer:
+    return Optimizer(learning_rate=(2e-3, 2e-4), beta1=0.0, beta2=(0.99, 0.99), clip=10.0)
+
+
 @dataclass(frozen=True)
 class Config:
-    """A recipe: data, networks, losses, optimizers, and how long."""
+    """A recipe: data, networks, losses, optimizers, and how long. The defaults train the embedded pixel_avatars."""
 
     data: DataConfig = field(default_factory=DataConfig)
-    model: DCGAN | R3GAN = field(default_factory=DCGAN)
+    model: DCGAN | R3GAN = field(default_factory=_avatar_model)
     conditional: bool = False
     """Give the data's labels to both networks."""
     dtype: Literal['float32', 'bfloat16'] = 'float32'
@@ -107,22 +115,22 @@ class Config:
         'relativistic'
     )
     """The adversarial loss."""
-    penalties: tuple[Penalty, ...] = (Penalty('r1'), Penalty('r2'))
+    penalties: tuple[Penalty, ...] = (Penalty('r1', (0.3, 0.1)), Penalty('r2', (0.3, 0.1)))
     """Penalties on the discriminator."""
     augment: tuple[Literal['color', 'translation', 'cutout'], ...] = ()
     """Differentiable augmentations of real and fake, in this order."""
     augment_p: Span = (1.0, 1.0)
     """The probability of each augmentation: (start, final)."""
-    g_optimizer: Optimizer = field(default_factory=Optimizer)
-    d_optimizer: Optimizer = field(default_factory=Optimizer)
+    g_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
+    d_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     ema: Ema = field(default_factory=Ema)
-    burn_in: int = 0
+    burn_in: int = 200_000
     """Images over which every (start, final) pair moves."""
-    batch_size: int = 64
+    batch_size: int = 16
     """Images in a step."""
     microbatches: int = 1
     """Accumulate gradients over so many parts of a batch, to save memory."""
-    images: int = 1_000_000
+    images: int = 200_000
     """Length of the training, in real images."""
     seed: int = 0
     """Decides the initialization, the latents, the augmentation and the order of the data."""

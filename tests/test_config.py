@@ -68,7 +68,7 @@ def test_reading_is_strict(change, message):
         ({'burn_in': -1}, 'burn_in -1 must be at least 0'),
         ({'batch_size': 10, 'microbatches': 4}, 'batch_size 10 does not divide into 4 microbatches'),
         ({'penalties': (Penalty('r1', every=0),)}, 'penalty r1: every 0 must be at least 1'),
-        ({'images': 2**31}, f'images {2**31} must be below {2**31 - 65}'),
+        ({'images': 2**31, 'batch_size': 64}, f'images {2**31} must be below {2**31 - 65}'),
         (
             {'g_optimizer': Optimizer((-1.0, 1.0))},
             'g_optimizer.learning_rate (-1.0, 1.0) must be finite and at least 0',

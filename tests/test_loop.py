@@ -48,7 +48,7 @@ def whole(tmp_path_factory):
 
 
 def test_a_run_is_a_folder_of_readable_things(whole):
-    config, workdir = whole
+    _, workdir = whole
     assert json.loads((workdir / 'config.json').read_text())['batch_size'] == 8
     assert [row['images_seen'] for row in lines(workdir)] == [16, 32, 48, 64]
     assert {'d/loss', 'g/loss', 'd/real', 'd/fake', 'd/r1', 'd/r2'} <= set(lines(workdir)[0])

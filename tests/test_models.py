@@ -43,7 +43,7 @@ PAIRS = {
     'dcgan_plain': (
         DCGANGenerator,
         DCGANDiscriminator,
-        {'width': 8, 'norm': 'none', 'output': 'linear', 'refine': 1},
+        {'width': 8, 'norm': 'none', 'output': 'linear', 'refine': 4},
     ),
     'r3gan': (R3GANGenerator, R3GANDiscriminator, SMALL),
 }

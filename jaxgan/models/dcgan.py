@@ -36,7 +36,7 @@ class DCGANGenerator(nn.Module):
         norm: ``'batch'`` (the paper: batch normalization, ReLU, kernels from N(0, 0.02^2)) or ``'none'`` (leaky
             ReLU, kernels scaled by fan-in), for penalties that are defined for one sample.
         output: ``'tanh'`` (the paper) or ``'linear'``.
-        refine: 3x3 convolutions with ``width`` features at full size before the image; 0 in the paper.
+        refine: features at full size, which a 3x3 convolution turns into the image; 0: none, as in the paper.
         classes: 0, or the number of classes, whose embedding is appended to the latent.
         dtype: of the computation.
     """
@@ -55,7 +55,7 @@ class DCGANGenerator(nn.Module):
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         doublings = len(resolutions(self.size)) - 1
-        hidden, image = _hidden(self, ConvTranspose), _init(self.norm, 1.0)
+        hidden = _hidden(self)
         if self.classes:
             z = jnp.concatenate([z, Embed(self.classes, 64)(label).astype(z.dtype)], axis=-1)
         first, *widths = [min(self.width << i, self.max_width) for i in reversed(range(doublings))]
@@ -65,10 +65,8 @@ class DCGANGenerator(nn.Module):
         for features in widths:
             x = _activate(hidden(features)(x), self.norm, train)
         if self.refine:
-            x = _activate(hidden(self.width)(x), self.norm, train)
-            for _ in range(self.refine):
-                x = _activate(_hidden(self, Conv)(self.width)(x), self.norm, train)
-            x = Conv(self.channels, kernel_init=image, dtype=self.dtype)(x)
+            x = _activate(hidden(self.refine)(x), self.norm, train)
+            x = Conv(self.channels, kernel_init=_init(self.norm, 1.0), dtype=self.dtype)(x)
         else:
             x = ConvTranspose(self.channels, kernel_init=_init(self.norm, 1.0, 2), dtype=self.dtype)(x)
         x = x.astype(jnp.float32)
@@ -86,7 +84,7 @@ class DCGANDiscriminator(nn.Module):
         width: features at half the image's side; twice as many at each halving, up to ``max_width``.
         max_width: the most features of a layer.
         norm: ``'batch'`` (the paper; all layers but the first) or ``'none'``.
-        refine: 3x3 convolutions with ``width`` features at full size before the first halving; 0 in the paper.
+        refine: features at full size, made by a 3x3 convolution before the first halving; 0: none, as in the paper.
         classes: 0, or the number of classes.
         dtype: of the computation.
     """
@@ -104,8 +102,8 @@ class DCGANDiscriminator(nn.Module):
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
         """Map images [B, size, size, channels] and labels [B] to logits [B]."""
         halvings = len(resolutions(self.size)) - 1
-        for _ in range(self.refine):
-            x = leaky_relu(Conv(self.width, kernel_init=_init(self.norm), dtype=self.dtype)(x))
+        if self.refine:
+            x = leaky_relu(Conv(self.refine, kernel_init=_init(self.norm), dtype=self.dtype)(x))
         for i in range(halvings):
             norm = self.norm if i else 'none'  # the paper leaves the first layer without normalization
             features = min(self.width << i, self.max_width)
@@ -133,10 +131,9 @@ def _init(norm: str, gain: float | None = None, overlap: int = 1) -> Any:
     return fan_in_normal(leaky_gain() if gain is None else gain, overlap)
 
 
-def _hidden(module: DCGANGenerator, layer: Any) -> Any:
-    overlap = 2 if layer is ConvTranspose else 1
-    init = _init(module.norm, None, overlap)
-    return partial(layer, use_bias=module.norm == 'none', kernel_init=init, dtype=module.dtype)
+def _hidden(module: DCGANGenerator) -> Any:
+    init = _init(module.norm, None, 2)
+    return partial(ConvTranspose, use_bias=module.norm == 'none', kernel_init=init, dtype=module.dtype)
 
 
 def _batch_norm(x: Any, train: bool) -> Any:
