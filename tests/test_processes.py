@@ -77,7 +77,7 @@ def test_eight_devices_agree_with_one(tmp_path):
         assert set(one) == set(eight)
         assert len(set(one)) > 60
         for name in one:
-            scale = max(np.abs(one[name]).max(), 1e-3)
+            scale = max(np.abs(one[name]).max(), 0.05)  # a mean of logits may itself be near zero
             assert np.abs(one[name] - eight[name]).max() / scale < 2e-5, name
 
 
