@@ -195,6 +195,6 @@ def _check_optimizer(name: str, optimizer: Optimizer) -> None:
         raise InputError(f'{name}.clip {optimizer.clip} must be above 0')
 
 
-def _check_span(name: str, values: Span) -> None:
+def _check_span(name: str, values: tuple[float, ...]) -> None:
     if not all(math.isfinite(value) and value >= 0 for value in values):
         raise InputError(f'{name} {values} must be finite and at least 0')

@@ -60,7 +60,10 @@ def scheduled(
         values = {name: value_at(value, images_seen) for name, value in hyperparameters.items()}
         return optax.with_extra_args_support(factory(**values))
 
-    def update(updates: Any, state: Any, params: Any = None, *, images_seen: Any, **extra: Any) -> Any:
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        if 'images_seen' not in extra:
+            raise TypeError('a scheduled transformation is updated with images_seen=...; the training step gives it')
+        images_seen = extra.pop('images_seen')
         return at(images_seen).update(updates, state, params, images_seen=images_seen, **extra)
 
     return optax.GradientTransformationExtraArgs(lambda params: at(0).init(params), update)

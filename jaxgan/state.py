@@ -9,8 +9,7 @@ import jax.numpy as jnp
 from jaxgan.types import Batch, Key, Network, Sampler
 
 
-@flax.struct.dataclass
-class Player:
+class Player(flax.struct.PyTreeNode):
     """One of the two networks: its parameters, what it carries besides them, and its optimizer's state."""
 
     params: Any
@@ -18,16 +17,14 @@ class Player:
     opt: Any
 
 
-@flax.struct.dataclass
-class Average:
+class Average(flax.struct.PyTreeNode):
     """The averaged generator, with batch statistics that match the averaged parameters."""
 
     params: Any
     aux: Any
 
 
-@flax.struct.dataclass
-class GanState:
+class GanState(flax.struct.PyTreeNode):
     """The state of a run, one tree of arrays.
 
     ``key`` is the run's root key and never advances: each step derives its own from it and from ``step``.

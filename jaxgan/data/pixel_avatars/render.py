@@ -75,7 +75,7 @@ def class_names(style: dict[str, Any]) -> dict[str, list[str]]:
 
 def draw(avatar: Any) -> np.ndarray:
     """Rasterise an avatar at its own grid, on white: uint8 [16, 16, 3]."""
-    import resvg_py
+    import resvg_py  # pyright: ignore[reportMissingImports]
 
     png = resvg_py.svg_to_bytes(svg_string=avatar.to_string(), width=SIZE, height=SIZE)
     image = Image.open(io.BytesIO(bytes(png))).convert('RGBA')
@@ -94,7 +94,7 @@ def encode(options: dict[str, Any], names: dict[str, list[str]]) -> list[int]:
 
 def distinct_avatars(style: dict[str, Any]) -> Iterator[tuple[int, np.ndarray, list[int]]]:
     """Yield (seed, pixels, codes) for the seeds 0, 1, 2, ... without end, leaving out images seen before."""
-    import dicebear
+    import dicebear  # pyright: ignore[reportMissingImports]
 
     definition, names = dicebear.Style(style), class_names(style)
     seen, seed = set(), 0
