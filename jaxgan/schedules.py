@@ -62,7 +62,9 @@ def scheduled(
 
     def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
         if 'images_seen' not in extra:
-            raise TypeError('a scheduled transformation is updated with images_seen=...; the training step gives it')
+            raise TypeError(
+                'a scheduled transformation is updated with images_seen=...; the training step gives it'
+            )
         images_seen = extra.pop('images_seen')
         return at(images_seen).update(updates, state, params, images_seen=images_seen, **extra)
 

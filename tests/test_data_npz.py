@@ -10,7 +10,7 @@ from jaxgan.data.npz import open_npz
 from jaxgan.data.source import open_source, read_all
 from jaxgan.errors import InputError
 
-SHARED = pathlib.Path('/work/shared/data')
+SHARED = pathlib.Path(__file__).parents[2] / 'shared' / 'data'
 X = np.arange(5 * 4 * 4 * 3, dtype=np.uint8).reshape(5, 4, 4, 3)
 Y = np.array([0, 1, 2, 1, 0])
 
