@@ -188,7 +188,3 @@ def _take(argv: Sequence[str], name: str) -> tuple[str | None, list[str]]:
         else:
             rest.append(argument)
     return value, rest
-
-
-if __name__ == '__main__':
-    sys.exit(main())

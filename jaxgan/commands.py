@@ -1,5 +1,6 @@
 """What the commands do, once their options are parsed."""
 
+import contextlib
 import dataclasses
 import time
 from pathlib import Path
@@ -29,14 +30,16 @@ def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
     trainer = make_trainer(config, source)
-    describe(trainer, console)
-    if kept:
-        console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
-    if dry_run:
-        rehearse(trainer, console)
-        return 0
-    console.print(f'run: {workdir}')
-    return train(trainer, workdir)
+    with contextlib.ExitStack() as stack:
+        stack.callback(trainer.feed.close)
+        describe(trainer, console)
+        if kept:
+            console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
+        if dry_run:
+            rehearse(trainer, console)
+            return 0
+        console.print(f'run: {workdir}')
+        return train(trainer, workdir)
 
 
 def describe(trainer: Trainer, console: Console) -> None:

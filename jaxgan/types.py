@@ -7,21 +7,17 @@ images that training has used so far, and every schedule is a function of it: no
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from jaxtyping import Array, Float, Int, PyTree, Shaped, UInt8
+from jaxtyping import Array, Float, PyTree, Shaped
 from jaxtyping import Key as KeyOf
 
 Images = Float[Array, 'b h w c']
 Samples = Float[Array, 'b *shape']  # images, or points of any other shape
-Pixels = UInt8[Array, 'b h w c']
 Logits = Float[Array, ' b']
 PerSample = Float[Array, ' b']
-Labels = Int[Array, ' b']
 Scalar = Float[Array, '']
-Count = Int[Array, '']
 Key = KeyOf[Array, '']
 Keys = KeyOf[Array, ' b']  # one key a sample: its randomness does not depend on its neighbours
 Params = PyTree[Shaped[Array, '...']]
-Latents = PyTree[Shaped[Array, 'b ...']]
 
 Batch = Mapping[str, Any]  # 'image': [B, ...] and, where there are labels, 'label': [B]
 Metrics = dict[str, Scalar]
