@@ -8,6 +8,7 @@ import os
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
+os.environ.setdefault('JAXGAN_KERNELS', 'off')  # tests/test_native.py loads them itself
 
 import jax
 import pytest

@@ -1,6 +1,7 @@
 """Convolutions that are fast on every platform, to every order of differentiation, and resampling by two."""
 
 from jaxgan.ops.conv import conv, conv_transpose
+from jaxgan.ops.native import portable
 from jaxgan.ops.resample import downsample2d, upsample2d
 
-__all__ = ['conv', 'conv_transpose', 'downsample2d', 'upsample2d']
+__all__ = ['conv', 'conv_transpose', 'downsample2d', 'portable', 'upsample2d']

@@ -6,7 +6,9 @@ import jax
 from jaxtyping import Array, Float
 
 from jaxgan.errors import InputError
+from jaxgan.ops import plain
 from jaxgan.ops.geometry import Geometry, conv_padding, transpose_padding
+from jaxgan.ops.native import form
 from jaxgan.ops.primitives import conv_p, transposed_p
 
 Maps = Float[Array, 'b h w c']
@@ -44,7 +46,7 @@ def conv(
     """
     _check(x, w, stride, groups)
     exact = conv_padding(padding, x.shape[1:3], w.shape[:2], stride)
-    return conv_p.bind(x, w, geometry=Geometry(stride, exact, groups), precision=_precision())
+    return _apply(plain.conv, conv_p, x, w, Geometry(stride, exact, groups))
 
 
 def conv_transpose(
@@ -83,7 +85,7 @@ def conv_transpose(
     _check(x, w, stride, groups)
     exact = transpose_padding(padding, x.shape[1:3], w.shape[:2], stride, shape)
     kernel = _adjoint_kernel(w, groups)
-    return transposed_p.bind(x, kernel, geometry=Geometry(stride, exact, groups), precision=_precision())
+    return _apply(plain.transposed, transposed_p, x, kernel, Geometry(stride, exact, groups))
 
 
 def _adjoint_kernel(w: Any, groups: int) -> Any:
@@ -93,9 +95,12 @@ def _adjoint_kernel(w: Any, groups: int) -> Any:
     return flipped.transpose(0, 1, 4, 3, 2).reshape(kh, kw, o // groups, groups * i)
 
 
-def _precision() -> Any:
+def _apply(portable: Any, primitive: Any, a: Any, w: Any, geometry: Geometry) -> Any:
     # read while the caller's context holds: the lowering may run after it
-    return jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    precision = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
+    if form.value == 'portable':
+        return portable(a, w, geometry, precision)
+    return primitive.bind(a, w, geometry=geometry, precision=precision)
 
 
 def _check(x: Any, w: Any, stride: int, groups: int) -> None:

@@ -24,9 +24,9 @@ def conv(x: Any, w: Any, geometry: Geometry, precision: Any = None) -> Any:
         return dense.conv(x, w, geometry, precision)
     if (c, o) == (1, 1):
         return depthwise.conv(x, w, geometry)
-    merged, one = _merged(groups, c, o), geometry._replace(groups=1)
-    kernel = _block_diagonal(w, groups // merged, merged)
-    return _over_blocks(lambda x, w: dense.conv(x, w, one, precision), x, kernel, groups // merged)
+    joined, one = merged(groups, c, o), geometry._replace(groups=1)
+    kernel = block_diagonal(w, groups // joined, joined)
+    return _over_blocks(lambda x, w: dense.conv(x, w, one, precision), x, kernel, groups // joined)
 
 
 def transposed(y: Any, w: Any, geometry: Geometry, precision: Any = None) -> Any:
@@ -36,9 +36,9 @@ def transposed(y: Any, w: Any, geometry: Geometry, precision: Any = None) -> Any
         return dense.transposed(y, w, geometry, precision)
     if (c, o) == (1, 1):
         return depthwise.transposed(y, w, geometry)
-    merged, one = _merged(groups, c, o), geometry._replace(groups=1)
-    kernel = _block_diagonal(w, groups // merged, merged)
-    return _over_blocks(lambda y, w: dense.transposed(y, w, one, precision), y, kernel, groups // merged)
+    joined, one = merged(groups, c, o), geometry._replace(groups=1)
+    kernel = block_diagonal(w, groups // joined, joined)
+    return _over_blocks(lambda y, w: dense.transposed(y, w, one, precision), y, kernel, groups // joined)
 
 
 def weight_gradient(x: Any, y: Any, geometry: Geometry, precision: Any = None) -> Any:
@@ -48,12 +48,12 @@ def weight_gradient(x: Any, y: Any, geometry: Geometry, precision: Any = None) -
         return dense.weight_gradient(x, y, geometry, precision)
     if (c, o) == (1, 1):
         return depthwise.weight_gradient(x, y, geometry)
-    merged, one = _merged(groups, c, o), geometry._replace(groups=1)
-    w = _over_blocks(lambda x, y: dense.weight_gradient(x, y, one, precision), x, y, groups // merged)
-    return _diagonal_blocks(w, groups // merged, merged)
+    joined, one = merged(groups, c, o), geometry._replace(groups=1)
+    w = _over_blocks(lambda x, y: dense.weight_gradient(x, y, one, precision), x, y, groups // joined)
+    return diagonal_blocks(w, groups // joined, joined)
 
 
-def _merged(groups: int, c: int, o: int) -> int:
+def merged(groups: int, c: int, o: int) -> int:
     """Choose how many groups make a block: the largest divisor that leaves it at most ``MERGED`` wide."""
     return max(r for r in range(1, groups + 1) if groups % r == 0 and (r == 1 or r * max(c, o) <= MERGED))
 
@@ -67,15 +67,15 @@ def _over_blocks(op: Callable, a: Any, b: Any, blocks: int) -> Any:
     return out.reshape(*out.shape[:3], -1)
 
 
-def _block_diagonal(w: Any, blocks: int, merged: int) -> Any:
+def block_diagonal(w: Any, blocks: int, merged: int) -> Any:
     """Spread a kernel [kh, kw, c, O] to [kh, kw, merged c, O], zero between different groups."""
     kh, kw, c, o = w.shape
     w = w.reshape(kh, kw, 1, c, blocks, merged, -1)
     return jnp.where(_diagonal(merged), w, jnp.zeros((), w.dtype)).reshape(kh, kw, merged * c, o)
 
 
-def _diagonal_blocks(w: Any, blocks: int, merged: int) -> Any:
-    """Apply the adjoint of ``_block_diagonal``: [kh, kw, merged c, O] to [kh, kw, c, O]."""
+def diagonal_blocks(w: Any, blocks: int, merged: int) -> Any:
+    """Apply the adjoint of ``block_diagonal``: [kh, kw, merged c, O] to [kh, kw, c, O]."""
     kh, kw, c, o = w.shape
     w = w.reshape(kh, kw, merged, c // merged, blocks, merged, -1)
     return jnp.where(_diagonal(merged), w, jnp.zeros((), w.dtype)).sum(axis=2).reshape(kh, kw, c // merged, o)

@@ -7,7 +7,8 @@ form holds them together::
 
 so any nesting of jvp and vjp (R1, R2, WGAN-GP: the gradient of a gradient) consists of these three, and never of the
 dilated convolutions that XLA's own derivative rules make, which XLA:CPU runs at 0-5 GFLOP/s. On CPU they lower to
-``jaxgan.ops.cpu``; elsewhere to XLA's convolution.
+``jaxgan.ops.cpu``, or to the kernels of ``jaxgan.ops.native`` where a process has loaded them; elsewhere to XLA's
+convolution.
 """
 
 import functools
@@ -20,7 +21,7 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-from jaxgan.ops import cpu, plain
+from jaxgan.ops import cpu, native, plain
 from jaxgan.ops.geometry import Geometry
 
 
@@ -36,8 +37,11 @@ def _weight_gradient_shape(x: Any, y: Any, geometry: Geometry) -> tuple[int, ...
     return (*geometry.kernel_size(x.shape[1:3], y.shape[1:3]), x.shape[3] // geometry.groups, y.shape[3])
 
 
-def _primitive(name: str, shape: Callable, plain_form: Callable, cpu_form: Callable) -> Primitive:
-    primitive = Primitive(f'jaxgan_{name}')
+def _primitive(name: str, shape: Callable, order: str) -> Primitive:
+    """Make a primitive from its namesakes in ``plain``, ``cpu`` and ``native``; ``order``: its operands, its result."""
+    target = 'jaxgan_' + ('conv' if name == 'conv' else f'conv_{name}')
+    primitive = Primitive(target)
+    cpu_form, native_form = getattr(cpu, name), getattr(native, name)
 
     def result(a: Any, b: Any, *, geometry: Geometry, precision: Any) -> ShapedArray:
         del precision
@@ -47,18 +51,33 @@ def _primitive(name: str, shape: Callable, plain_form: Callable, cpu_form: Calla
     def compiled(**params: Any) -> Callable:
         return jax.jit(functools.partial(primitive.bind, **params))
 
+    def lower_on_cpu(ctx: Any, a: Any, b: Any, *, geometry: Geometry, precision: Any) -> Any:
+        form = functools.partial(cpu_form, geometry=geometry, precision=precision)
+        (out,) = ctx.avals_out
+        operands = dict(zip(order, (*ctx.avals_in, out), strict=True))
+        if (
+            native.form.value == 'native'
+            and _devices(ctx) == 1
+            and native.serves(target, **operands, geometry=geometry)
+        ):
+            form = functools.partial(native_form, geometry=geometry, shape=out.shape)
+        return mlir.lower_fun(form, multiple_results=False)(ctx, a, b)
+
     primitive.def_abstract_eval(result)
     primitive.def_impl(lambda a, b, **params: compiled(**params)(a, b))  # as in jit: the platform's lowering
-    mlir.register_lowering(primitive, mlir.lower_fun(plain_form, multiple_results=False))
-    mlir.register_lowering(primitive, mlir.lower_fun(cpu_form, multiple_results=False), platform='cpu')
+    mlir.register_lowering(primitive, mlir.lower_fun(getattr(plain, name), multiple_results=False))
+    mlir.register_lowering(primitive, lower_on_cpu, platform='cpu')
     return primitive
 
 
-conv_p = _primitive('conv', _conv_shape, plain.conv, cpu.conv)
-transposed_p = _primitive('conv_transposed', _transposed_shape, plain.transposed, cpu.transposed)
-weight_gradient_p = _primitive(
-    'conv_weight_gradient', _weight_gradient_shape, plain.weight_gradient, cpu.weight_gradient
-)
+def _devices(ctx: Any) -> int:
+    """Count the devices that a program is partitioned over: XLA cannot split a kernel of ours."""
+    return getattr(ctx.module_context.axis_context, 'num_devices', None) or 1
+
+
+conv_p = _primitive('conv', _conv_shape, 'xwy')
+transposed_p = _primitive('transposed', _transposed_shape, 'ywx')
+weight_gradient_p = _primitive('weight_gradient', _weight_gradient_shape, 'xyw')
 
 ad.defbilinear(
     conv_p,

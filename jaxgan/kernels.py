@@ -1,0 +1,112 @@
+"""Build and load the compiled CPU kernels, when a command or a user asks for it; never on import.
+
+``jaxgan/ops/csrc/convolution.cc`` is compiled for this machine by the C++ compiler at hand, once: the library is kept in
+the user's cache folder, named by a digest of all that decides it. Without a compiler, everything runs as before.
+"""
+
+import ctypes
+import functools
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jaxlib
+
+from jaxgan.ops import native
+
+SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
+COMPILERS = ('c++', 'g++', 'clang++')
+FLAGS = ('-std=c++17', '-O3', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-shared', '-w')
+SECONDS = 300  # for a compilation, which takes about 5
+
+
+class Kernels(NamedTuple):
+    """Whether programs traced from now on use compiled kernels on CPU, and why or why not."""
+
+    enabled: bool
+    reason: str
+
+
+@functools.cache
+def enable() -> Kernels:
+    """Build, load and use the compiled kernels, where this machine can; say so.
+
+    What was compiled before stays as it is. Nothing is raised: a machine without a compiler goes on with XLA's forms.
+
+    >>> enable().enabled in (True, False)
+    True
+    """
+    if os.environ.get(SWITCH, '').lower() in ('off', '0', 'false', 'no'):
+        return Kernels(False, f'switched off by {SWITCH}')
+    if jax.default_backend() != 'cpu':
+        return Kernels(False, f'they are for CPU, and this is {jax.default_backend()}')
+    try:
+        path, how = build()
+        native.register(ctypes.CDLL(str(path)))
+    except (OSError, AttributeError, subprocess.SubprocessError) as error:
+        return Kernels(False, ' '.join(str(error).split())[:300])
+    native.form.set_global('native')
+    return Kernels(True, how)
+
+
+def build() -> tuple[Path, str]:
+    """Compile the kernels for this machine, unless that was done before.
+
+    Returns:
+        The library, and the compiler that made it.
+
+    Raises:
+        OSError: there is no compiler, it fails, or the cache folder cannot be written.
+    """
+    source = Path(str(files('jaxgan') / 'ops' / 'csrc' / 'convolution.cc'))
+    compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), *COMPILERS))), None)
+    if compiler is None:
+        raise OSError(f'no C++ compiler was found ({", ".join(COMPILERS)}, or CXX)')
+    version = _run([compiler, '--version']).splitlines()[0]
+    facts = (source.read_text(), version, jaxlib.__version__, _processor(), *FLAGS)
+    digest = hashlib.sha256('\0'.join(facts).encode()).hexdigest()[:16]
+    library = cache_folder() / 'kernels' / f'convolution-{digest}.so'
+    if not library.exists():
+        _compile(compiler, source, library)
+    return library, version
+
+
+def cache_folder() -> Path:
+    """Name the user's cache folder for jaxgan: ``$XDG_CACHE_HOME/jaxgan``, or ``~/.cache/jaxgan``."""
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    return Path(base) / 'jaxgan'
+
+
+def _compile(compiler: str, source: Path, library: Path) -> None:
+    """Compile into a temporary file and move it into place, so that a library is whole or absent."""
+    library.parent.mkdir(parents=True, exist_ok=True)
+    tune = '-march=native' if platform.machine() in ('x86_64', 'AMD64') else '-mcpu=native'
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        out = Path(folder) / library.name
+        _run([compiler, *FLAGS, tune, f'-I{jax.ffi.include_dir()}', '-o', str(out), str(source)])
+        out.replace(library)
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    if done.returncode:
+        first = (done.stderr.strip().splitlines() or ['no message'])[0]
+        raise OSError(f'{Path(command[0]).name} failed: {first}')
+    return done.stdout
+
+
+def _processor() -> str:
+    """Describe what ``-march=native`` looks at: the processor's model and features."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().split('\n\n')[0].splitlines()
+        wanted = ('flags', 'Features', 'model name', 'cpu family', 'model\t', 'CPU part')
+        return '\n'.join(line for line in lines if line.startswith(wanted))
+    except OSError:
+        return platform.processor() + platform.machine()

@@ -1,0 +1,97 @@
+"""The three maps as compiled kernels on CPU (``csrc/convolution.cc``), and which form of them a program gets.
+
+Nothing here builds or loads: ``jaxgan.kernels.enable()`` does, and a process that never calls it runs the XLA forms.
+"""
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan.ops import cpu
+from jaxgan.ops.geometry import Geometry
+
+TARGETS = ('jaxgan_conv', 'jaxgan_conv_transposed', 'jaxgan_conv_weight_gradient')
+FEW_FEATURES = 8  # a strided transpose to so few features fills a vector badly: XLA's overlap-add is faster
+FEW_PIXELS = 64  # a kernel read for so few pixels is not worth packing
+
+# 'xla': formulations that XLA runs fast on each platform. 'native': compiled kernels on CPU, where they serve.
+# 'portable': the library's own convolution, for an export that must run without jaxgan.
+# A part of the key of jit's cache: a program traced under one form is traced again under another.
+form = jax.make_user_context('xla')
+
+
+def portable() -> Any:
+    """Trace convolutions as the library's own within this context: for ``jax.export``, ONNX, and comparisons.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxgan.ops import conv, portable
+    >>> with portable():
+    ...     print(jax.make_jaxpr(conv)(jnp.ones((1, 4, 4, 1)), jnp.ones((3, 3, 1, 1))).eqns[0].primitive)
+    conv_general_dilated
+    """
+    return form('portable')
+
+
+def register(library: ctypes.CDLL) -> None:
+    """Make a loaded library's kernels known to XLA, once a process."""
+    for target in TARGETS:
+        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(library, target)), platform='cpu')
+    _types.append(jnp.dtype('float32'))
+    if library.jaxgan_has_bfloat16():
+        _types.append(jnp.dtype('bfloat16'))
+
+
+_types: list[Any] = []  # what the loaded kernels compute
+
+
+def serves(target: str, x: Any, w: Any, y: Any, geometry: Geometry) -> bool:
+    """Say whether the kernels are loaded and faster than XLA's forms, for images x, kernel w and result y."""
+    del x
+    groups = geometry.groups
+    c, o = w.shape[2], w.shape[3] // groups
+    if w.dtype not in _types or (c, o) == (1, 1):
+        return False
+    if target == 'jaxgan_conv' and y.shape[0] * y.shape[1] * y.shape[2] < FEW_PIXELS:
+        return False
+    return not (target == 'jaxgan_conv_transposed' and geometry.stride > 1 and groups * c <= FEW_FEATURES)
+
+
+def conv(x: Any, w: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
+    """Convolve x [B, H, W, C] with w [kh, kw, C/groups, O] to ``shape`` [B, h, w, O]."""
+    kernel, wider = _merge(w, geometry)
+    return _call('jaxgan_conv', x, kernel, wider, shape)
+
+
+def transposed(y: Any, w: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
+    """Apply the adjoint of ``conv`` in x to y [B, h, w, O]: ``shape`` [B, H, W, C]."""
+    kernel, wider = _merge(w, geometry)
+    return _call('jaxgan_conv_transposed', y, kernel, wider, shape)
+
+
+def weight_gradient(x: Any, y: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
+    """Apply the adjoint of ``conv`` in w to y [B, h, w, O]: ``shape`` [kh, kw, C/groups, O]."""
+    kh, kw, c, o = shape
+    merged = cpu.merged(geometry.groups, c, o // geometry.groups)
+    wider = geometry._replace(groups=geometry.groups // merged)
+    w = _call('jaxgan_conv_weight_gradient', x, y, wider, (kh, kw, merged * c, o))
+    return w if merged == 1 else cpu.diagonal_blocks(w, geometry.groups // merged, merged)
+
+
+def _merge(w: Any, geometry: Geometry) -> tuple[Any, Geometry]:
+    """Join narrow groups into blocks that fill a vector, zero outside their diagonals."""
+    groups, c, o = geometry.groups, w.shape[2], w.shape[3] // geometry.groups
+    merged = cpu.merged(groups, c, o)
+    if merged == 1:
+        return w, geometry
+    return cpu.block_diagonal(w, groups // merged, merged), geometry._replace(groups=groups // merged)
+
+
+def _call(target: str, a: Any, b: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
+    (top, _), (left, _) = geometry.padding
+    call: Callable = jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, a.dtype))
+    sizes = {'stride': geometry.stride, 'top': top, 'left': left, 'groups': geometry.groups}
+    return call(a, b, **{name: np.int64(value) for name, value in sizes.items()})
