@@ -46,7 +46,7 @@ def build_networks(
         InputError: the architecture cannot make such images.
     """
     card = architecture(model, size, channels, classes, dtype)
-    return build_generator(card), _network(card, 1)
+    return build_generator(card), build_discriminator(card)
 
 
 def architecture(model: Model, size: int, channels: int, classes: int, dtype: str) -> dict[str, Any]:
@@ -57,6 +57,11 @@ def architecture(model: Model, size: int, channels: int, classes: int, dtype: st
 def build_generator(card: Mapping[str, Any]) -> Network:
     """Make the generator of an ``architecture`` description."""
     return _network(card, 0)
+
+
+def build_discriminator(card: Mapping[str, Any]) -> Network:
+    """Make the discriminator of an ``architecture`` description."""
+    return _network(card, 1)
 
 
 def _network(card: Mapping[str, Any], player: int) -> Network:
@@ -148,6 +153,7 @@ __all__ = [
     'MODELS',
     'PENALTIES',
     'architecture',
+    'build_discriminator',
     'build_generator',
     'build_latents',
     'build_networks',

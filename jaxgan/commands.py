@@ -17,7 +17,7 @@ from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import load_export, save_export
 from jaxgan.loop import open_run, train
-from jaxgan.runtime import keep_freed_memory
+from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 
@@ -29,12 +29,14 @@ def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
     source = open_source(config.data)
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
+    programs = keep_programs()
     trainer = make_trainer(config, source)
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
+        console.print(f'compiled programs: {programs}')
         if dry_run:
             rehearse(trainer, console)
             return 0
@@ -43,7 +45,7 @@ def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
 
 
 def describe(trainer: Trainer, console: Console) -> None:
-    """Print devices, parameters, batch and length, and after compiling, memory."""
+    """Print devices, parameters, batch and length."""
     config, state = trainer.config, trainer.abstract
     devices = jax.devices()
     console.print(f'devices: {len(devices)} x {devices[0].device_kind} ({jax.default_backend()})')
@@ -53,24 +55,17 @@ def describe(trainer: Trainer, console: Console) -> None:
         f'batch: {config.batch_size}; length: {trainer.total_steps:,} steps, {config.images:,} images; '
         f'{config.dtype}; {config.steps_per_dispatch} steps a dispatch'
     )
-    started = time.perf_counter()
-    program = trainer.dispatch(min(config.steps_per_dispatch, trainer.total_steps))
-    memory = program.memory_analysis()
-    used = (
-        f'{(memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20:,.0f} MiB'
-        if memory
-        else 'not known'
-    )
-    console.print(f'compiled in {time.perf_counter() - started:.1f} s; memory of a dispatch: {used}')
 
 
 def rehearse(trainer: Trainer, console: Console) -> None:
     """Run and time one dispatch, and say how long the training would take."""
-    length = min(trainer.config.steps_per_dispatch, trainer.total_steps)
-    state, data = trainer.init(), trainer.feed.take(0, length)
-    state, _ = jax.block_until_ready(trainer.dispatch(length)(state, data))
+    trainer.program.start()
+    trainer.feed.load()
+    state, length = trainer.init(), trainer.length
+    console.print(trainer.program.describe())
+    state, _ = jax.block_until_ready(trainer.dispatch(state, 0, length))
     started = time.perf_counter()
-    jax.block_until_ready(trainer.dispatch(length)(state, data))
+    jax.block_until_ready(trainer.dispatch(state, length, length))
     seconds = (time.perf_counter() - started) * trainer.total_steps / length
     rate = trainer.total_steps * trainer.config.batch_size / seconds
     console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
@@ -155,6 +150,7 @@ def sample_command(
     if n < 1:
         raise InputError(f'n {n} must be at least 1')
     chosen = parse_seeds(seeds) if seeds is not None else list(range(seed, seed + n))
+    keep_programs()
     target = Path(out)
     if target.suffix not in ('.png', '.npz', ''):
         raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))

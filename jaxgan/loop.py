@@ -5,21 +5,23 @@ computes is in ``steps``, what it is made of in ``build``; the loop only decides
 """
 
 import contextlib
+import functools
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxgan import images
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
 from jaxgan.configjson import differences, from_dict, to_json
 from jaxgan.errors import InputError
-from jaxgan.runlog import Progress, RunLog
+from jaxgan.runlog import Progress, RunLog, duration
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 
@@ -78,26 +80,28 @@ def train(trainer: Trainer, workdir: Path) -> int:
         The exit code: 0, or 128 + the signal after a saved stop.
     """
     open_run(workdir, trainer.config)
+    trainer.program.start()  # everything up to the first dispatch is done while this compiles
+    trainer.feed.load()
+    folder = workdir / 'checkpoints'
     workdir.mkdir(parents=True, exist_ok=True)
     (workdir / 'config.json').write_text(to_json(trainer.config))
-    with catch_signals() as stop, Checkpoints(workdir / 'checkpoints', trainer.config.keep) as checkpoints:
-        state = _start(trainer, checkpoints)
+    with catch_signals() as stop, contextlib.ExitStack() as stack:
+        opened = functools.cache(lambda: stack.enter_context(Checkpoints(folder, trainer.config.keep)))
+        state = _continued(trainer, opened()) if folder.exists() else None
+        state = trainer.init() if state is None else state
         first = int(state.step)
         if first >= trainer.total_steps:
             print(f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it')
             return 0
-        with (
-            RunLog(workdir, first) as log,
-            Progress(trainer.config.images, int(state.images_seen)) as progress,
-        ):
-            run = Run(trainer, workdir, checkpoints, log, progress)
-            run.until_done(state, stop)
+        log = stack.enter_context(RunLog(workdir, first))
+        progress = stack.enter_context(Progress(trainer.config.images, int(state.images_seen)))
+        Run(trainer, workdir, opened, log, progress).until_done(state, stop)
     return 128 + stop.signal if stop.signal else 0
 
 
-def _start(trainer: Trainer, checkpoints: Checkpoints) -> GanState:
+def _continued(trainer: Trainer, checkpoints: Checkpoints) -> GanState | None:
     if checkpoints.latest() is None:
-        return trainer.init()
+        return None
     state, _ = checkpoints.restore(trainer.abstract)
     print(f'continuing from {int(state.images_seen):,} images')
     return state
@@ -107,32 +111,40 @@ class Run:
     """What happens between two dispatches: lines of metrics, grids of samples, checkpoints."""
 
     def __init__(
-        self, trainer: Trainer, workdir: Path, checkpoints: Checkpoints, log: RunLog, progress: Progress
+        self,
+        trainer: Trainer,
+        workdir: Path,
+        checkpoints: Callable[[], Checkpoints],
+        log: RunLog,
+        progress: Progress,
     ) -> None:
         self.trainer, self.workdir, self.checkpoints = trainer, workdir, checkpoints
         self.log, self.progress = log, progress
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
+        self.begun = self.since
 
     def until_done(self, state: GanState, stop: Stop) -> None:
         """Dispatch steps until the last one or a signal, then save."""
         trainer, config = self.trainer, self.trainer.config
-        step = int(state.step)
-        if step == 0:
-            self.sample(state, step)
+        first = step = int(state.step)
+        grid = self.draw(state) if step == 0 else None
+        self.progress.message(trainer.program.describe())
         self.since, self.counted = time.perf_counter(), step
         while step < trainer.total_steps and not stop.signal:
-            length = min(config.steps_per_dispatch, trainer.total_steps - step)
-            data = trainer.feed.take(step, length)
-            with jax.transfer_guard('disallow'):
-                state, metrics = trainer.dispatch(length)(state, data)
-            self.pending.append((metrics, length))
-            before, step = step, step + length
+            count = min(trainer.length, trainer.total_steps - step)
+            state, metrics = trainer.dispatch(state, step, count)
+            self.pending.append((metrics, count))
+            before, step = step, step + count
+            if before == first:
+                self.begin(grid)
+            elif before == first + trainer.length:
+                self.estimate(metrics, step)
             last = step >= trainer.total_steps
             if last or self._due(before, step, config.log_every):
                 self.report(step)
             if last or self._due(before, step, config.sample_every):
-                self.sample(state, step)
+                self.write(self.draw(state), step)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
         self.save(state, step)
@@ -140,6 +152,25 @@ class Run:
             self.progress.message(
                 f'stopped by {signal.Signals(stop.signal).name}; saved. The same command continues.'
             )
+
+    def begin(self, grid: np.ndarray | None) -> None:
+        """Do what the first dispatch need not wait for, once it is done."""
+        jax.block_until_ready(self.pending)
+        if grid is not None:
+            self.write(grid, 0)
+        started = time.perf_counter()
+        self.checkpoints()
+        self.begun = time.perf_counter()
+        self.since += self.begun - started
+
+    def estimate(self, metrics: Any, step: int) -> None:
+        """Say how long the training will take, by the second dispatch: the first one also warms up."""
+        jax.block_until_ready(metrics)
+        seconds = (time.perf_counter() - self.begun) / self.trainer.length
+        left = (self.trainer.total_steps - step) * seconds
+        self.progress.message(
+            f'about {duration(left)} to go, at {self.trainer.config.batch_size / seconds:,.0f} images/s'
+        )
 
     def _due(self, before: int, step: int, every: int) -> bool:
         """Say whether a multiple of ``every`` images lies in (before, step]."""
@@ -161,21 +192,27 @@ class Run:
         self.log.scalars(step, seen, means | {'images_per_second': rate})
         self.progress.update(seen, rate, means)
 
-    def sample(self, state: GanState, step: int) -> None:
-        """Write the grid of fixed latents, made by the averaged generator."""
+    def draw(self, state: GanState) -> np.ndarray:
+        """Make the grid of fixed latents by the averaged generator."""
+        started = time.perf_counter()
+        grid = images.grid(self.trainer.samples(state))
+        self.since += time.perf_counter() - started  # a grid does not count in images/s
+        return grid
+
+    def write(self, grid: np.ndarray, step: int) -> None:
+        """Write a grid as a file and to the log."""
         started = time.perf_counter()
         seen = step * self.trainer.config.batch_size
-        grid = images.grid(self.trainer.samples(state))
         path = self.workdir / 'samples' / f'{seen:09d}.png'
         images.save_png(path, grid)
         self.log.image('samples', seen, grid)
         self.progress.message(f'{seen:,} images: {path}')
-        self.since += time.perf_counter() - started  # a grid does not count in images/s
+        self.since += time.perf_counter() - started
 
     def save(self, state: GanState, step: int) -> None:
         """Save the whole state, unless this step is saved already."""
-        if self.checkpoints.latest() == step:
+        if self.checkpoints().latest() == step:
             return
         started = time.perf_counter()
-        self.checkpoints.save(step, state, self.trainer.meta(step))
+        self.checkpoints().save(step, state, self.trainer.meta(step))
         self.since += time.perf_counter() - started

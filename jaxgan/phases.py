@@ -4,6 +4,7 @@ Keys: the root key never advances. A step's key is ``fold_in(root, step)``, a ph
 its name)``, so a new phase moves nobody else's randomness and a resumed run is exact.
 """
 
+import functools
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +59,7 @@ def repeat(phase: Phase, times: int) -> Phase:
 
 
 def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:
-    """Run ``length`` steps by one ``lax.scan``, so that the device does not wait for the host between them.
+    """Run ``length`` steps by one ``lax.fori_loop``, so that the device does not wait for the host between them.
 
     Args:
         step: ``(state, batch) -> (state, metrics)``.
@@ -66,14 +67,23 @@ def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], lengt
         length: how many steps.
 
     Returns:
-        ``dispatch(state, data) -> (state, metrics)``; the metrics are means over the steps.
+        ``dispatch(state, data, count=length) -> (state, metrics)``; the metrics are means over the steps. A traced
+        ``count``, from 1 to ``length``, runs fewer of them by the same program: the end of a training compiles
+        nothing.
     """
 
-    def dispatch(state: GanState, data: Any) -> tuple[GanState, Metrics]:
-        def body(carry: GanState, i: Any) -> tuple[GanState, Metrics]:
-            return step(carry, batch_of(data, carry, i))
+    @functools.partial(jax.jit, inline=True)  # so that it is traced once, for the shapes and for the loop
+    def numbered(state: GanState, data: Any, i: Any) -> tuple[GanState, Metrics]:
+        return step(state, batch_of(data, state, i))
 
-        state, metrics = jax.lax.scan(body, state, jnp.arange(length))
-        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+    def dispatch(state: GanState, data: Any, count: Any = length) -> tuple[GanState, Metrics]:
+        def advance(i: Any, carry: tuple[GanState, Metrics]) -> tuple[GanState, Metrics]:
+            state, found = numbered(carry[0], data, i)
+            return state, jax.tree.map(jnp.add, carry[1], found)
+
+        _, shapes = jax.eval_shape(numbered, state, data, jnp.int32(0))
+        zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        state, sums = jax.lax.fori_loop(jnp.int32(0), jnp.int32(count), advance, (state, zeros))
+        return state, jax.tree.map(lambda total: total / jnp.asarray(count, total.dtype), sums)
 
     return dispatch

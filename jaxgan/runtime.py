@@ -1,9 +1,19 @@
-"""What a process does for speed on a CPU, before JAX runs: chosen by the command line, never by an import."""
+"""What a process does for speed, chosen by the command line, never by an import."""
 
+import contextlib
 import ctypes
+import os
+import platform
 import sys
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # glibc's malloc.h
+CACHE_BYTES = 2**30  # compiled programs that are kept; the default recipe's take 1 MB
+CACHE_SECONDS = 0.1  # what compiles faster is not worth a file
 
 
 def keep_freed_memory() -> bool:
@@ -22,3 +32,76 @@ def keep_freed_memory() -> bool:
         return False
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20))
     return all([libc.mallopt(option, value) for option, value in settings])
+
+
+class ProgramCache(NamedTuple):
+    """Where compiled programs are kept; no folder: they are not, and why."""
+
+    folder: Path | None
+    reason: str = ''
+
+    def __str__(self) -> str:
+        return f'kept in {self.folder}' if self.folder else f'not kept: {self.reason}'
+
+
+def keep_programs() -> ProgramCache:
+    """Keep compiled programs in the user's cache folder, so that the next process loads instead of compiling them.
+
+    The folder is ``$XDG_CACHE_HOME/jaxgan/xla/MACHINE`` (``~/.cache`` without the variable); at most ``CACHE_BYTES``
+    stay in it. JAX's own settings win: a folder in ``JAX_COMPILATION_CACHE_DIR``, and
+    ``JAX_ENABLE_COMPILATION_CACHE=false``, which turns it off. A folder that cannot be written is no error.
+    """
+    config: Any = jax.config
+    if not config.jax_enable_compilation_cache:
+        return ProgramCache(None, 'JAX_ENABLE_COMPILATION_CACHE is off')
+    if config.jax_compilation_cache_dir:
+        return ProgramCache(Path(config.jax_compilation_cache_dir))
+    try:
+        base = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
+        folder = base / 'jaxgan' / 'xla' / _machine()
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f'.probe{os.getpid()}'
+        probe.touch()
+        probe.unlink()
+    except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home
+        return ProgramCache(None, f'{getattr(error, "filename", None) or "no home"} cannot be written')
+    _prune(folder, CACHE_BYTES)
+    jax.config.update('jax_compilation_cache_dir', str(folder))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', CACHE_SECONDS)
+    return ProgramCache(folder)
+
+
+def _machine() -> str:
+    """Name the kind of processor: programs for one may not run on another that shares the home folder."""
+    found = platform.machine()
+    with contextlib.suppress(OSError):
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+        flags = next((line for line in lines if line.startswith(('flags', 'Features'))), '')
+        found += f'-{zlib.crc32(flags.encode()):08x}'
+    return found
+
+
+def _prune(folder: Path, limit: int) -> None:
+    """Delete the oldest files of a folder until the others fit into a limit; another process may do the same."""
+    sizes = []
+    for path in folder.glob('*-cache'):
+        with contextlib.suppress(OSError):
+            sizes.append((path.stat().st_mtime, path.stat().st_size, path))
+    total = sum(size for _, size, _ in sizes)
+    for _, size, path in sorted(sizes):
+        if total <= limit:
+            return
+        with contextlib.suppress(OSError):
+            path.unlink()
+        total -= size
+
+
+def compile_quickly() -> dict[str, Any]:
+    """Return compiler options for a program that runs once: on a CPU, LLVM's lowest level that still optimizes.
+
+    The default recipe's initialization compiles in 0.7 s instead of 3.4 (jax 0.10.2, 2 cores), and runs as fast.
+    ``xla_backend_optimization_level`` in ``XLA_FLAGS`` wins.
+    """
+    if jax.default_backend() != 'cpu' or 'xla_backend_optimization_level' in os.environ.get('XLA_FLAGS', ''):
+        return {}
+    return {'xla_backend_optimization_level': 1}

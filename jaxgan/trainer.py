@@ -1,8 +1,10 @@
 """A run's functions, compiled and placed, made once from its configuration and its data."""
 
+import concurrent.futures
 import dataclasses
 import functools
 import math
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -16,12 +18,50 @@ from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
 from jaxgan.errors import InputError
 from jaxgan.phases import named_key, scan_steps
+from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
 from jaxgan.sharding import data_mesh, replicated, split
 from jaxgan.state import GanState, init_state
 from jaxgan.steps import make_train_step
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
+
+
+class Program:
+    """The compiled dispatch: ``(state, data, count) -> (state, metrics)``, compiled in the background, once."""
+
+    def __init__(self, lower: Callable[[], jax.stages.Lowered]):
+        self._lower = lower
+        self._compiled: concurrent.futures.Future[jax.stages.Compiled] | None = None
+        self.seconds = 0.0  # from tracing to the executable
+
+    def start(self) -> None:
+        """Trace and lower now, and compile in a thread: XLA leaves Python to others meanwhile."""
+        if self._compiled is None:
+            started = time.perf_counter()
+            lowered = self._lower()
+            pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
+            self._compiled = pool.submit(self._compile, lowered, started)
+            pool.shutdown(wait=False)  # the thread ends when it has compiled
+
+    def _compile(self, lowered: jax.stages.Lowered, started: float) -> jax.stages.Compiled:
+        compiled = lowered.compile()
+        self.seconds = time.perf_counter() - started
+        return compiled
+
+    def compiled(self) -> jax.stages.Compiled:
+        """Wait for the executable."""
+        self.start()
+        assert self._compiled is not None
+        return self._compiled.result()
+
+    def describe(self) -> str:
+        """Say what compiling took, and what memory a dispatch takes."""
+        memory = self.compiled().memory_analysis()
+        used = 'not known'
+        if memory:
+            used = f'{(memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20:,.0f} MiB'
+        return f'compiled in {self.seconds:.1f} s; memory of a dispatch: {used}'
 
 
 class Trainer(NamedTuple):
@@ -32,14 +72,16 @@ class Trainer(NamedTuple):
     feed: Feed
     init: Callable[[], GanState]
     abstract: GanState  # shapes and placements of the state
-    dispatch: Callable[[int], Any]  # number of steps -> compiled (state, data) -> (state, metrics)
+    program: Program
+    dispatch: Callable[[GanState, int, int], Any]  # (state, step, count), count <= length -> (state, metrics)
     samples: Callable[[GanState], np.ndarray]  # the grid of fixed latents, uint8 [n, H, W, C]
     meta: Callable[[int], dict]  # step -> what is stored beside a checkpoint
     total_steps: int
+    length: int  # steps of a dispatch, except of a last one
 
 
 def make_trainer(config: Config, source: ImageSource) -> Trainer:
-    """Build networks, step and feed, and place them on the devices; nothing is compiled yet.
+    """Build networks, step and feed, and place them on the devices; nothing is read or compiled yet.
 
     Raises:
         InputError: the configuration does not fit the data or the devices.
@@ -49,19 +91,17 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     classes = _classes(config, info)
     build.check_size(config.model, info.size)
     mesh = data_mesh(config.batch_size, config.microbatches)
+    whole = replicated(mesh)
     architecture = build.architecture(config.model, info.size, info.channels, classes, config.dtype)
-    generator, discriminator = build.build_networks(
-        config.model, info.size, info.channels, classes, config.dtype
-    )
+    generator = build.build_generator(architecture)
+    discriminator = build.build_discriminator(architecture)
     recipe = build.build_recipe(config)
     feed = open_feed(source, config.data, batch_size=config.batch_size, seed=config.seed, mesh=mesh)
+    total_steps = math.ceil(config.images / config.batch_size)
+    length = min(config.steps_per_dispatch, total_steps)
 
     def init() -> GanState:
-        example: dict[str, Any] = {
-            'image': jnp.zeros((config.batch_size, info.size, info.size, info.channels))
-        }
-        if classes:
-            example['label'] = jnp.zeros((config.batch_size,), jnp.int32)
+        example = _example(config, info, classes)
         return init_state(jax.random.key(config.seed), generator, discriminator, recipe, example)
 
     def batch_of(data: Any, state: GanState, i: Any) -> Batch:
@@ -72,28 +112,45 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
             named_key(jax.random.fold_in(state.key, state.step), 'data'), raw, flip=config.data.flip
         )
 
-    step = make_train_step(generator, discriminator, recipe)
-    whole = replicated(mesh)
-    placed_init = jax.jit(init, out_shardings=whole)
+    placed_init = jax.jit(init, out_shardings=whole, compiler_options=compile_quickly())
     shapes = jax.eval_shape(placed_init)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), shapes)
-
-    @functools.cache
-    def dispatch(length: int) -> Any:
-        program = jax.jit(scan_steps(step, batch_of, length), donate_argnums=0, out_shardings=whole)
-        return program.lower(abstract, feed.take(0, length)).compile()
-
+    steps = scan_steps(make_train_step(generator, discriminator, recipe), batch_of, length)
+    jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole)
+    count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
+    program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
     return Trainer(
         config=config,
         info=info,
         feed=feed,
         init=placed_init,
         abstract=abstract,
-        dispatch=dispatch,
+        program=program,
+        dispatch=_dispatcher(program, feed, length, whole),
         samples=_grid_sampler(config, generator, recipe.latents, classes),
         meta=functools.partial(_meta, config, info, architecture),
-        total_steps=math.ceil(config.images / config.batch_size),
+        total_steps=total_steps,
+        length=length,
     )
+
+
+def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callable[[GanState, int, int], Any]:
+    @functools.cache
+    def on_device(count: int) -> Any:
+        return jax.device_put(np.int32(count), place)
+
+    def dispatch(state: GanState, step: int, count: int) -> Any:
+        compiled, data, steps = program.compiled(), feed.take(step, length), on_device(count)
+        with jax.transfer_guard('disallow'):
+            return compiled(state, data, steps)
+
+    return dispatch
+
+
+def _example(config: Config, info: DataInfo, classes: int) -> dict[str, Any]:
+    """Make a batch with the shapes of training."""
+    example = {'image': jnp.zeros((config.batch_size, info.size, info.size, info.channels))}
+    return example | ({'label': jnp.zeros((config.batch_size,), jnp.int32)} if classes else {})
 
 
 def _grid_sampler(

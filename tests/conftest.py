@@ -7,6 +7,7 @@ at level 0, which changes speed and not mathematics. ``XLA_FLAGS`` in the enviro
 import os
 
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')  # nothing in the home of who runs the tests
 os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
 os.environ.setdefault('JAXGAN_KERNELS', 'off')  # tests/test_native.py loads them itself
 

@@ -27,6 +27,10 @@ _AHEAD_BYTES = 2**28  # batches read ahead take at most about so much memory
 class Feed(NamedTuple):
     """How a loop gets its batches: ``take`` on the host before a dispatch, ``batch`` inside it."""
 
+    abstract: Callable[[int], Any]
+    """``abstract(k)``: shapes, dtypes and placement of what ``take(step, k)`` gives; reads nothing."""
+    load: Callable[[], None]
+    """Read what stays on the device, now and not at the first ``take``."""
     take: Callable[[int, int], Any]
     """``take(step, k) -> data``: what ``k`` steps from ``step`` on need, on the device."""
     batch: Callable[[Any, Any, Any], Batch]
@@ -52,7 +56,13 @@ def open_feed(
     size = source.info.count * source.info.size**2 * source.info.channels
     if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
         place = replicated(mesh) if mesh else None
-        return device_feed(read_all(source), batch_size=batch_size, seed=seed, sharding=place)
+        return _resident(
+            _shapes(source, len(source)),
+            lambda: read_all(source),
+            batch_size=batch_size,
+            seed=seed,
+            place=place,
+        )
     place = split(mesh, axis=1) if mesh else None
     return stream_feed(source, batch_size=batch_size, seed=seed, sharding=place)
 
@@ -68,8 +78,27 @@ def device_feed(
         seed: decides the order.
         sharding: where the arrays go, such as a whole copy on every device.
     """
-    count = len(arrays['image'])
-    held = {'data': jax.device_put(dict(arrays), sharding)}
+    shapes = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in arrays.items()}
+    return _resident(shapes, lambda: arrays, batch_size=batch_size, seed=seed, place=sharding)
+
+
+def _resident(
+    shapes: Mapping[str, Any],
+    read: Callable[[], Mapping[str, Any]],
+    *,
+    batch_size: int,
+    seed: int,
+    place: Sharding | None,
+) -> Feed:
+    """Feed from arrays of known shapes that are read when they are first asked for."""
+    count = shapes['image'].shape[0]
+    held: dict[str, Any] = {}
+
+    def take(step: int, k: int) -> Any:
+        del step, k  # all of them, always
+        if not held:
+            held.update(jax.device_put(dict(read()), place))
+        return dict(held)
 
     def batch(data: Any, step: Any, i: Any) -> Batch:
         del i  # the step alone decides
@@ -77,7 +106,26 @@ def device_feed(
         images = shuffled_index(seed, first + jnp.arange(batch_size, dtype=jnp.uint32), count)
         return {key: value.at[images].get(mode='promise_in_bounds') for key, value in data.items()}
 
-    return Feed(take=lambda step, k: held['data'], batch=batch, close=held.clear)
+    return Feed(
+        abstract=lambda k: _placed(shapes, place),
+        load=lambda: take(0, 0),
+        take=take,
+        batch=batch,
+        close=held.clear,
+    )
+
+
+def _shapes(source: ImageSource, *leading: int) -> dict[str, jax.ShapeDtypeStruct]:
+    """Describe arrays of samples with some leading axes."""
+    info = source.info
+    shapes = {'image': jax.ShapeDtypeStruct((*leading, info.size, info.size, info.channels), jnp.uint8)}
+    return shapes | ({'label': jax.ShapeDtypeStruct(leading, jnp.int32)} if info.classes else {})
+
+
+def _placed(shapes: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.ShapeDtypeStruct]:
+    return {
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place) for name, leaf in shapes.items()
+    }
 
 
 def stream_feed(
@@ -106,7 +154,13 @@ def stream_feed(
         del step  # `take` has chosen
         return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), data)
 
-    return Feed(take=take, batch=batch, close=stream.close)
+    return Feed(
+        abstract=lambda k: _placed(_shapes(source, k, batch_size), sharding),
+        load=lambda: None,
+        take=take,
+        batch=batch,
+        close=stream.close,
+    )
 
 
 def prepare(key: Key, batch: Batch, *, flip: bool) -> Batch:
