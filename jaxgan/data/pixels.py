@@ -38,7 +38,8 @@ def decode(file: str | io.BytesIO, name: str) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f'it claims to be {image.width}x{image.height} pixels')
             image.load()
-            return _eight_bits(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)  # copies nothing where there is nothing to turn
+            return _eight_bits(image)
     except Exception as error:  # what Pillow raises for a broken file depends on the format and on the damage
         if isinstance(error, Image.UnidentifiedImageError):
             raise BadImage(name, 'not an image that Pillow knows') from None
@@ -54,7 +55,8 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         image = image.convert('RGBA')
         white = Image.new('RGBA', image.size, 'white')
         image = Image.alpha_composite(white, image).convert('RGB')
-    return image.convert('L' if grey else 'RGB')
+    mode = 'L' if grey else 'RGB'
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _scale_grey(image: Image.Image) -> Image.Image:
@@ -104,7 +106,8 @@ def to_pixels(image: Image.Image, config: DataConfig, side: int, channels: int, 
         image = image.crop((left, top, left + edge, top + edge))
     if image.width != side:
         image = image.resize((side, side), Image.Resampling[config.resize.upper()])
-    pixels = np.asarray(image.convert('L' if channels == 1 else 'RGB'))
+    mode = 'L' if channels == 1 else 'RGB'
+    pixels = np.asarray(image if image.mode == mode else image.convert(mode))
     return pixels.reshape(side, side, channels)
 
 
