@@ -34,6 +34,8 @@ class TrainOptions:
     """Train for so many steps, instead of --images."""
     dry_run: bool = False
     """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
+    profile: bool = False
+    """Do not train: trace a few dispatches into the run's folder, profile/, and print where the time goes."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +95,12 @@ def train(argv: Sequence[str]) -> int:
     config = options.recipe
     if options.steps is not None:
         config = dataclasses.replace(config, images=options.steps * config.batch_size)
+    if options.dry_run and options.profile:
+        raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     from jaxgan.commands import train_command
 
-    return train_command(config, Path(options.workdir or Path('runs') / name), options.dry_run)
+    workdir = Path(options.workdir or Path('runs') / name)
+    return train_command(config, workdir, dry_run=options.dry_run, profiled=options.profile)
 
 
 def sample(argv: Sequence[str]) -> int:

@@ -16,14 +16,17 @@ from jaxgan.config import Config
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import load_export, save_export
-from jaxgan.loop import open_run, train
+from jaxgan.loop import PROFILE, open_run, train
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 
 
-def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
-    """Say what was found, build everything, then train; a dry run stops before it writes anything."""
+def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profiled: bool = False) -> int:
+    """Say what was found, build everything, then train; a dry run stops before it writes anything.
+
+    A profile is written instead of training, and leaves whatever else is in the folder as it is.
+    """
     console = Console(highlight=False)
     open_run(workdir, config)
     source = open_source(config.data)
@@ -36,10 +39,12 @@ def train_command(config: Config, workdir: Path, dry_run: bool) -> int:
         describe(trainer, console)
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
-        console.print(f'compiled programs: {programs}')
+        console.print(f'compiled programs: {programs}', soft_wrap=True)
         if dry_run:
             rehearse(trainer, console)
             return 0
+        if profiled:
+            return profile_command(trainer, workdir / PROFILE)
         console.print(f'run: {workdir}')
         return train(trainer, workdir)
 
@@ -69,6 +74,17 @@ def rehearse(trainer: Trainer, console: Console) -> None:
     seconds = (time.perf_counter() - started) * trainer.total_steps / length
     rate = trainer.total_steps * trainer.config.batch_size / seconds
     console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
+
+
+def profile_command(trainer: Trainer, folder: Path) -> int:
+    """Write a profile and print its table."""
+    from jaxgan.profiling import profile, table
+
+    trainer.program.start()
+    trainer.feed.load()
+    print(table(profile(trainer, folder)))
+    print(f'trace: {folder} (TensorBoard; or its .trace.json.gz in https://ui.perfetto.dev)')
+    return 0
 
 
 def count(params: Any) -> int:

@@ -25,6 +25,8 @@ from jaxgan.runlog import Progress, RunLog, duration
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 
+PROFILE = 'profile'  # a run's folder may hold it before the run
+
 
 class Stop:
     """Signals that ask the loop to save and leave; the second one leaves at once."""
@@ -69,7 +71,9 @@ def open_run(workdir: Path, config: Config) -> None:
         if changed:
             raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
                              'give another --workdir')  # fmt: skip
-    elif workdir.exists() and (not workdir.is_dir() or any(workdir.iterdir())):
+    elif workdir.exists() and not (
+        workdir.is_dir() and {path.name for path in workdir.iterdir()} <= {PROFILE}
+    ):
         raise InputError(f'workdir {workdir} exists and holds no run; give another --workdir')
 
 

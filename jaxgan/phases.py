@@ -38,7 +38,8 @@ def sequence(**phases: Phase) -> Phase:
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         metrics: Metrics = {}
         for name, part in phases.items():
-            state, found = part(state, batch, named_key(key, name))
+            with jax.named_scope(f'phase.{name}'):  # profiles read it
+                state, found = part(state, batch, named_key(key, name))
             metrics |= {f'{name}/{metric}': value for metric, value in found.items()}
         return state, metrics
 

@@ -104,6 +104,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         example = _example(config, info, classes)
         return init_state(jax.random.key(config.seed), generator, discriminator, recipe, example)
 
+    @jax.named_scope('phase.data')
     def batch_of(data: Any, state: GanState, i: Any) -> Batch:
         raw = feed.batch(data, state.step, i)
         raw = {name: value for name, value in raw.items() if name == 'image' or classes}
@@ -140,7 +141,9 @@ def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callab
         return jax.device_put(np.int32(count), place)
 
     def dispatch(state: GanState, step: int, count: int) -> Any:
-        compiled, data, steps = program.compiled(), feed.take(step, length), on_device(count)
+        compiled, steps = program.compiled(), on_device(count)
+        with jax.profiler.TraceAnnotation('feed'):
+            data = feed.take(step, length)
         with jax.transfer_guard('disallow'):
             return compiled(state, data, steps)
 

@@ -124,6 +124,10 @@ BAD = [
     (['train', '--data.name', 'npz:nowhere.npz'], 'nowhere.npz'),
     (['train', '--data.size', '24'], 'image size 24 must be a power of two'),
     (['train', '--conditional'], 'needs labels'),
+    (
+        ['train', '--dry-run', '--profile'],
+        '--dry-run writes nothing and --profile writes a trace: choose one',
+    ),
     (['train', '--workdir', 'wide'], 'exists and holds no run'),
     (['sample', 'nowhere'], 'nowhere does not exist'),
     (['sample', 'wide'], 'neither a run nor an export'),

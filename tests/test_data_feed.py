@@ -97,6 +97,24 @@ def test_without_labels(opened):
         assert set(steps(opened(feed), 0, 1)[0]) == {'image'}
 
 
+@pytest.mark.parametrize('residence', ['device', 'stream'])
+def test_shapes_are_known_before_anything_is_read(opened, residence):
+    source = Numbers(10, broken=set(range(10)))  # no image of it can be read
+    config = DataConfig(residence=residence)
+    shapes = opened(open_feed(source, config, batch_size=4, seed=0)).abstract(3)
+    data = opened(open_feed(Numbers(10), config, batch_size=4, seed=0)).take(0, 3)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), shapes) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), data
+    )
+
+
+def test_loading_reads_what_stays_on_the_device_and_nothing_of_a_stream(opened):
+    source = Numbers(10, broken={7})
+    opened(open_feed(source, DataConfig(residence='stream'), batch_size=4, seed=0)).load()
+    with pytest.raises(InputError, match='7'):
+        opened(open_feed(source, DataConfig(residence='device'), batch_size=4, seed=0)).load()
+
+
 def test_an_epoch_shows_every_image_once(opened):
     feed = opened(device_feed(read_all(Numbers(24)), batch_size=8, seed=0))
     seen = np.concatenate([batch['image'][:, 0, 0, 0] for batch in steps(feed, 3, 3)])

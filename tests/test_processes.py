@@ -130,6 +130,34 @@ def test_eight_devices_train_and_sample_the_same_bytes(tmp_path):
         np.testing.assert_array_equal(one['images'], eight['images'])
 
 
+CACHED = """
+import sys
+import jax
+from jaxgan.cli import main
+heard = []
+jax.monitoring.register_event_listener(lambda event, **kwargs: heard.append(event.rsplit('/', 1)[-1]))
+assert main(sys.argv[1:]) == 0
+print('hits', heard.count('cache_hits'), 'misses', heard.count('cache_misses'))
+"""
+
+
+def test_a_second_process_loads_the_programs_of_the_first_and_computes_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.delenv('JAX_ENABLE_COMPILATION_CACHE', raising=False)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path / 'cache'))
+    said, states = [], []
+    for name in ('cold', 'warm'):
+        command = tiny_run(tmp_path, '--steps', '5', '--workdir', tmp_path / name)
+        code, out, err = finish(start(['-c', CACHED, 'train', *command[1:]], cwd=tmp_path))
+        assert code == 0, err
+        assert err == ''  # XLA does not complain about what it loads
+        assert f'compiled programs: kept in {tmp_path / "cache"}' in out
+        said.append(out.splitlines()[-1])
+        record = json.loads((tmp_path / name / 'checkpoints' / '5' / 'meta' / 'record.json').read_text())
+        states.append(record['leaves'])  # with a SHA-256 of each
+    assert len(states[0]) > 20 and states[0] == states[1]
+    assert said == ['hits 0 misses 3', 'hits 3 misses 0']  # initialization, dispatch, sampler
+
+
 def test_a_batch_that_does_not_divide_over_the_devices_is_refused(tmp_path):
     code, _, err = finish(start(tiny_run(tmp_path, '--batch-size', '12'), 8, cwd=tmp_path))
     assert code == 2

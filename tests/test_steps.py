@@ -92,6 +92,28 @@ def test_k_scanned_steps_equal_k_calls(key):
         assert float(mean) == pytest.approx(np.mean([float(m[name]) for m in found]), rel=1e-4, abs=1e-6)
 
 
+def test_one_program_runs_fewer_steps_to_the_same_bits(key):
+    """Three dispatches of 4, 4 and 1 steps by one program, and one of 9: equal states, and means over the steps."""
+    step, state, _ = setup(key, g_tx=optax.adam(1e-3), d_tx=optax.adam(1e-3), ema=half_life(50.0))
+    batches = jax.vmap(lambda k: points(k, N)['image'])(jax.random.split(key, 9))
+
+    def batch_of(data, s, i):
+        return {'image': data[s.step]}
+
+    whole, means = jax.jit(scan_steps(step, batch_of, 9))(state, batches)
+    dispatch = jax.jit(scan_steps(step, batch_of, 4))
+    total = dict.fromkeys(means, 0.0)
+    for count in (4, 4, 1):
+        state, found = dispatch(state, batches, jnp.int32(count))
+        total = {name: total[name] + float(found[name]) * count for name in means}
+    jax.tree.map(np.testing.assert_array_equal, state.g, whole.g)
+    jax.tree.map(np.testing.assert_array_equal, (state.d, state.g_ema), (whole.d, whole.g_ema))
+    assert int(state.step) == 9
+    for name, mean in means.items():
+        assert total[name] / 9 == pytest.approx(float(mean), rel=1e-4, abs=1e-6)
+    assert dispatch._cache_size() == 1
+
+
 @pytest.mark.parametrize('parts', [2, 8])
 def test_accumulation_equals_the_full_batch(key, parts):
     """Latents, augmentation and penalties are drawn a sample at a time, so splitting the batch moves nothing."""
