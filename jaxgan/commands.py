@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax
 import numpy as np
 from rich.console import Console
 
-from jaxgan import build, images
+from jaxgan import build, images, kernels
 from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config
 from jaxgan.data import open_source, summary
@@ -29,6 +30,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
     """
     console = Console(highlight=False)
     open_run(workdir, config)
+    ready = ThreadPoolExecutor(1).submit(kernels.enable)  # the first time on a machine it compiles: meanwhile, the data
     source = open_source(config.data)
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
@@ -37,6 +39,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
+        console.print(f'kernels: {ready.result()}', soft_wrap=True)
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
         console.print(f'compiled programs: {programs}', soft_wrap=True)
@@ -171,6 +174,8 @@ def sample_command(
     if target.suffix not in ('.png', '.npz', ''):
         raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
     found = open_generator(Path(source), step)
+    kernels.enable()
+    keep_programs()
     labels = choose_labels(found.card, label, len(chosen))
     network = build.build_generator(found.card['architecture'])
     draw = make_sampler(network, build.build_latents(found.card['architecture']), found.params, found.aux)

@@ -20,6 +20,7 @@ import jax
 import jaxlib
 
 from jaxgan.ops import native
+from jaxgan.runtime import cache_folder
 
 SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
 COMPILERS = ('c++', 'g++', 'clang++')
@@ -32,6 +33,9 @@ class Kernels(NamedTuple):
 
     enabled: bool
     reason: str
+
+    def __str__(self) -> str:
+        return f'compiled for this CPU ({self.reason})' if self.enabled else f'none of our own: {self.reason}'
 
 
 @functools.cache
@@ -50,7 +54,7 @@ def enable() -> Kernels:
     try:
         path, how = build()
         native.register(ctypes.CDLL(str(path)))
-    except (OSError, AttributeError, subprocess.SubprocessError) as error:
+    except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as error:
         return Kernels(False, ' '.join(str(error).split())[:300])
     native.form.set_global('native')
     return Kernels(True, how)
@@ -76,12 +80,6 @@ def build() -> tuple[Path, str]:
     if not library.exists():
         _compile(compiler, source, library)
     return library, version
-
-
-def cache_folder() -> Path:
-    """Name the user's cache folder for jaxgan: ``$XDG_CACHE_HOME/jaxgan``, or ``~/.cache/jaxgan``."""
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    return Path(base) / 'jaxgan'
 
 
 def _compile(compiler: str, source: Path, library: Path) -> None:

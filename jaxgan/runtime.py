@@ -57,8 +57,7 @@ def keep_programs() -> ProgramCache:
     if config.jax_compilation_cache_dir:
         return ProgramCache(Path(config.jax_compilation_cache_dir))
     try:
-        base = Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache')
-        folder = base / 'jaxgan' / 'xla' / _machine()
+        folder = cache_folder() / 'xla' / _machine()
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f'.probe{os.getpid()}'
         probe.touch()
@@ -69,6 +68,15 @@ def keep_programs() -> ProgramCache:
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', CACHE_SECONDS)
     return ProgramCache(folder)
+
+
+def cache_folder() -> Path:
+    """Name the user's cache folder for jaxgan: ``$XDG_CACHE_HOME/jaxgan``, or ``~/.cache/jaxgan``.
+
+    Raises:
+        RuntimeError: the user has no home.
+    """
+    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'jaxgan'
 
 
 def _machine() -> str:
