@@ -30,7 +30,9 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
     """
     console = Console(highlight=False)
     open_run(workdir, config)
-    ready = ThreadPoolExecutor(1).submit(kernels.enable)  # the first time on a machine it compiles: meanwhile, the data
+    ready = ThreadPoolExecutor(1).submit(
+        kernels.enable
+    )  # the first time on a machine it compiles: meanwhile, the data
     source = open_source(config.data)
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()

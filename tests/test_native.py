@@ -17,6 +17,7 @@ from test_ops import CASES, NETWORK_SHAPES, QUICK, array, assert_close, check_ag
 from jaxgan import kernels
 from jaxgan.ops import conv, conv_transpose, native, plain, portable
 from jaxgan.ops.geometry import Geometry, conv_padding
+from jaxgan.ops.primitives import mirror
 
 MAPS = ('conv', 'transposed', 'weight_gradient')
 
@@ -46,6 +47,8 @@ SHAPES = {
     'wide kernel': (2, 9, 8, 3, (5, 3), 70, 2, ((2, 1), (0, 2)), 1),
     'phases without a tap': (2, 7, 7, 8, (2, 2), 8, 3, 0, 1),
     'pointwise': (2, 6, 6, 130, (1, 1), 65, 1, 0, 1),
+    'few pixels, kernels in place': (1, 4, 4, 300, (3, 3), 64, 1, 1, 1),
+    'few pixels, stride 2': (1, 8, 8, 32, (4, 4), 64, 2, 1, 1),
     'groups of 16': (3, 9, 8, 64, (3, 3), 64, 1, 1, 4),
     'groups of 16, stride 2': (3, 8, 8, 32, (4, 4), 32, 2, 1, 2),
     'groups of 16 to 32': (2, 6, 7, 32, (3, 3), 64, 1, 1, 2),
@@ -60,10 +63,20 @@ def compiled(name, dtype):
     x, w, y, geometry = sizes(*SHAPES[name])
     operands = {'conv': (x, w, y), 'transposed': (y, w, x), 'weight_gradient': (x, y, w)}
 
+    def mirrored(name, a, b, shape):
+        """The same map on a mirrored kernel, or giving one."""
+        other, groups = geometry._replace(mirrored=True), geometry.groups
+        if name != 'weight_gradient':
+            return getattr(native, name)(a, mirror(b, groups), other, shape)
+        kh, kw, i, o = shape
+        return mirror(native.weight_gradient(a, b, other, (kh, kw, o // groups, i * groups)), groups)
+
     def both(operands):
         got = {m: getattr(native, m)(a, b, geometry, out.shape) for m, (a, b, out) in operands.items()}
+        again = {m: mirrored(m, a, b, out.shape) for m, (a, b, out) in operands.items()}
         exact = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), operands)
-        return got, {m: getattr(plain, m)(a, b, geometry, 'highest') for m, (a, b, _) in exact.items()}
+        want = {m: getattr(plain, m)(a, b, geometry, 'highest') for m, (a, b, _) in exact.items()}
+        return {'plain': got, 'mirrored': again}, {'plain': want, 'mirrored': want}
 
     return jax.jit(both, compiler_options=QUICK)(jax.tree.map(lambda leaf: leaf.astype(dtype), operands))
 
@@ -81,7 +94,7 @@ def test_bfloat16_is_the_float32_result_rounded_once(name):
     if jnp.dtype('bfloat16') not in native._types:
         pytest.skip('this processor has no bfloat16 instructions')
     got, exact = compiled(name, jnp.bfloat16)
-    assert {leaf.dtype for leaf in got.values()} == {jnp.dtype('bfloat16')}
+    assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {jnp.dtype('bfloat16')}
     assert_close(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), got), exact, 2**-8)
 
 
@@ -104,7 +117,6 @@ def test_rounding_to_bfloat16_ties_to_even_and_keeps_nan_and_infinity():
 
 @pytest.mark.parametrize('name', ['3x3 wide', '4x4 stride 2', '3x3 merged groups', '5x3 stride 2 asymmetric'])
 def test_derivatives_of_every_order_run_on_the_kernels(name, monkeypatch):
-    monkeypatch.setattr(native, 'FEW_PIXELS', 0)
     monkeypatch.setattr(native, 'FEW_FEATURES', 0)
     x_shape, w_shape, stride, padding, groups = CASES[name]
     options = {'stride': stride, 'padding': padding, 'groups': groups}

@@ -211,6 +211,24 @@ def test_vmap_equals_a_loop_to_second_order(axes, stride, groups):
     assert_close(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *each))
 
 
+@pytest.mark.parametrize('axes', [(0, None), (None, 0), (1, 2)])
+@pytest.mark.parametrize('groups', [1, 2])
+def test_vmap_of_a_transposed_convolution_equals_a_loop_to_second_order(axes, groups):
+    shapes = [[2, 3, 4, 4], [4, 4, 4 // groups, 6]]
+    x, w = (array(*s) if a is None else array(*s[:a], 3, *s[a:]) for s, a in zip(shapes, axes, strict=True))
+
+    def one(x, w):
+        def f(x, w):
+            return conv_transpose(x, w, stride=2, groups=groups)
+
+        return f(x, w), jax.grad(lambda x, w: penalty(f, x, w), argnums=(0, 1))(x, w)
+
+    got = jax.jit(jax.vmap(one, axes), compiler_options=QUICK)(x, w)
+    reference = jax.jit(one, compiler_options=QUICK)
+    each = [reference(take(x, i, axes[0]), take(w, i, axes[1])) for i in range(3)]
+    assert_close(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *each))
+
+
 def networks(x, w, v):
     """A critic of every kind of convolution: stride 2, groups, depthwise, and a transposed one."""
     h = jnp.tanh(conv(x, w, stride=2, padding=1))

@@ -19,6 +19,7 @@ class Geometry(NamedTuple):
     stride: int
     padding: Sides  # exact
     groups: int
+    mirrored: bool = False  # the kernel is stored as its transpose's: [kh, kw, O/groups, C], flipped
 
     def output_size(self, size: Sequence[int], kernel: Sequence[int]) -> tuple[int, ...]:
         """Compute ``h = (H + low + high - k) / stride + 1``."""

@@ -16,7 +16,6 @@ from jaxgan.ops.geometry import Geometry
 
 TARGETS = ('jaxgan_conv', 'jaxgan_conv_transposed', 'jaxgan_conv_weight_gradient')
 FEW_FEATURES = 8  # a strided transpose to so few features fills a vector badly: XLA's overlap-add is faster
-FEW_PIXELS = 64  # a kernel read for so few pixels is not worth packing
 
 # 'xla': formulations that XLA runs fast on each platform. 'native': compiled kernels on CPU, where they serve.
 # 'portable': the library's own convolution, for an export that must run without jaxgan.
@@ -50,48 +49,54 @@ _types: list[Any] = []  # what the loaded kernels compute
 
 def serves(target: str, x: Any, w: Any, y: Any, geometry: Geometry) -> bool:
     """Say whether the kernels are loaded and faster than XLA's forms, for images x, kernel w and result y."""
-    del x
-    groups = geometry.groups
-    c, o = w.shape[2], w.shape[3] // groups
+    c, o = x.shape[3] // geometry.groups, y.shape[3] // geometry.groups
     if w.dtype not in _types or (c, o) == (1, 1):
         return False
-    if target == 'jaxgan_conv' and y.shape[0] * y.shape[1] * y.shape[2] < FEW_PIXELS:
-        return False
-    return not (target == 'jaxgan_conv_transposed' and geometry.stride > 1 and groups * c <= FEW_FEATURES)
+    return not (target == 'jaxgan_conv_transposed' and geometry.stride > 1 and x.shape[3] <= FEW_FEATURES)
 
 
 def conv(x: Any, w: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
     """Convolve x [B, H, W, C] with w [kh, kw, C/groups, O] to ``shape`` [B, h, w, O]."""
-    kernel, wider = _merge(w, geometry)
+    kernel, wider = _merge(w, geometry, x.shape[3], shape[3])
     return _call('jaxgan_conv', x, kernel, wider, shape)
 
 
 def transposed(y: Any, w: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
     """Apply the adjoint of ``conv`` in x to y [B, h, w, O]: ``shape`` [B, H, W, C]."""
-    kernel, wider = _merge(w, geometry)
+    kernel, wider = _merge(w, geometry, shape[3], y.shape[3])
     return _call('jaxgan_conv_transposed', y, kernel, wider, shape)
 
 
 def weight_gradient(x: Any, y: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
     """Apply the adjoint of ``conv`` in w to y [B, h, w, O]: ``shape`` [kh, kw, C/groups, O]."""
-    kh, kw, c, o = shape
-    merged = cpu.merged(geometry.groups, c, o // geometry.groups)
+    merged = _merged(geometry, x.shape[3], y.shape[3])
+    kh, kw, i, o = shape
     wider = geometry._replace(groups=geometry.groups // merged)
-    w = _call('jaxgan_conv_weight_gradient', x, y, wider, (kh, kw, merged * c, o))
-    return w if merged == 1 else cpu.diagonal_blocks(w, geometry.groups // merged, merged)
+    w = _call('jaxgan_conv_weight_gradient', x, y, wider, (kh, kw, merged * i, o))
+    return w if merged == 1 else cpu.diagonal_blocks(w, wider.groups, merged)
 
 
-def _merge(w: Any, geometry: Geometry) -> tuple[Any, Geometry]:
-    """Join narrow groups into blocks that fill a vector, zero outside their diagonals."""
-    groups, c, o = geometry.groups, w.shape[2], w.shape[3] // geometry.groups
-    merged = cpu.merged(groups, c, o)
+def _merge(w: Any, geometry: Geometry, inputs: int, outputs: int) -> tuple[Any, Geometry]:
+    """Join narrow groups into blocks that fill a vector, zero outside their diagonals; mirrored kernels alike."""
+    merged = _merged(geometry, inputs, outputs)
     if merged == 1:
         return w, geometry
-    return cpu.block_diagonal(w, groups // merged, merged), geometry._replace(groups=groups // merged)
+    wider = geometry._replace(groups=geometry.groups // merged)
+    return cpu.block_diagonal(w, wider.groups, merged), wider
+
+
+def _merged(geometry: Geometry, inputs: int, outputs: int) -> int:
+    return cpu.merged(geometry.groups, inputs // geometry.groups, outputs // geometry.groups)
 
 
 def _call(target: str, a: Any, b: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
     (top, _), (left, _) = geometry.padding
     call: Callable = jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, a.dtype))
-    sizes = {'stride': geometry.stride, 'top': top, 'left': left, 'groups': geometry.groups}
+    sizes = {
+        'stride': geometry.stride,
+        'top': top,
+        'left': left,
+        'groups': geometry.groups,
+        'mirrored': geometry.mirrored,
+    }
     return call(a, b, **{name: np.int64(value) for name, value in sizes.items()})

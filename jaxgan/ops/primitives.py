@@ -26,22 +26,51 @@ from jaxgan.ops.geometry import Geometry
 
 
 def _conv_shape(x: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
-    return (x.shape[0], *geometry.output_size(x.shape[1:3], w.shape[:2]), w.shape[3])
+    features = w.shape[2] * geometry.groups if geometry.mirrored else w.shape[3]
+    return (x.shape[0], *geometry.output_size(x.shape[1:3], w.shape[:2]), features)
 
 
 def _transposed_shape(y: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
-    return (y.shape[0], *geometry.input_size(y.shape[1:3], w.shape[:2]), w.shape[2] * geometry.groups)
+    features = w.shape[3] if geometry.mirrored else w.shape[2] * geometry.groups
+    return (y.shape[0], *geometry.input_size(y.shape[1:3], w.shape[:2]), features)
 
 
 def _weight_gradient_shape(x: Any, y: Any, geometry: Geometry) -> tuple[int, ...]:
-    return (*geometry.kernel_size(x.shape[1:3], y.shape[1:3]), x.shape[3] // geometry.groups, y.shape[3])
+    shared, whole = (y, x) if geometry.mirrored else (x, y)
+    return (
+        *geometry.kernel_size(x.shape[1:3], y.shape[1:3]),
+        shared.shape[3] // geometry.groups,
+        whole.shape[3],
+    )
+
+
+def mirror(w: Any, groups: int) -> Any:
+    """Store a kernel as its transpose's: w [kh, kw, C/groups, O] as [kh, kw, O/groups, C], flipped; and back."""
+    kh, kw, i, o = w.shape
+    flipped = w[::-1, ::-1].reshape(kh, kw, i, groups, o // groups)
+    return flipped.transpose(0, 1, 4, 3, 2).reshape(kh, kw, o // groups, groups * i)
+
+
+def unmirrored(form: Callable) -> Callable:
+    """Make a form of a map, written for kernels as they are, take (or give) mirrored ones too."""
+
+    def apply(a: Any, b: Any, geometry: Geometry, precision: Any) -> Any:
+        if not geometry.mirrored:
+            return form(a, b, geometry, precision)
+        plainly = geometry._replace(mirrored=False)
+        if form.__name__ == 'weight_gradient':
+            return mirror(form(a, b, plainly, precision), geometry.groups)
+        return form(a, mirror(b, geometry.groups), plainly, precision)
+
+    return apply
 
 
 def _primitive(name: str, shape: Callable, order: str) -> Primitive:
     """Make a primitive from its namesakes in ``plain``, ``cpu`` and ``native``; ``order``: its operands, its result."""
     target = 'jaxgan_' + ('conv' if name == 'conv' else f'conv_{name}')
     primitive = Primitive(target)
-    cpu_form, native_form = getattr(cpu, name), getattr(native, name)
+    plain_form, cpu_form = unmirrored(getattr(plain, name)), unmirrored(getattr(cpu, name))
+    native_form = getattr(native, name)
 
     def result(a: Any, b: Any, *, geometry: Geometry, precision: Any) -> ShapedArray:
         del precision
@@ -65,7 +94,7 @@ def _primitive(name: str, shape: Callable, order: str) -> Primitive:
 
     primitive.def_abstract_eval(result)
     primitive.def_impl(lambda a, b, **params: compiled(**params)(a, b))  # as in jit: the platform's lowering
-    mlir.register_lowering(primitive, mlir.lower_fun(getattr(plain, name), multiple_results=False))
+    mlir.register_lowering(primitive, mlir.lower_fun(plain_form, multiple_results=False))
     mlir.register_lowering(primitive, lower_on_cpu, platform='cpu')
     return primitive
 
@@ -97,9 +126,10 @@ ad.defbilinear(
 
 # Batching folds the mapped axis into an axis that the map treats independently. Of a single mapped operand that is
 # the batch (axis 0), the kernel's input features (axis 2), or the features within each group (axis 3); where both
-# operands are mapped it is the groups.
+# operands are mapped it is the groups. A mirrored kernel has the last two in each other's place.
 
 BATCH, KERNEL_INPUT, FEATURES = 0, 2, 3
+SWAPPED = {KERNEL_INPUT: FEATURES, FEATURES: KERNEL_INPUT}
 
 
 def _fold(a: Any, axis: int, groups: int) -> Any:
@@ -120,6 +150,7 @@ def _unfold(a: Any, axis: int, groups: int, n: int) -> Any:
 
 def _define_batching(primitive: Primitive, first: tuple[int, int], second: tuple[int, int]) -> None:
     """Define vmap; ``first`` and ``second`` name (operand's axis, result's axis) where only that one is mapped."""
+    kernel_is_result = primitive is weight_gradient_p
 
     def rule(operands: Any, axes: Any, *, geometry: Geometry, precision: Any) -> tuple[Any, int]:
         mapped = [axis is not None for axis in axes]
@@ -131,6 +162,10 @@ def _define_batching(primitive: Primitive, first: tuple[int, int], second: tuple
             out = primitive.bind(*folded, geometry=wider, precision=precision)
             return _unfold(out, FEATURES, 1, n), 0
         axis, out_axis = first if mapped[0] else second
+        if geometry.mirrored and kernel_is_result:
+            out_axis = SWAPPED[out_axis]
+        elif geometry.mirrored and mapped[1]:
+            axis = SWAPPED[axis]
         groups = {BATCH: 1, KERNEL_INPUT: 1, FEATURES: geometry.groups}
         folded = [_fold(a, axis, groups[axis]) if m else a for a, m in zip(operands, mapped, strict=True)]
         out = primitive.bind(*folded, geometry=geometry, precision=precision)

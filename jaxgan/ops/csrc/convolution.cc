@@ -113,18 +113,18 @@ inline void tile(const float* a, Index lda, const float* b, Index ldb, Index dep
 int width_of(Index columns) { return columns > VL ? WIDE : VL; }
 int rows_of(int width) { return width == WIDE ? ROWS : TALL; }
 
-// The product of a panel of rows (its memory is filled up to whole tiles) and columns packed by tiles of `width`.
+// The product of a panel of rows (its memory is filled up to whole tiles) and columns in tiles of `width`, b_tile apart.
 template <class Type, bool BY_PIXEL>
-void product(const float* a, const float* b, Index b_tile, Index rows, Index columns, int width, Index depth, float* c,
-             Index ldc, bool add) {
+void product(const float* a, const float* b, Index ldb, Index b_tile, Index rows, Index columns, int width, Index depth,
+             float* c, Index ldc, bool add) {
   for (Index m = 0; m < rows; m += rows_of(width)) {  // these rows stay in the first cache
     const float* row = a + (BY_PIXEL ? m : m * PATCH_LD);
     for (Index n = 0; n < columns; n += width) {
       const float* column = b + n / width * b_tile;
       if (width == WIDE)
-        tile<Type, ROWS, 2, BY_PIXEL>(row, FEATURES_LD, column, width, depth, c + m * ldc + n, ldc, add);
+        tile<Type, ROWS, 2, BY_PIXEL>(row, FEATURES_LD, column, ldb, depth, c + m * ldc + n, ldc, add);
       else
-        tile<Type, TALL, 1, BY_PIXEL>(row, FEATURES_LD, column, width, depth, c + m * ldc + n, ldc, add);
+        tile<Type, TALL, 1, BY_PIXEL>(row, FEATURES_LD, column, ldb, depth, c + m * ldc + n, ldc, add);
     }
   }
 }
@@ -291,6 +291,7 @@ struct Columns {
   std::vector<Index> taps;
   Index channels, channel_step, column_step, count;
   Index depth() const { return Index(taps.size()) * channels; }
+  const T* at(Index k) const { return weights + taps[k / channels] + k % channels * channel_step; }
 };
 
 template <class Type>
@@ -359,21 +360,24 @@ std::vector<Window> make_windows(const std::vector<Tap>& ys, const std::vector<T
   return windows;
 }
 
-// Panels of a window's patches: pieces that are contiguous along the depth, at most DEPTH units together.
+// Panels of a window's patches: pieces that are contiguous along the depth, at most DEPTH units together; `apart`, each of
+// one tap.
 struct Panel {
   Index from, count;  // elements
   std::vector<Piece> pieces;
 };
 
-std::vector<Panel> make_panels(const Window& w, Index channels, Index most) {
+std::vector<Panel> make_panels(const Window& w, Index channels, Index most, bool apart) {
   std::vector<Panel> panels;
   for (const Run& run : w.runs)
     for (Index done = 0, length = run.taps * channels; done < length;) {
       Index at = run.offset + done;
-      if (panels.empty() || panels.back().count == most || panels.back().from + panels.back().count != at)
+      if (panels.empty() || panels.back().count == most || panels.back().from + panels.back().count != at ||
+          (apart && at % channels == 0))
         panels.push_back({at, 0, {}});
       Panel& panel = panels.back();
       Index count = std::min(length - done, most - panel.count);
+      if (apart) count = std::min(count, channels - at % channels);
       panel.pieces.push_back({run.dy, run.dx, done, count});
       panel.count += count;
       done += count;
@@ -381,22 +385,27 @@ std::vector<Panel> make_panels(const Window& w, Index channels, Index most) {
   return panels;
 }
 
+// A task: rows of pixels [first, first + rows) of a window, and columns [begin, end).
+struct Task {
+  Index job, window, first, rows, begin, end;
+};
+
 template <class Type>
 void run_block(const Job<Type>& job, const Window& w, const std::vector<Panel>& panels, const typename Type::T* data,
-               const float* packed, Index first, Index rows) {
+               const float* packed, const Task& task) {
   using T = typename Type::T;
   static thread_local Buffer patch_buffer, sum_buffer;
   Pixel<T> pixels[BLOCK_PIXELS];
-  list_pixels(w, job.images, data, first, rows, pixels);
-  Index filled = round_up(rows, rows_of(job.width));
+  Index rows = task.rows, filled = round_up(rows, rows_of(job.width)), padded = task.end - task.begin;
+  list_pixels(w, job.images, data, task.first, rows, pixels);
   float* patches = patch_buffer.get((BLOCK_PIXELS + TALL) * PATCH_LD);
-  float* sums = sum_buffer.get(filled * job.padded);
-  Index ldc = job.padded;
-  bool in_place = Type::PER_UNIT == 1 && job.padded == job.columns.count && filled == rows &&
+  float* sums = sum_buffer.get(filled * padded);
+  Index ldc = padded, live = std::min(task.end, job.columns.count) - task.begin;
+  bool in_place = Type::PER_UNIT == 1 && padded == live && filled == rows &&
                   job.at(pixels[rows - 1]) == job.at(pixels[0]) + (rows - 1) * job.column;
-  if (in_place) sums = reinterpret_cast<float*>(job.at(pixels[0])), ldc = job.column;
+  if (in_place) sums = reinterpret_cast<float*>(job.at(pixels[0]) + task.begin), ldc = job.column;
   if (panels.empty())  // pixels that no tap reaches
-    for (Index m = 0; m < rows; m++) std::fill_n(sums + m * ldc, job.padded, 0.0f);
+    for (Index m = 0; m < rows; m++) std::fill_n(sums + m * ldc, padded, 0.0f);
   for (const Panel& panel : panels) {
     Index units = (panel.count + Type::PER_UNIT - 1) / Type::PER_UNIT;
     for (Index m = 0; m < rows; m++) {
@@ -404,11 +413,13 @@ void run_block(const Job<Type>& job, const Window& w, const std::vector<Panel>& 
       copy_patch(job.images, pixels[m], panel.pieces, w.inside, to);
       if (panel.count % Type::PER_UNIT) to[panel.count] = T(0);
     }
-    product<Type, false>(patches, packed + panel.from / Type::PER_UNIT * job.width, job.units * job.width, filled, job.padded,
-                         job.width, units, sums, ldc, &panel != &panels.front());
+    const float* b = packed ? packed + task.begin * job.units + panel.from / Type::PER_UNIT * job.width
+                            : reinterpret_cast<const float*>(job.columns.at(panel.from) + task.begin);
+    product<Type, false>(patches, b, packed ? job.width : job.columns.channel_step, packed ? job.units * job.width : job.width,
+                         filled, padded, job.width, units, sums, ldc, &panel != &panels.front());
   }
   if (in_place) return;
-  for (Index m = 0; m < rows; m++) Type::store(sums + m * job.padded, job.at(pixels[m]), job.columns.count);
+  for (Index m = 0; m < rows; m++) Type::store(sums + m * padded, job.at(pixels[m]) + task.begin, live);
 }
 
 // A tile of a narrow group, read where it stands: LANES pixels by NR vectors over all taps.
@@ -471,12 +482,15 @@ void run_direct(const Job<Type>* jobs, Index groups, const typename Type::T* dat
   }
 }
 
+// For so few pixels that packing the columns would cost as much as multiplying them, they are read in place.
+template <class Type>
+bool reads_in_place(const Job<Type>& job, Index pixels) {
+  return Type::PER_UNIT == 1 && pixels <= 64 && job.columns.column_step == 1 && job.columns.count % job.width == 0;
+}
+
 template <class Type>
 void run(ffi::ThreadPool& pool, std::vector<Job<Type>>& jobs, const typename Type::T* data, Index batch, Index groups) {
   static thread_local Buffer packed_buffer;
-  struct Task {
-    Index job, window, first, rows;
-  };
   Index total = 0, area = 0;
   for (Job<Type>& job : jobs) {
     job.width = width_of(job.columns.count);
@@ -487,22 +501,25 @@ void run(ffi::ThreadPool& pool, std::vector<Job<Type>>& jobs, const typename Typ
     for (const Window& w : job.windows) area += w.area();
   }
   bool direct = groups > 1 && jobs[0].columns.count <= WIDE && jobs[0].images.channels % Type::PER_UNIT == 0;
+  bool in_place = !direct && reads_in_place(jobs[0], batch * area / Index(jobs.size()));
   Index block = std::clamp<Index>(round_up(batch * area / (direct ? groups : 1) / 16, TALL), TALL, BLOCK_PIXELS);
   std::vector<std::pair<Index, Index>> packs;
   std::vector<Task> tasks;
   std::vector<std::vector<std::vector<Panel>>> panels(jobs.size());
   for (Index j = 0; j < Index(jobs.size()); j++) {
     const Job<Type>& job = jobs[j];
-    for (Index n = 0; n < job.padded; n += job.width) packs.emplace_back(j, n);
+    Index columns = in_place ? std::max<Index>(job.width, round_up(job.padded * Index(jobs.size()) / 16, job.width)) : job.padded;
+    for (Index n = 0; n < job.padded && !in_place; n += job.width) packs.emplace_back(j, n);
     for (Index i = 0; i < Index(job.windows.size()); i++) {
       const Window& w = job.windows[i];
-      if (!direct) panels[j].push_back(make_panels(w, job.images.channels, DEPTH * Type::PER_UNIT));
+      if (!direct) panels[j].push_back(make_panels(w, job.images.channels, DEPTH * Type::PER_UNIT, in_place));
       if (direct && j % groups) continue;  // its groups go together
       for (Index first = 0; first < batch * w.area(); first += block)
-        tasks.push_back({j, i, first, std::min(block, batch * w.area() - first)});
+        for (Index n = 0; n < job.padded; n += columns)
+          tasks.push_back({j, i, first, std::min(block, batch * w.area() - first), n, std::min(n + columns, job.padded)});
     }
   }
-  float* packed = packed_buffer.get(total);
+  float* packed = packed_buffer.get(in_place ? 1 : total);
   parallel(pool, packs.size(), [&, packed](Index i) {
     const Job<Type>& job = jobs[packs[i].first];
     pack_columns<Type>(job.columns, packs[i].second, job.width, packed + job.packed + packs[i].second * job.units);
@@ -511,7 +528,8 @@ void run(ffi::ThreadPool& pool, std::vector<Job<Type>>& jobs, const typename Typ
     const Task& task = tasks[i];
     const Job<Type>& job = jobs[task.job];
     if (!direct)
-      run_block(job, job.windows[task.window], panels[task.job][task.window], data, packed + job.packed, task.first, task.rows);
+      run_block(job, job.windows[task.window], panels[task.job][task.window], data, in_place ? nullptr : packed + job.packed,
+                task);
     else if (job.width == WIDE)
       run_direct<Type, 2>(&job, groups, data, packed, task.first, task.rows);
     else
@@ -526,11 +544,18 @@ struct Shape {
   Index rows, columns, features;         // of y
   Index kh, kw;
   Index stride, top, left, groups;
+  bool mirrored;  // the kernel is stored as [kh, kw, o, channels], flipped
   Index c() const { return channels / groups; }
   Index o() const { return features / groups; }
   Images x(Index group) const { return {height, width, channels, group * c(), c()}; }
   Images y(Index group) const { return {rows, columns, features, group * o(), o()}; }
-  Index tap(Index i, Index j) const { return (i * kw + j) * c() * features; }
+  // Where element (tap, input feature, output feature) of a group's kernel stands.
+  Index tap(Index i, Index j) const {
+    return mirrored ? ((kh - 1 - i) * kw + kw - 1 - j) * o() * channels : (i * kw + j) * c() * features;
+  }
+  Index group(Index g) const { return g * (mirrored ? c() : o()); }
+  Index input_step() const { return mirrored ? 1 : features; }
+  Index output_step() const { return mirrored ? channels : 1; }
 };
 
 std::vector<Tap> forward_taps(Index kernel, Index low) {
@@ -556,7 +581,7 @@ void conv(ffi::ThreadPool& pool, const Shape& s, const typename Type::T* x, cons
   std::vector<Job<Type>> jobs;
   for (Index g = 0; g < s.groups; g++)
     jobs.push_back({s.x(g), make_windows(ys, xs, s.rows, s.columns, s.x(g), s.stride, s.batch, s.groups == 1),
-                    {w + g * s.o(), offsets, s.c(), s.features, 1, s.o()},
+                    {w + s.group(g), offsets, s.c(), s.input_step(), s.output_step(), s.o()},
                     y + g * s.o(), s.rows * s.columns * s.features, s.columns * s.features, s.features});
   run(pool, jobs, x, s.batch, s.groups);
 }
@@ -574,7 +599,7 @@ void transposed(ffi::ThreadPool& pool, const Shape& s, const typename Type::T* y
       Index rows = (s.height - py + s.stride - 1) / s.stride, columns = (s.width - px + s.stride - 1) / s.stride;
       for (Index g = 0; g < s.groups; g++)
         jobs.push_back({s.y(g), make_windows(ys, xs, rows, columns, s.y(g), 1, s.batch, s.groups == 1),
-                        {w + g * s.o(), offsets, s.o(), 1, s.features, s.c()},
+                        {w + s.group(g), offsets, s.o(), s.output_step(), s.input_step(), s.c()},
                         x + (py * s.width + px) * s.channels + g * s.c(), s.height * s.width * s.channels,
                         s.stride * s.width * s.channels, s.stride * s.channels});
     }
@@ -651,7 +676,7 @@ void gradient_block(const Shape& s, const GradientBlock& block, const typename T
         copy(y + ((at.n * s.rows + at.q) * s.columns + at.r) * s.features + block.group * s.o() + n, live, out);
       });
     }
-    product<Type, true>(patches, columns, PIXELS * width, filled, padded, width, units, sums, padded, p > first);
+    product<Type, true>(patches, columns, width, PIXELS * width, filled, padded, width, units, sums, padded, p > first);
   }
 }
 
@@ -662,7 +687,7 @@ std::vector<GradientBlock> gradient_blocks(const Shape& s) {
   for (Index g = 0; g < s.groups; g++) {
     if (!by_tap) {
       Window all = make_windows(ys, xs, s.rows, s.columns, s.x(g), s.stride, 1, s.groups == 1)[0];
-      for (const Panel& panel : make_panels(all, s.c(), FEATURES)) blocks.push_back({g, panel.from, panel.count, all, panel.pieces});
+      for (const Panel& panel : make_panels(all, s.c(), FEATURES, false)) blocks.push_back({g, panel.from, panel.count, all, panel.pieces});
       continue;
     }
     for (Index i = 0; i < s.kh; i++)
@@ -725,7 +750,7 @@ void weight_gradient(ffi::ThreadPool& pool, const Shape& s, const typename Type:
                      typename Type::T* w) {
   static thread_local Buffer sum_buffer;
   if constexpr (Type::PER_UNIT == 1)
-    if (s.groups > 1 && s.c() % TALL == 0 && s.o() % VL == 0 && s.o() <= WIDE && s.columns >= 4)
+    if (s.groups > 1 && !s.mirrored && s.c() % TALL == 0 && s.o() % VL == 0 && s.o() <= WIDE && s.columns >= 4)
       return direct_gradient(pool, s, x, y, w);
   std::vector<GradientBlock> blocks = gradient_blocks(s);
   int width = width_of(s.o());
@@ -747,8 +772,14 @@ void weight_gradient(ffi::ThreadPool& pool, const Shape& s, const typename Type:
     float* total = sums + i * area;
     for (Index part = 1; part < parts; part++)
       for (Index k = 0; k < block.rows * padded; k++) total[k] += total[part * count * area + k];
-    for (Index m = 0; m < block.rows; m++)
-      Type::store(total + m * padded, w + (block.row + m) * s.features + block.group * s.o(), s.o());
+    for (Index m = 0; m < block.rows; m++) {
+      Index tap = (block.row + m) / s.c(), c = (block.row + m) % s.c();
+      typename Type::T* out = w + s.group(block.group) + s.tap(tap / s.kw, tap % s.kw) + c * s.input_step();
+      if (!s.mirrored)
+        Type::store(total + m * padded, out, s.o());
+      else
+        for (Index k = 0; k < s.o(); k++) Type::store(total + m * padded + k, out + k * s.output_step(), 1);
+    }
   });
 }
 
@@ -756,8 +787,8 @@ void weight_gradient(ffi::ThreadPool& pool, const Shape& s, const typename Type:
 
 using Dims = ffi::AnyBuffer::Dimensions;
 
-Shape shape_of(Dims x, Dims w, Dims y, Index stride, Index top, Index left, Index groups) {
-  return {x[0], x[1], x[2], x[3], y[1], y[2], y[3], w[0], w[1], stride, top, left, groups};
+Shape shape_of(Dims x, Dims w, Dims y, Index stride, Index top, Index left, Index groups, Index mirrored) {
+  return {x[0], x[1], x[2], x[3], y[1], y[2], y[3], w[0], w[1], stride, top, left, groups, mirrored != 0};
 }
 
 template <class F32, class BF16>
@@ -793,20 +824,20 @@ ffi::Error dispatch(ffi::DataType type, F32 f32, BF16 bf16) {
 #endif
 
 ffi::Error conv_handler(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> y,
-                        Index stride, Index top, Index left, Index groups) {
-  Shape s = shape_of(x.dimensions(), w.dimensions(), y->dimensions(), stride, top, left, groups);
+                        Index stride, Index top, Index left, Index groups, Index mirrored) {
+  Shape s = shape_of(x.dimensions(), w.dimensions(), y->dimensions(), stride, top, left, groups, mirrored);
   return CALL(conv, x, w, y);
 }
 
 ffi::Error transposed_handler(ffi::ThreadPool pool, ffi::AnyBuffer y, ffi::AnyBuffer w, ffi::Result<ffi::AnyBuffer> x,
-                              Index stride, Index top, Index left, Index groups) {
-  Shape s = shape_of(x->dimensions(), w.dimensions(), y.dimensions(), stride, top, left, groups);
+                              Index stride, Index top, Index left, Index groups, Index mirrored) {
+  Shape s = shape_of(x->dimensions(), w.dimensions(), y.dimensions(), stride, top, left, groups, mirrored);
   return CALL(transposed, y, w, x);
 }
 
 ffi::Error weight_gradient_handler(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::AnyBuffer y,
-                                   ffi::Result<ffi::AnyBuffer> w, Index stride, Index top, Index left, Index groups) {
-  Shape s = shape_of(x.dimensions(), w->dimensions(), y.dimensions(), stride, top, left, groups);
+                                   ffi::Result<ffi::AnyBuffer> w, Index stride, Index top, Index left, Index groups, Index mirrored) {
+  Shape s = shape_of(x.dimensions(), w->dimensions(), y.dimensions(), stride, top, left, groups, mirrored);
   return CALL(weight_gradient, x, y, w);
 }
 
@@ -814,7 +845,7 @@ ffi::Error weight_gradient_handler(ffi::ThreadPool pool, ffi::AnyBuffer x, ffi::
 
 #define BINDING                                                                                          \
   ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().Arg<ffi::AnyBuffer>().Arg<ffi::AnyBuffer>().Ret<ffi::AnyBuffer>() \
-      .Attr<int64_t>("stride").Attr<int64_t>("top").Attr<int64_t>("left").Attr<int64_t>("groups")
+      .Attr<int64_t>("stride").Attr<int64_t>("top").Attr<int64_t>("left").Attr<int64_t>("groups").Attr<int64_t>("mirrored")
 
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxgan_conv, conv_handler, BINDING);
 XLA_FFI_DEFINE_HANDLER_SYMBOL(jaxgan_conv_transposed, transposed_handler, BINDING);
