@@ -4,7 +4,8 @@ The core is importable piece by piece: ``networks``, ``losses``, ``regularizers`
 ``schedules``, ``state``, ``phases``, ``steps`` and ``sampling`` know no files, flags or devices.
 """
 
-from jaxgan.networks import from_functions, from_linen
+from jaxgan.networks import from_functions, from_linen, remat
+from jaxgan.onestage import make_one_stage_step, mixes_samples, one_stage_phase
 from jaxgan.phases import as_step, repeat, scan_steps, sequence
 from jaxgan.state import Average, GanState, Player, init_state
 from jaxgan.steps import (
@@ -33,7 +34,11 @@ __all__ = [
     'from_linen',
     'generator_phase',
     'init_state',
+    'make_one_stage_step',
     'make_train_step',
+    'mixes_samples',
+    'one_stage_phase',
+    'remat',
     'repeat',
     'scan_steps',
     'sequence',

@@ -1,6 +1,6 @@
 """Make functions from a configuration: the one place where names become losses, penalties and networks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -15,8 +15,9 @@ from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
 from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks import from_linen
+from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine, scheduled
-from jaxgan.steps import Recipe, no_augment
+from jaxgan.steps import Recipe, make_train_step, no_augment
 from jaxgan.types import Loss, Network, Regularizer, Sampler, Schedule
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
@@ -126,6 +127,12 @@ def build_recipe(config: Config) -> Recipe:
     )
 
 
+def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+    """Make the training step that a configuration asks for; not jitted."""
+    make = make_one_stage_step if config.training == 'one_stage' else make_train_step
+    return make(generator, discriminator, recipe)
+
+
 def _schedule(span: tuple[float, float], burn_in: int) -> Schedule:
     return cosine(*span, burn_in)
 
@@ -158,5 +165,6 @@ __all__ = [
     'build_latents',
     'build_networks',
     'build_recipe',
+    'build_step',
     'check_size',
 ]

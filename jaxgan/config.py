@@ -51,6 +51,8 @@ class R3GAN:
     """Groups of each stage's 3x3 convolutions."""
     blocks_per_stage: int = 2
     """Residual blocks in a stage."""
+    remat: bool = False
+    """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
 
 
 Model = DCGAN | R3GAN
@@ -117,6 +119,8 @@ class Config:
     """The adversarial loss."""
     penalties: tuple[Penalty, ...] = (Penalty('r1', (0.3, 0.1)), Penalty('r2', (0.3, 0.1)))
     """Penalties on the discriminator."""
+    training: Literal['two_stage', 'one_stage'] = 'two_stage'
+    """Update D and then G against the new D; or both at once from one pass of D, which takes less time."""
     augment: tuple[Literal['color', 'translation', 'cutout'], ...] = ()
     """Differentiable augmentations of real and fake, in this order."""
     augment_p: Span = (1.0, 1.0)
@@ -163,6 +167,11 @@ def check(config: Config) -> Config:
     if config.batch_size % config.microbatches:
         raise InputError(
             f'batch_size {config.batch_size} does not divide into {config.microbatches} microbatches'
+        )
+    if config.training == 'one_stage' and getattr(config.model, 'norm', 'none') != 'none':
+        raise InputError(
+            f'training one_stage needs a discriminator that does not mix samples, and model.norm {config.model.norm!r} '
+            "does (allowed: 'none', or training two_stage)"
         )
     for name in ('g_optimizer', 'd_optimizer'):
         _check_optimizer(name, getattr(config, name))

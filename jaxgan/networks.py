@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
+import jax
 
 from jaxgan.types import Network
 
@@ -52,3 +53,20 @@ def from_functions(init: Callable, apply: Callable) -> Network:
         apply=lambda params, aux, *inputs: (apply(params, *inputs), aux),
         infer=lambda params, aux, *inputs: apply(params, *inputs),
     )
+
+
+def remat(network: Network, policy: Callable | None = None) -> Network:
+    """Keep only a network's inputs for its backward pass, and compute what lies between again there.
+
+    The gradients are the same, of every order, for about one more forward pass each. One checkpoint around a whole
+    network frees its memory while *other* networks are differentiated; to lower the peak of its own backward pass,
+    wrap its blocks (``jax.checkpoint``, ``nn.remat``, or ``remat=True`` of the R3GAN models).
+
+    Args:
+        network: whose ``init`` and ``infer`` stay as they are.
+        policy: of ``jax.checkpoint_policies``, for what to keep besides the inputs.
+
+    References:
+        Chen et al. 2016, Training deep nets with sublinear memory cost, arXiv 1604.06174.
+    """
+    return network._replace(apply=jax.checkpoint(network.apply, policy=policy))

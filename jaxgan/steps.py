@@ -92,10 +92,10 @@ def discriminator_phase(generator: Network, discriminator: Network, recipe: Reci
             for regularizer in recipe.d_regularizers:
                 penalty = lazy_penalty(regularizer, critic, x['real'], fake, x['penalty_keys'], state)
                 value += penalty
-                metrics[_name(regularizer)] = penalty
+                metrics[penalty_name(regularizer)] = penalty
             return value, (new_aux, metrics)
 
-        inputs = _inputs(batch, key, recipe)
+        inputs = draw_inputs(batch, key, recipe)
         player, metrics = update(state.d, loss, inputs, recipe.d_tx, recipe.microbatches, state.images_seen)
         return state.replace(d=player), metrics
 
@@ -112,7 +112,7 @@ def generator_phase(generator: Network, discriminator: Network, recipe: Recipe) 
             value = jnp.mean(recipe.loss.generator(critic(x['real']), critic(fake)))
             return value, (aux, {'loss': value})
 
-        inputs = _inputs(batch, key, recipe)
+        inputs = draw_inputs(batch, key, recipe)
         player, metrics = update(state.g, loss, inputs, recipe.g_tx, recipe.microbatches, state.images_seen)
         return state.replace(g=player), metrics
 
@@ -190,11 +190,19 @@ def update(
 ) -> tuple[Player, Metrics]:
     """Take one optimizer step on ``loss(params, aux, inputs) -> (scalar, (aux, metrics))``."""
     gradient, (aux, metrics) = mean_gradient(loss, player.params, player.aux, inputs, microbatches)
+    player, norm = descend(player, gradient, aux, tx, images_seen)
+    return player, metrics | norm
+
+
+def descend(
+    player: Player, gradient: Params, aux: Any, tx: optax.GradientTransformation, images_seen: Any
+) -> tuple[Player, Metrics]:
+    """Take one optimizer step along a gradient; the metric is the gradient's norm, before any clipping."""
     optimizer = optax.with_extra_args_support(tx)
     with jax.numpy_dtype_promotion('standard'):  # Optax is not written for strict promotion; a caller may be
         updates, opt = optimizer.update(gradient, player.opt, player.params, images_seen=images_seen)
     params = optax.apply_updates(player.params, updates)
-    return Player(params, aux, opt), metrics | {'grad_norm': optax.tree.norm(gradient)}
+    return Player(params, aux, opt), {'grad_norm': optax.tree.norm(gradient)}
 
 
 def mean_gradient(
@@ -215,7 +223,13 @@ def mean_gradient(
     Returns:
         The gradient, and ``(aux, metrics)`` with the metrics' means.
     """
-    gradient = jax.grad(loss, has_aux=True)
+    return accumulate(jax.grad(loss, has_aux=True), params, aux, inputs, microbatches)
+
+
+def accumulate(
+    gradient: Callable, params: Params, aux: Any, inputs: Any, microbatches: int
+) -> tuple[Params, tuple[Any, Metrics]]:
+    """Average ``gradient(params, aux, inputs) -> (gradient, (aux, metrics))`` over equal parts of the batch."""
     if microbatches == 1:
         return gradient(params, aux, inputs)
     parts = jax.tree.map(lambda leaf: _split(leaf, microbatches), inputs)
@@ -237,7 +251,7 @@ def _split(leaf: Any, parts: int) -> Any:
     return leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:])
 
 
-def _inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:
+def draw_inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:
     """Gather what a phase draws for its batch: everything has the batch as leading axis, so that it can be split."""
     size = batch['image'].shape[0]
     latent_key, view_key, penalty_key = jax.random.split(key, 3)
@@ -250,5 +264,6 @@ def _inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _name(regularizer: Regularizer) -> str:
+def penalty_name(regularizer: Regularizer) -> str:
+    """Name a penalty's metric after its function."""
     return getattr(regularizer.penalty, '__name__', 'penalty')

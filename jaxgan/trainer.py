@@ -22,7 +22,6 @@ from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
 from jaxgan.sharding import data_mesh, replicated, split
 from jaxgan.state import GanState, init_state
-from jaxgan.steps import make_train_step
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
 
@@ -116,7 +115,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     placed_init = jax.jit(init, out_shardings=whole, compiler_options=compile_quickly())
     shapes = jax.eval_shape(placed_init)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), shapes)
-    steps = scan_steps(make_train_step(generator, discriminator, recipe), batch_of, length)
+    steps = scan_steps(build.build_step(config, generator, discriminator, recipe), batch_of, length)
     jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole)
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))

@@ -26,6 +26,7 @@ OTHER = Config(
     g_optimizer=Optimizer((1e-3, 1e-4), 0.5, (0.9, 0.99), 1.0),
     ema=Ema((0.0, 5.0), None),
     images=123,
+    training='one_stage',
 )
 
 
@@ -42,6 +43,7 @@ def test_json_round_trip(config):
         ({'batch_size': '64'}, "config.batch_size '64' must be int"),
         ({'batch_size': True}, 'config.batch_size True must be int'),
         ({'loss': 'hing'}, "unknown config.loss 'hing'; did you mean 'hinge'?"),
+        ({'training': 'onestage'}, "unknown config.training 'onestage'; did you mean 'one_stage'?"),
         ({'model': {'kind': 'dcgen'}}, "unknown config.model kind 'dcgen'; did you mean 'dcgan'?"),
         (
             {'model': {'kind': 'r3gan', 'width': 3}},
@@ -66,6 +68,10 @@ def test_reading_is_strict(change, message):
         ({'images': -5}, 'images -5 must be at least 1'),
         ({'seed': 2**32}, f'seed {2**32} must be in 0..{2**32 - 1}'),
         ({'burn_in': -1}, 'burn_in -1 must be at least 0'),
+        (
+            {'training': 'one_stage', 'model': DCGAN(norm='batch')},
+            "training one_stage needs a discriminator that does not mix samples, and model.norm 'batch' does",
+        ),
         ({'batch_size': 10, 'microbatches': 4}, 'batch_size 10 does not divide into 4 microbatches'),
         ({'penalties': (Penalty('r1', every=0),)}, 'penalty r1: every 0 must be at least 1'),
         ({'images': 2**31, 'batch_size': 64}, f'images {2**31} must be below {2**31 - 65}'),

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FILES = sorted((ROOT / 'jaxgan').rglob('*.py'))
 LEAVES = ('losses', 'regularizers', 'augment', 'latents', 'ema', 'schedules', 'models', 'ops')
-CORE = (*LEAVES, 'types', 'networks', 'state', 'phases', 'steps', 'sampling', 'errors', 'version')
+CORE = (*LEAVES, 'types', 'networks', 'state', 'phases', 'steps', 'onestage', 'sampling', 'errors', 'version')
 FLAX_MODULES = ('jaxgan/networks.py', 'jaxgan/models/')
 
 
@@ -47,6 +47,7 @@ def test_leaves_import_types_and_ops_only():
 
 def test_the_step_knows_signatures_only():
     assert parts_used(ROOT / 'jaxgan/steps.py') <= {'types', 'state', 'phases'}
+    assert parts_used(ROOT / 'jaxgan/onestage.py') <= {'types', 'state', 'phases', 'steps', 'errors'}
     assert parts_used(ROOT / 'jaxgan/phases.py') <= {'types', 'state'}
     assert parts_used(ROOT / 'jaxgan/state.py') <= {'types'}
     assert parts_used(ROOT / 'jaxgan/networks.py') <= {'types'}

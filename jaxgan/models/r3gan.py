@@ -56,6 +56,7 @@ class R3GANGenerator(nn.Module):
         blocks_per_stage: 2 in the paper.
         classes: 0, or the number of classes, embedded to as many values as the latent has and appended to it.
         dtype: of the stages' computation; the 4x4 stage, and those below the four largest, stay in float32.
+        remat: keep only what enters each block for the backward pass, and compute its inside again there.
     """
 
     size: int
@@ -65,6 +66,7 @@ class R3GANGenerator(nn.Module):
     blocks_per_stage: int = 2
     classes: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
@@ -75,10 +77,10 @@ class R3GANGenerator(nn.Module):
             z = jnp.concatenate([z, Embed(self.classes, z.shape[-1])(label)], axis=-1)
         basis = self.param('basis', nn.initializers.normal(1.0), (4, 4, self.widths[0]), jnp.float32)
         x = basis[None] * Dense(self.widths[0], use_bias=False, name='scale')(z)[:, None, None, :]
-        for side, width, groups, dtype in stages:
+        for i, (side, width, groups, dtype) in enumerate(stages):
             if side > 4:
                 x = upsample2d(_change_width(x.astype(dtype), width, dtype))
-            x = _blocks(self, x, groups, dtype)
+            x = _blocks(self, x, i, groups, dtype)
         return Conv(self.channels, (1, 1), use_bias=False, name='to_image')(x)
 
 
@@ -96,6 +98,7 @@ class R3GANDiscriminator(nn.Module):
         blocks_per_stage: 2 in the paper.
         classes: 0, or the number of classes.
         dtype: of the stages' computation; the 4x4 stage, and those below the four largest, stay in float32.
+        remat: keep only what enters each block for the backward pass, and compute its inside again there.
     """
 
     size: int
@@ -105,6 +108,7 @@ class R3GANDiscriminator(nn.Module):
     blocks_per_stage: int = 2
     classes: int = 0
     dtype: Any = jnp.float32
+    remat: bool = False
 
     @nn.compact
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
@@ -113,7 +117,7 @@ class R3GANDiscriminator(nn.Module):
         stages = list(reversed(_stages(self)))
         x = Conv(self.widths[-1], (1, 1), use_bias=False, dtype=stages[0][3], name='from_image')(x)
         for i, (side, _, groups, dtype) in enumerate(stages):
-            x = _blocks(self, x, groups, dtype)
+            x = _blocks(self, x, i, groups, dtype)
             if side > 4:
                 _, width, _, next_dtype = stages[i + 1]
                 x = _change_width(downsample2d(x), width, next_dtype)
@@ -143,10 +147,12 @@ def _stages(module: R3GANGenerator | R3GANDiscriminator) -> list[Stage]:
     return list(zip(sides, module.widths, module.groups, dtypes, strict=True))
 
 
-def _blocks(module: R3GANGenerator | R3GANDiscriminator, x: Any, groups: int, dtype: Any) -> Any:
+def _blocks(module: R3GANGenerator | R3GANDiscriminator, x: Any, stage: int, groups: int, dtype: Any) -> Any:
     total = module.blocks_per_stage * len(module.widths)
-    for _ in range(module.blocks_per_stage):
-        x = R3GANBlock(groups, total, dtype)(x)
+    block = nn.remat(R3GANBlock) if module.remat else R3GANBlock
+    for i in range(module.blocks_per_stage):
+        # named, since Flax would name a wrapped block otherwise: the parameters are the same with and without
+        x = block(groups, total, dtype, name=f'R3GANBlock_{stage * module.blocks_per_stage + i}')(x)
     return x
 
 
