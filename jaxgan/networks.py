@@ -60,7 +60,8 @@ def remat(network: Network, policy: Callable | None = None) -> Network:
 
     The gradients are the same, of every order, for about one more forward pass each. One checkpoint around a whole
     network frees its memory while *other* networks are differentiated; to lower the peak of its own backward pass,
-    wrap its blocks (``jax.checkpoint``, ``nn.remat``, or ``remat=True`` of the R3GAN models).
+    wrap its blocks (``jax.checkpoint``, ``nn.remat``, or ``remat=True`` of the R3GAN models). XLA:CPU merges what is
+    computed twice unless compiled with ``{'xla_disable_hlo_passes': 'cse_barrier_expander'}``.
 
     Args:
         network: whose ``init`` and ``infer`` stay as they are.

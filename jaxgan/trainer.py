@@ -116,7 +116,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     shapes = jax.eval_shape(placed_init)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), shapes)
     steps = scan_steps(build.build_step(config, generator, discriminator, recipe), batch_of, length)
-    jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole)
+    jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole, compiler_options=_compiler_options(config))
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
     return Trainer(
@@ -153,6 +153,13 @@ def _example(config: Config, info: DataInfo, classes: int) -> dict[str, Any]:
     """Make a batch with the shapes of training."""
     example = {'image': jnp.zeros((config.batch_size, info.size, info.size, info.channels))}
     return example | ({'label': jnp.zeros((config.batch_size,), jnp.int32)} if classes else {})
+
+
+def _compiler_options(config: Config) -> dict[str, Any] | None:
+    """Let XLA:CPU keep what rematerialization computes twice: by default it merges the two again."""
+    if getattr(config.model, 'remat', False) and jax.default_backend() == 'cpu':
+        return {'xla_disable_hlo_passes': 'cse_barrier_expander'}
+    return None
 
 
 def _grid_sampler(

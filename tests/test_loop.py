@@ -14,7 +14,7 @@ from runs import make_data, run, tiny
 
 from jaxgan import loop
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import Config
+from jaxgan.config import R3GAN, Config
 from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import InputError
 from jaxgan.trainer import make_trainer
@@ -166,3 +166,14 @@ def test_conditional_training_needs_labels(whole):
 
 def test_the_default_is_the_embedded_data():
     assert Config().data == DataConfig('pixel_avatars')
+
+
+def test_a_run_in_one_stage_with_rematerialized_blocks(tmp_path):
+    """Both options reach the step that is trained: another course than in two stages, with the same metrics."""
+    model = R3GAN(latent_dim=4, widths=(4, 4, 4), groups=(1, 1, 1), blocks_per_stage=1, remat=True)
+    config = tiny(make_data(tmp_path), model=model, training='one_stage', images=16)
+    trainer = make_trainer(config, open_source(config.data))
+    assert 'opt-barrier' in trainer.program.compiled().as_text()
+    _, metrics = trainer.dispatch(trainer.init(), 0, 2)
+    assert {'d/loss', 'g/loss', 'd/r1', 'g/grad_norm', 'd/grad_norm'} <= set(metrics)
+    assert all(np.isfinite(float(value)) for value in metrics.values())

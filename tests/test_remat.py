@@ -13,7 +13,9 @@ from jaxgan import init_state, make_one_stage_step, make_train_step, remat
 from jaxgan.build import build_networks
 from jaxgan.config import R3GAN
 
-DEEP = R3GAN(latent_dim=4, widths=(8, 8, 8), groups=(1, 1, 1), blocks_per_stage=2)
+DEEP = R3GAN(latent_dim=4, widths=(8, 8, 8), groups=(1, 1, 1), blocks_per_stage=4)
+
+KEPT = {'xla_disable_hlo_passes': 'cse_barrier_expander'}  # as the trainer says: XLA:CPU would merge it again
 
 
 @pytest.mark.parametrize('make', [make_train_step, make_one_stage_step])
@@ -51,7 +53,7 @@ def test_blocks_have_the_same_gradients_in_less_memory(key):
             squared = jnp.sum(jnp.square(jax.grad(lambda x: jnp.sum(critic(x)))(x)))
             return jnp.mean(jax.nn.softplus(critic(x))) + 0.5 * squared
 
-        program = jax.jit(jax.grad(loss)).lower(params, images).compile()
+        program = jax.jit(jax.grad(loss)).lower(params, images).compile(KEPT)
         found.append((program(params, images), program.memory_analysis().temp_size_in_bytes))
     (plain, more), (again, less) = found
     for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
