@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | prepare``.
+"""The command line: ``jaxgan train | sample | export | prepare | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -128,11 +128,22 @@ def prepare(argv: Sequence[str]) -> int:
     return 0
 
 
+def bench(argv: Sequence[str]) -> int:
+    """Run ``jaxgan bench``."""
+    from jaxgan.bench.options import BenchOptions
+
+    options = _parse(BenchOptions, argv, 'bench')
+    from jaxgan.bench.run import bench_command
+
+    return bench_command(**dataclasses.asdict(options))
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'train': train,
     'sample': sample,
     'export': export,
     'prepare': prepare,
+    'bench': bench,
 }
 USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'
 

@@ -1,0 +1,25 @@
+"""The options of ``jaxgan bench``."""
+
+import dataclasses
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchOptions:
+    """Measure speed: ops, step, sample, input, startup, scale, modes; all: each of them."""
+
+    suite: tyro.conf.Positional[str]
+    """Which suite."""
+    torch: str | None = None
+    """Path of a Python that has PyTorch, to compare with (default: this one, if it has)."""
+    out: str | None = None
+    """FILE.json to write."""
+    out_dir: str | None = None
+    """Folder for SUITE.json of each suite."""
+    quick: bool = False
+    """Fewer, smaller cases and rounds: under a minute a suite, and noisier."""
+    only: str | None = None
+    """Cases by name, such as c2,t4 (default: all of the suite)."""
+    rounds: int | None = None
+    """Turns of each side (default: 7, or 3 when quick)."""

@@ -1,0 +1,124 @@
+"""Suite ``modes``: what each way of running the same training gains or costs."""
+
+import contextlib
+import dataclasses
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+
+from jaxgan.bench.cases import Case, Training
+from jaxgan.bench.machine import program_facts
+from jaxgan.bench.session import Row, Session, measure
+
+COMPARED = False  # our modes among themselves
+NAMES = ('dtype', 'dispatch', 'donation', 'one-stage', 'native')
+
+
+def run(session: Session) -> Iterator[Row]:
+    """Measure each group of modes; the first of a group is what the others are compared with."""
+    groups = {
+        'dtype': dtypes,
+        'dispatch': dispatches,
+        'donation': donations,
+        'one-stage': stages,
+        'native': kernels,
+    }
+    for name, group in groups.items():
+        if session.wants(name):
+            first = None
+            for label, training, context in group(session):
+                with context:
+                    row = one(session, f'{name}: {label}', training)
+                first = first or row['ours']['median']
+                yield row | {'group': name, 'of_first': first / row['ours']['median']}
+
+
+def one(session: Session, name: str, make: Any) -> Row:
+    """Measure one mode; a step's time where a dispatch holds several."""
+    training = make()
+    row = measure(session, name, training)
+    row['ours'] = {k: v if k == 'count' else v / training.steps for k, v in row['ours'].items()}
+    return row | program_facts(training.program)
+
+
+Mode = tuple[str, Any, Any]  # label, how to build the training, a context to do it in
+
+
+def base(session: Session) -> Case:
+    """Choose a pair that does not mix samples, so that every mode can run it."""
+    case = Case('dcgan', 64, norm='none')
+    return dataclasses.replace(case, batch=16, size=32, width=32) if session.quick else case
+
+
+def dtypes(session: Session) -> Iterator[Mode]:
+    """Compare what the networks compute in."""
+    case = base(session)
+    for dtype in ('float32', 'bfloat16'):
+        yield (
+            dtype,
+            lambda dtype=dtype: Training(dataclasses.replace(case, dtype=dtype)),
+            contextlib.nullcontext(),
+        )
+
+
+def dispatches(session: Session) -> Iterator[Mode]:
+    """Compare how many steps the device makes without the host, for small steps."""
+    del session
+    case = Case('default', 16, size=16)
+    for steps in (1, 8):
+        label = f'{steps} step{"s" * (steps > 1)} a dispatch, default recipe'
+        yield label, lambda steps=steps: Training(case, steps=steps), contextlib.nullcontext()
+
+
+def donations(session: Session) -> Iterator[Mode]:
+    """Compare a new state in the old one's memory with a new state beside it."""
+    case = base(session)
+    for donate in (True, False):
+        label = 'state donated' if donate else 'state kept'
+        yield label, lambda donate=donate: Training(case, donate=donate), contextlib.nullcontext()
+
+
+def stages(session: Session) -> Iterator[Mode]:
+    """Compare one update after the other with both from one backward pass of D."""
+    onestage = optional(session, 'jaxgan.onestage', ('one_stage_phase',))
+    if onestage is not None:
+        case = base(session)
+        yield 'two stages', lambda: Training(case), contextlib.nullcontext()
+        yield 'one stage', lambda: Training(case, phase=onestage.one_stage_phase), contextlib.nullcontext()
+
+
+def kernels(session: Session) -> Iterator[Mode]:
+    """Compare the convolutions that XLA compiles with the native kernels."""
+    native = optional(session, 'jaxgan.ops.native', ('enable', 'disable'))
+    if native is not None:
+        case = base(session)
+        for label, switch in (('off', native.disable), ('on', native.enable)):
+            yield label, lambda: Training(case), switched(switch, native.enable)
+
+
+@contextlib.contextmanager
+def switched(switch: Any, back: Any) -> Iterator[None]:
+    """Switch how convolutions are lowered, for programs that are compiled inside."""
+    jax.clear_caches()
+    switch()
+    try:
+        yield
+    finally:
+        back()
+        jax.clear_caches()
+
+
+def optional(session: Session, name: str, functions: tuple[str, ...]) -> Any:
+    """Import a part that this version may lack; say so in one line where it does."""
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        session.say(f'no rows for {name}: {error}')
+        return None
+    missing = [function for function in functions if not hasattr(module, function)]
+    if missing:
+        session.say(f'no rows for {name}: it has no {", ".join(missing)}')
+        return None
+    return module
