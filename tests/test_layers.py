@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FILES = sorted((ROOT / 'jaxgan').rglob('*.py'))
+PEERS = ROOT / 'jaxgan/bench/peers'  # programs for a Python with PyTorch: no part of the package
+FILES = sorted(path for path in (ROOT / 'jaxgan').rglob('*.py') if path.parent != PEERS)
 LEAVES = ('losses', 'regularizers', 'augment', 'latents', 'ema', 'schedules', 'models', 'ops')
 CORE = (*LEAVES, 'types', 'networks', 'state', 'phases', 'steps', 'onestage', 'sampling', 'errors', 'version')
 FLAX_MODULES = ('jaxgan/networks.py', 'jaxgan/models/')
@@ -81,6 +82,14 @@ def test_only_sharding_and_the_trainer_mention_a_mesh():
             assert own in ('sharding', 'data', 'checkpoint'), path
 
 
+def test_the_benchmarks_stand_apart():
+    for path in FILES:
+        if package(name(path)) not in ('bench', 'cli'):
+            assert 'bench' not in parts_used(path), path
+    for path in PEERS.glob('*.py'):
+        assert not any(package(module) or module == 'jaxgan' for module in imports(path)), path
+
+
 def functions(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -89,10 +98,11 @@ def functions(path):
 
 
 def test_functions_and_modules_are_small():
-    sizes = sorted(size for path in FILES for _, size in functions(path))
+    files = [*FILES, *PEERS.glob('*.py')]
+    sizes = sorted(size for path in files for _, size in functions(path))
     assert sizes[int(0.9 * len(sizes))] <= 25
     assert sizes[-1] <= 60
-    for path in FILES:
+    for path in files:
         assert path.read_text().count('\n') <= 300, path
 
 

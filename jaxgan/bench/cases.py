@@ -145,7 +145,10 @@ class Training:
             mesh = data_mesh(case.batch)
             whole, parts = replicated(mesh), split(mesh)
             self.batch = jax.device_put(self.batch, parts)
-        self.state = jax.jit(init, out_shardings=whole)(self.batch)
+        # initialization runs once: at the usual level LLVM spends longer on it than on the step
+        hasty = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else {}
+        start = jax.jit(init, out_shardings=whole).lower(self.batch).compile(compiler_options=hasty)
+        self.state = start(self.batch)
         program = jax.jit(dispatch, donate_argnums=(0,) if donate else (), out_shardings=whole)
         self.program = program.lower(self.state, self.batch).compile()
 

@@ -22,6 +22,7 @@ def describe_machine() -> dict[str, Any]:
         'devices': len(jax.devices()),
         'cpu': processor(),
         'cores': cores(),
+        'load': round(os.getloadavg()[0], 2) if hasattr(os, 'getloadavg') else None,
         'date': datetime.date.today().isoformat(),
     }
 
@@ -44,7 +45,7 @@ def processor() -> str:
     return ', '.join(parts)
 
 
-def matrix_peak(dtype: str, seconds: float = 0.5) -> float:
+def matrix_peak(dtype: str, seconds: float = 0.25) -> float:
     """Measure the fastest product of two square matrices, in FLOP/s: what a step's share is a share of."""
     n = 2048 if jax.default_backend() == 'cpu' else 8192
     a = jax.random.normal(jax.random.key(0), (n, n)).astype(dtype)

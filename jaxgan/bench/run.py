@@ -69,7 +69,7 @@ def run_suite(name: str, session: Session, torch: str | None, settings: dict[str
         settings: further entries of the document's ``settings``.
 
     Returns:
-        ``suite``, ``versions``, ``platform``, ``device``, ``devices``, ``cpu``, ``cores``, ``date``, ``seconds`` that
+        ``suite``, ``versions``, ``platform``, ``device``, ``devices``, ``cpu``, ``cores``, ``load`` in the minute before, ``date``, ``seconds`` that
         it took, ``settings``, ``rows`` and ``notes``, the lines that were said.
     """
     started, notes = time.perf_counter(), []
@@ -80,6 +80,8 @@ def run_suite(name: str, session: Session, torch: str | None, settings: dict[str
 
     module = importlib.import_module(f'jaxgan.bench.suite_{name}')
     machine = describe_machine()
+    if (machine['load'] or 0) > 0.5:
+        say(f'the machine is busy (load {machine["load"]}): expect noise, most of it on the side of PyTorch')
     with contextlib.ExitStack() as stack:
         peer = open_peer(torch, say) if getattr(module, 'COMPARED', True) else None
         if peer is not None:

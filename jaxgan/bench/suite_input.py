@@ -57,7 +57,7 @@ def one(session: Session, name: str, config: DataConfig, count: int) -> Row:
         return [batch(feed.take(step, 1), np.int32(step)) for step in steps][-1]
 
     # PyTorch's own loaders read files in processes; what it does in memory is comparable
-    case = {'kind': 'gather', 'count': count, 'size': SIZE, 'batch': BATCH} if name == 'device' else None
+    case: Any = {'kind': 'gather', 'count': count, 'size': SIZE, 'batch': BATCH} if name == 'device' else None
     try:
         return with_rate(measure(session, name, call, case=case), together)
     finally:

@@ -15,12 +15,13 @@ from jaxgan.bench.machine import cores, peak_memory, program_facts
 from jaxgan.bench.session import Row, Session, measure
 
 NAMES = ('batch', 'resolution', 'channels', 'devices')
+FIELDS = {'batch': 'batch', 'resolution': 'size', 'channels': 'width'}
 DEVICES = (1, 2, 4, 8)
 BASE = Case('dcgan', 64)
 
 
 def axes(quick: bool) -> dict[str, list[Case]]:
-    """List the cases along each axis but the devices'; the name of the field is what grows."""
+    """List the cases along each axis but the devices'."""
     base = dataclasses.replace(BASE, batch=8, size=32, width=32) if quick else BASE
 
     def along(field: str, values: tuple[int, ...]) -> list[Case]:
@@ -41,37 +42,38 @@ def axes(quick: bool) -> dict[str, list[Case]]:
 
 def run(session: Session) -> Iterator[Row]:
     """Measure each axis."""
+    measured: dict[Case, Row] = {}  # the axes meet in one case
     for axis, cases in axes(session.quick).items():
-        if session.wants(axis):
-            for case in cases:
-                yield one(session, axis, case)
+        for case in cases if session.wants(axis) else ():
+            if case not in measured:
+                measured[case] = one(session, case)
+            value = getattr(case, FIELDS[axis])
+            yield measured[case] | {'name': f'{axis} {value}', 'axis': axis, 'value': value}
     if session.wants('devices'):
         if jax.default_backend() == 'cpu':
             session.say(
                 f'devices: {cores()} cores pretend to be up to {DEVICES[-1]} devices: '
                 'this shows what splitting costs, not what more hardware gains'
             )
-            for count in DEVICES:
+            for count in DEVICES[::3] if session.quick else DEVICES:
                 yield in_process(session, count)
         else:
             for count in sorted({1, len(jax.devices())}):
                 yield spread(session, count)
 
 
-def one(session: Session, axis: str, case: Case) -> Row:
+def one(session: Session, case: Case) -> Row:
     """Measure one case."""
-    field = {'batch': 'batch', 'resolution': 'size', 'channels': 'width'}[axis]
-    value = getattr(case, field)
     training = Training(case)
     row = measure(
         session,
-        f'{axis} {value}',
+        f'batch {case.batch}, {case.size} pixels, width {case.width}',
         training,
         case=case.asked(),
         parameters=training.parameters(),
-        axis=axis,
-        value=value,
-        **dataclasses.asdict(case),
+        batch=case.batch,
+        size=case.size,
+        width=case.width,
         **program_facts(training.program),
     )
     return row | {'images_per_s': case.batch / row['ours']['median'] * 1e3, **peak_memory()}
