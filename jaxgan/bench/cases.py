@@ -146,7 +146,7 @@ class Training:
             whole, parts = replicated(mesh), split(mesh)
             self.batch = jax.device_put(self.batch, parts)
         # initialization runs once: at the usual level LLVM spends longer on it than on the step
-        hasty = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else {}
+        hasty: Any = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else {}
         start = jax.jit(init, out_shardings=whole).lower(self.batch).compile(compiler_options=hasty)
         self.state = start(self.batch)
         program = jax.jit(dispatch, donate_argnums=(0,) if donate else (), out_shardings=whole)
