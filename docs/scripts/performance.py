@@ -49,15 +49,12 @@ def markdown(document: dict) -> str:
     headings, lines = cells(document)
     table = [headings, ['---', *['--:'] * (len(headings) - 1)], *lines]
     notes = [f'- {note}' for note in document['notes']]
-    return '\n'.join(
-        [
-            title(document),
-            '',
-            *(f'| {" | ".join(line)} |' for line in table),
-            *([''] if notes else []),
-            *notes,
-        ]
-    )
+    charts = []
+    if document['suite'] == 'scale':
+        drawn = [axis for axis in LABELS if any(row['axis'] == axis for row in document['rows'])]
+        charts = [*(f'![by {LABELS[axis]}](images/performance_{axis}.png)' for axis in drawn), '']
+    body = [f'| {" | ".join(line)} |' for line in table]
+    return '\n'.join([*charts, title(document), '', *body, *([''] if notes else []), *notes])
 
 
 def draw(axis: str, rows: list[dict]) -> None:
@@ -66,12 +63,14 @@ def draw(axis: str, rows: list[dict]) -> None:
     values = [row['value'] for row in rows]
     medians = [row['ours']['median'] for row in rows]
     spread = [row['ours']['iqr'] / 2 for row in rows]
-    left.errorbar(values, medians, yerr=spread, color=OURS, marker='o', capsize=3, label='jaxgan')
+    ours = left.errorbar(values, medians, yerr=spread, color=OURS, marker='o', capsize=3, label='jaxgan')
     compared = [row for row in rows if 'peers' in row]
     if compared:
         peer = [row['peers'][row['best_peer']]['median'] for row in compared]
-        left.plot([row['value'] for row in compared], peer, color=PEER, marker='s', label='PyTorch')
-        left.legend(frameon=False)
+        (theirs,) = left.plot(
+            [row['value'] for row in compared], peer, color=PEER, marker='s', label='PyTorch'
+        )
+        left.legend(handles=[ours, theirs], frameon=False)
     right.plot(values, [row['memory_mib'] for row in rows], color=MEMORY, marker='o')
     for panel, heading in ((left, 'time of a step, ms'), (right, 'memory of a step, MiB')):
         panel.set_xscale('log')
@@ -89,10 +88,11 @@ def draw(axis: str, rows: list[dict]) -> None:
 
 
 def whole_numbers(panel: plt.Axes) -> None:
-    """Mark 1, 2 and 5 times the powers of ten, in plain digits."""
+    """Mark round numbers in plain digits, closer where the axis spans less than a power of ten."""
     low, high = panel.get_ylim()
-    low, high = (low / 1.5, high * 1.5) if high < 3 * low else (low, high)
-    marks = [m * 10**e for e in range(-4, 8) for m in (1, 2, 5) if low <= m * 10**e <= high]
+    low, high = (low / 1.2, high * 1.2) if high < 3 * low else (low, high)
+    steps = (1, 1.5, 2, 3, 4, 5, 7) if high < 10 * low else (1, 2, 5)
+    marks = [step * 10.0**e for e in range(-4, 8) for step in steps if low <= step * 10.0**e <= high]
     panel.set_ylim(low, high)
     panel.yaxis.set_major_locator(FixedLocator(marks))
     panel.yaxis.set_minor_locator(NullLocator())
