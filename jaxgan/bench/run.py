@@ -12,6 +12,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
+from jaxgan import kernels
 from jaxgan.bench.machine import describe_machine
 from jaxgan.bench.session import Session, open_peer
 from jaxgan.bench.table import table
@@ -43,6 +44,7 @@ def bench_command(
     # PyTorch's process needs room on the same GPU; set before a backend starts
     os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
+    settings = {'freed_memory_kept': kept, 'kernels': str(kernels.enable())}
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 140  # a file or a pipe has no width of its own
@@ -50,7 +52,7 @@ def bench_command(
         session = Session(
             quick, rounds or (3 if quick else 7), 0.2 if quick else 1.5, cases, None, console.print
         )
-        document = run_suite(name, session, torch, {'freed_memory_kept': kept})
+        document = run_suite(name, session, torch, settings)
         console.print(table(document))
         for path in _targets(name, out, out_dir):
             path.parent.mkdir(parents=True, exist_ok=True)

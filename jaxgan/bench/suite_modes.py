@@ -2,15 +2,15 @@
 
 import contextlib
 import dataclasses
-import importlib
 from collections.abc import Iterator
 from typing import Any
-
-import jax
 
 from jaxgan.bench.cases import Case, Training
 from jaxgan.bench.machine import program_facts
 from jaxgan.bench.session import Row, Session, measure
+from jaxgan.kernels import enable
+from jaxgan.onestage import one_stage_phase
+from jaxgan.ops import native
 
 COMPARED = False  # our modes among themselves
 NAMES = ('dtype', 'dispatch', 'donation', 'one-stage', 'native')
@@ -82,43 +82,17 @@ def donations(session: Session) -> Iterator[Mode]:
 
 def stages(session: Session) -> Iterator[Mode]:
     """Compare one update after the other with both from one backward pass of D."""
-    onestage = optional(session, 'jaxgan.onestage', ('one_stage_phase',))
-    if onestage is not None:
-        case = base(session)
-        yield 'two stages', lambda: Training(case), contextlib.nullcontext()
-        yield 'one stage', lambda: Training(case, phase=onestage.one_stage_phase), contextlib.nullcontext()
+    case = base(session)
+    yield 'two stages', lambda: Training(case), contextlib.nullcontext()
+    yield 'one stage', lambda: Training(case, phase=one_stage_phase), contextlib.nullcontext()
 
 
 def kernels(session: Session) -> Iterator[Mode]:
-    """Compare the convolutions that XLA compiles with the native kernels."""
-    native = optional(session, 'jaxgan.ops.native', ('enable', 'disable'))
-    if native is not None:
-        case = base(session)
-        for label, switch in (('off', native.disable), ('on', native.enable)):
-            yield label, lambda: Training(case), switched(switch, native.enable)
-
-
-@contextlib.contextmanager
-def switched(switch: Any, back: Any) -> Iterator[None]:
-    """Switch how convolutions are lowered, for programs that are compiled inside."""
-    jax.clear_caches()
-    switch()
-    try:
-        yield
-    finally:
-        back()
-        jax.clear_caches()
-
-
-def optional(session: Session, name: str, functions: tuple[str, ...]) -> Any:
-    """Import a part that this version may lack; say so in one line where it does."""
-    try:
-        module = importlib.import_module(name)
-    except ImportError as error:
-        session.say(f'no rows for {name}: {error}')
-        return None
-    missing = [function for function in functions if not hasattr(module, function)]
-    if missing:
-        session.say(f'no rows for {name}: it has no {", ".join(missing)}')
-        return None
-    return module
+    """Compare the convolutions that XLA compiles with the kernels compiled for this CPU."""
+    found = enable()
+    if not found.enabled:
+        session.say(f'no rows for native: {found}')
+        return
+    case = base(session)
+    for form in ('xla', 'native'):
+        yield f'{form} convolutions', lambda: Training(case), native.form(form)
