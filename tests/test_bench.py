@@ -150,6 +150,14 @@ def test_a_document_has_the_schema_and_a_table(tmp_path, capsys):
     assert all(len(line) == len(headings) for line in lines)
 
 
+def test_a_start_that_fails_is_said(monkeypatch):
+    monkeypatch.setattr('jaxgan.bench.suite_startup.FIRST_STEP', 'import sys; sys.exit("broken")')
+    given, said = session(only=('mlp',))
+    document = run_suite('startup', given, 'no/such/python', {})
+    assert document['rows'] == []
+    assert said[-1].startswith('mlp: ') and said[-1].endswith('did not make a step: broken')
+
+
 def test_a_part_that_is_missing_is_said(monkeypatch):
     monkeypatch.setattr('jaxgan.bench.suite_modes.Training', None)
     monkeypatch.setitem(sys.modules, 'jaxgan.onestage', None)

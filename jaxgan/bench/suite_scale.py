@@ -13,6 +13,7 @@ import jax
 from jaxgan.bench.cases import Case, Training
 from jaxgan.bench.machine import cores, peak_memory, program_facts
 from jaxgan.bench.session import Row, Session, measure
+from jaxgan.bench.timing import SideError
 
 NAMES = ('batch', 'resolution', 'channels', 'devices')
 FIELDS = {'batch': 'batch', 'resolution': 'size', 'channels': 'width'}
@@ -56,7 +57,10 @@ def run(session: Session) -> Iterator[Row]:
                 'this shows what splitting costs, not what more hardware gains'
             )
             for count in DEVICES[::3] if session.quick else DEVICES:
-                yield in_process(session, count)
+                try:
+                    yield in_process(session, count)
+                except SideError as error:
+                    session.say(str(error))
         else:
             for count in sorted({1, len(jax.devices())}):
                 yield spread(session, count)
@@ -107,7 +111,7 @@ def in_process(session: Session, count: int) -> Row:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ['it said nothing'])[-1]
-        raise RuntimeError(f'{count} virtual devices: {last}')
+        raise SideError(f'{count} virtual devices: {last}')
     return json.loads(done.stdout.splitlines()[-1])
 
 

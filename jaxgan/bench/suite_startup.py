@@ -26,7 +26,10 @@ def run(session: Session) -> Iterator[Row]:
     """Measure starts with an empty cache folder, then again with what they left in it."""
     for name in NAMES:
         if session.wants(name) if session.only or not session.quick else name != 'dcgan64':
-            yield from both(session, name)
+            try:
+                yield from both(session, name)
+            except SideError as error:
+                session.say(f'{name}: {error}')
 
 
 def both(session: Session, name: str) -> Iterator[Row]:
@@ -103,7 +106,8 @@ def _until(command: Sequence[str], environment: dict[str, str], lines: Path | No
             if process.poll() != 0 or (lines is not None and not lines.exists()):
                 said.seek(0)
                 last = (said.read().strip().splitlines() or ['it said nothing'])[-1]
-                raise RuntimeError(f'{" ".join(command[:4])} did not make a step: {last}')
+                shown = ' '.join(' '.join(command).split())
+                raise SideError(f'{shown[:80]} did not make a step: {last}')
             return seconds
         finally:
             process.kill()
