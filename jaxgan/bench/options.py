@@ -12,7 +12,7 @@ class BenchOptions:
     suite: tyro.conf.Positional[str]
     """Which suite."""
     torch: str | None = None
-    """Path of a Python that has PyTorch, to compare with (default: this one, if it has)."""
+    """Path of a Python that has PyTorch, to compare with (default: this one, if it has); modes compares none."""
     out: str | None = None
     """FILE.json to write."""
     out_dir: str | None = None
