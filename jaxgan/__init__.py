@@ -7,6 +7,7 @@ The core is importable piece by piece: ``networks``, ``losses``, ``regularizers`
 from jaxgan.networks import from_functions, from_linen, remat
 from jaxgan.onestage import make_one_stage_step, mixes_samples, one_stage_phase
 from jaxgan.phases import as_step, repeat, scan_steps, sequence
+from jaxgan.sharedfakes import make_shared_fakes_step, shared_fakes_phase
 from jaxgan.state import Average, GanState, Player, init_state
 from jaxgan.steps import (
     Recipe,
@@ -35,6 +36,7 @@ __all__ = [
     'generator_phase',
     'init_state',
     'make_one_stage_step',
+    'make_shared_fakes_step',
     'make_train_step',
     'mixes_samples',
     'one_stage_phase',
@@ -42,4 +44,5 @@ __all__ = [
     'repeat',
     'scan_steps',
     'sequence',
+    'shared_fakes_phase',
 ]

@@ -17,6 +17,7 @@ from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator
 from jaxgan.networks import from_linen
 from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine, scheduled
+from jaxgan.sharedfakes import make_shared_fakes_step
 from jaxgan.steps import Recipe, make_train_step, no_augment
 from jaxgan.types import Loss, Network, Regularizer, Sampler, Schedule
 
@@ -32,6 +33,13 @@ LOSSES: Mapping[str, Loss] = MappingProxyType(
 )
 PENALTIES: Mapping[str, Any] = MappingProxyType(
     {'r1': regularizers.r1, 'r2': regularizers.r2, 'wgan_gp': regularizers.wgan_gp}
+)
+STEPS: Mapping[str, Callable] = MappingProxyType(
+    {
+        'two_stage': make_train_step,
+        'shared_fakes': make_shared_fakes_step,
+        'one_stage': make_one_stage_step,
+    }
 )
 MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
     {'dcgan': (DCGANGenerator, DCGANDiscriminator), 'r3gan': (R3GANGenerator, R3GANDiscriminator)}
@@ -124,13 +132,13 @@ def build_recipe(config: Config) -> Recipe:
         augment=augment,
         ema=_average(config.ema, burn_in),
         microbatches=config.microbatches,
+        per_sample=getattr(config.model, 'norm', 'none') == 'none',
     )
 
 
 def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
     """Make the training step that a configuration asks for; not jitted."""
-    make = make_one_stage_step if config.training == 'one_stage' else make_train_step
-    return make(generator, discriminator, recipe)
+    return STEPS[config.training](generator, discriminator, recipe)
 
 
 def _schedule(span: tuple[float, float], burn_in: int) -> Schedule:

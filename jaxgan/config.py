@@ -119,8 +119,9 @@ class Config:
     """The adversarial loss."""
     penalties: tuple[Penalty, ...] = (Penalty('r1', (0.3, 0.1)), Penalty('r2', (0.3, 0.1)))
     """Penalties on the discriminator."""
-    training: Literal['two_stage', 'one_stage'] = 'two_stage'
-    """Update D and then G against the new D; or both at once from one pass of D, which takes less time."""
+    training: Literal['two_stage', 'shared_fakes', 'one_stage'] = 'two_stage'
+    """Update D, then G against the new D, each on fakes of its own or on shared ones; or both at once from one pass of D.
+    Each takes less time than the one before."""
     augment: tuple[Literal['color', 'translation', 'cutout'], ...] = ()
     """Differentiable augmentations of real and fake, in this order."""
     augment_p: Span = (1.0, 1.0)
@@ -168,10 +169,15 @@ def check(config: Config) -> Config:
         raise InputError(
             f'batch_size {config.batch_size} does not divide into {config.microbatches} microbatches'
         )
-    if config.training == 'one_stage' and getattr(config.model, 'norm', 'none') != 'none':
+    norm = getattr(config.model, 'norm', 'none')
+    if config.training == 'one_stage' and norm != 'none':
         raise InputError(
-            f'training one_stage needs a discriminator that does not mix samples, and model.norm {config.model.norm!r} '
+            f'training one_stage needs a discriminator that does not mix samples, and model.norm {norm!r} '
             "does (allowed: 'none', or training two_stage)"
+        )
+    if config.training == 'shared_fakes' and config.microbatches != 1:
+        raise InputError(
+            f'training shared_fakes needs the whole batch at once: microbatches {config.microbatches} must be 1'
         )
     for name in ('g_optimizer', 'd_optimizer'):
         _check_optimizer(name, getattr(config, name))

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxgan.critic import lazy_penalty, loss_cotangents, make_critic, penalty_name
 from jaxgan.errors import InputError
 from jaxgan.phases import as_step, named_key, sequence
 from jaxgan.state import GanState
@@ -26,17 +27,8 @@ from jaxgan.steps import (
     descend,
     draw_inputs,
     ema_phase,
-    lazy_penalty,
-    make_critic,
-    penalty_name,
 )
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
-
-SMALLEST = 2.0**-60
-"""Cotangents nearer to 0 (hinge beyond its margin: exactly 0) are replaced by this one, so that no ratio divides by 0.
-
-Floats are scaled by a power of two without loss, so the image gradient stays exact; a sample's part of D's gradient
-is off by at most 2^-60 of its logit's gradient, which is below the rounding of the sum."""
 
 
 def make_one_stage_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
@@ -109,6 +101,7 @@ def _gradients(generator: Network, discriminator: Network, recipe: Recipe, state
 
         def penalize(d_params: Params) -> tuple[Any, Metrics]:
             critic = make_critic(discriminator, recipe.augment, d_params, aux[1], x, state)
+            critic = critic._replace(seeds=((x['real'], for_real), (fake, for_fake)))
             parts = {
                 penalty_name(r): lazy_penalty(r, critic, x['real'], fake, x['penalty_keys'], state)
                 for r in recipe.d_regularizers
@@ -127,13 +120,9 @@ def _gradients(generator: Network, discriminator: Network, recipe: Recipe, state
 def _cotangents(recipe: Recipe, real: Any, fake: Any) -> tuple[tuple[Any, Any], Any, Any, Any]:
     """Compute both losses, D's cotangents on real and fake logits, and the factors that make the latter G's."""
 
-    def d_mean(real: Any, fake: Any) -> Any:
-        return jnp.mean(recipe.loss.discriminator(real, fake))
-
-    d_loss, (for_real, for_fake) = jax.value_and_grad(d_mean, (0, 1))(real, fake)
+    d_loss = jnp.mean(recipe.loss.discriminator(real, fake))
+    for_real, for_fake = loss_cotangents(recipe.loss, real, fake)
     g_loss, wanted = jax.value_and_grad(lambda fake: jnp.mean(recipe.loss.generator(real, fake)))(fake)
-    smallest = jnp.asarray(SMALLEST, for_fake.dtype)
-    for_fake = jnp.where(jnp.abs(for_fake) < smallest, smallest, for_fake)
     return (d_loss, g_loss), for_real, for_fake, wanted / for_fake
 
 
@@ -181,7 +170,8 @@ def mixes_samples(discriminator: Network, samples: Any, label: Any = None) -> bo
         return jnp.any(gradient[1:] != 0.0)
 
     # it runs once: compiling it well would take longer
-    return bool(jax.jit(reached).lower().compile({'xla_backend_optimization_level': 0})())
+    hasty: Any = {'xla_backend_optimization_level': 0}
+    return bool(jax.jit(reached).lower().compile(hasty)())
 
 
 def _not_zero(leaf: Any) -> Any:

@@ -13,7 +13,12 @@ from jaxgan.types import Critic, Keys, PerSample, Samples
 
 
 def _input_gradient(critic: Critic, samples: Samples) -> Samples:
-    return jax.grad(lambda x: jnp.sum(critic(x)))(samples)
+    """Compute ``dlogit_i / dx_i`` of each sample, from the loss's backward pass where the critic knows its start."""
+    start = getattr(critic, 'cotangent', lambda samples: None)(samples)
+    if start is None:
+        return jax.grad(lambda x: jnp.sum(critic(x)))(samples)
+    scaled = jax.grad(lambda x: jnp.sum(start * critic(x)))(samples)
+    return scaled / start.astype(scaled.dtype).reshape(-1, *(1,) * (samples.ndim - 1))
 
 
 def _squared_norm(samples: Samples) -> PerSample:

@@ -14,12 +14,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.critic import discriminator_loss, make_critic
 from jaxgan.phases import as_step, sequence
 from jaxgan.state import Average, GanState, Player
 from jaxgan.types import (
     Augment,
     Batch,
-    Critic,
     Key,
     Loss,
     Metrics,
@@ -28,7 +28,6 @@ from jaxgan.types import (
     Phase,
     Regularizer,
     Sampler,
-    value_at,
 )
 
 
@@ -55,6 +54,9 @@ class Recipe(NamedTuple):
     augment: Augment = no_augment
     ema: Callable[[Any, int], Any] = newest  # (images seen, batch size) -> decay
     microbatches: int = 1  # gradients are accumulated over so many equal parts of the batch
+    per_sample: bool = (
+        False  # D does not mix samples: penalties on real and fake share the loss's backward pass
+    )
 
 
 def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
@@ -77,23 +79,16 @@ def discriminator_phase(generator: Network, discriminator: Network, recipe: Reci
     """Update the discriminator once: ``mean(loss) + sum(weight * mean(penalty))``.
 
     Real, fake and penalties share one augmentation key a sample, so that XLA merges their forward passes, and a
-    pair of real and fake is seen through the same augmentation.
+    pair of real and fake is seen through the same augmentation. With ``recipe.per_sample`` XLA merges the penalties'
+    first backward passes with the loss's too: see ``BoundCritic.cotangent``.
     """
 
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         def loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
             fake, _ = generator.apply(state.g.params, state.g.aux, x['latents'], x['label'])
-            fake = jax.lax.stop_gradient(fake)
-            critic = make_critic(discriminator, recipe.augment, params, aux, x, state)
-            real_logits, aux = critic.with_aux(x['real'])
-            fake_logits, new_aux = critic.with_aux(fake, aux)
-            value = jnp.mean(recipe.loss.discriminator(real_logits, fake_logits))
-            metrics = {'loss': value, 'real': jnp.mean(real_logits), 'fake': jnp.mean(fake_logits)}
-            for regularizer in recipe.d_regularizers:
-                penalty = lazy_penalty(regularizer, critic, x['real'], fake, x['penalty_keys'], state)
-                value += penalty
-                metrics[penalty_name(regularizer)] = penalty
-            return value, (new_aux, metrics)
+            return discriminator_loss(
+                discriminator, recipe, state, params, aux, x, jax.lax.stop_gradient(fake)
+            )
 
         inputs = draw_inputs(batch, key, recipe)
         player, metrics = update(state.d, loss, inputs, recipe.d_tx, recipe.microbatches, state.images_seen)
@@ -140,44 +135,6 @@ def ema_phase(generator: Network, recipe: Recipe) -> Phase:
         return state.replace(g_ema=Average(params, aux)), {}
 
     return phase
-
-
-class BoundCritic(NamedTuple):
-    """A discriminator with everything but the samples filled in; call it for logits [B]."""
-
-    with_aux: Callable  # (samples, aux=...) -> (logits, aux)
-
-    def __call__(self, samples: Any) -> Any:
-        """Return the logits of the samples."""
-        return self.with_aux(samples)[0]
-
-
-def make_critic(
-    discriminator: Network, augment: Augment, params: Params, aux: Any, x: dict, state: GanState
-) -> BoundCritic:
-    """Fill in a discriminator's parameters, labels and augmentation: ``logits = D(T(samples), label)``."""
-
-    def with_aux(samples: Any, carried: Any = aux) -> tuple[Any, Any]:
-        return discriminator.apply(params, carried, augment(x['view_keys'], samples, state), x['label'])
-
-    return BoundCritic(with_aux)
-
-
-def lazy_penalty(
-    regularizer: Regularizer, critic: Critic, real: Any, fake: Any, keys: Any, state: GanState
-) -> Any:
-    """Compute ``weight * mean(penalty)``; a lazy one is 0 except each ``every`` steps, when it counts ``every`` fold.
-
-    ``lax.cond`` stands around the penalty only: around the whole phase XLA:CPU was slower than never skipping.
-    """
-    weight = value_at(regularizer.weight, state.images_seen) * regularizer.every
-
-    def compute() -> Any:
-        return jnp.asarray(weight * jnp.mean(regularizer.penalty(critic, real, fake, keys)), jnp.float32)
-
-    if regularizer.every == 1:
-        return compute()
-    return jax.lax.cond(state.step % regularizer.every == 0, compute, lambda: jnp.float32(0.0))
 
 
 def update(
@@ -262,8 +219,3 @@ def draw_inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:
         'view_keys': jax.random.split(view_key, size),
         'penalty_keys': jax.random.split(penalty_key, size),
     }
-
-
-def penalty_name(regularizer: Regularizer) -> str:
-    """Name a penalty's metric after its function."""
-    return getattr(regularizer.penalty, '__name__', 'penalty')

@@ -13,10 +13,11 @@ from jaxgan import build
 from jaxgan.bench.timing import parameters_of
 from jaxgan.config import DCGAN, R3GAN, Config, Optimizer, Penalty
 from jaxgan.networks import from_functions
-from jaxgan.phases import as_step, scan_steps, sequence
+from jaxgan.phases import as_step, scan_steps
 from jaxgan.sharding import data_mesh, replicated, split
+from jaxgan.sharedfakes import shared_fakes_phase
 from jaxgan.state import init_state
-from jaxgan.steps import Recipe, discriminator_phase, generator_phase, make_train_step
+from jaxgan.steps import Recipe, make_train_step
 from jaxgan.types import Network
 
 MLP_SIZES = ((100, 256, 512, 1024, 784), (784, 512, 256, 1))
@@ -100,16 +101,12 @@ def mlp_network(sizes: tuple[int, ...], last: Callable) -> Network:
 
 
 def step_function(case: Case) -> tuple[Callable, Network, Network, Recipe]:
-    """Make the step: both updates and, for the default recipe, its average, which the peer's steps do not have."""
+    """Make the step: both updates, on the same fakes as the peer's; for the default recipe, its own and its average."""
     generator, discriminator = networks(case)
     recipe = build.build_recipe(configuration(case))
     if case.model == 'default':
         return make_train_step(generator, discriminator, recipe), generator, discriminator, recipe
-    phases = {
-        'd': discriminator_phase(generator, discriminator, recipe),
-        'g': generator_phase(generator, discriminator, recipe),
-    }
-    return as_step(sequence(**phases)), generator, discriminator, recipe
+    return as_step(shared_fakes_phase(generator, discriminator, recipe)), generator, discriminator, recipe
 
 
 def real_batch(case: Case) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from jaxgan.bench.session import Row, Session, measure
 from jaxgan.kernels import enable
 from jaxgan.onestage import one_stage_phase
 from jaxgan.ops import native
+from jaxgan.phases import sequence
+from jaxgan.steps import discriminator_phase, generator_phase
 
 COMPARED = False  # our modes among themselves
 NAMES = ('dtype', 'dispatch', 'donation', 'one-stage', 'native')
@@ -83,8 +85,15 @@ def donations(session: Session) -> Iterator[Mode]:
 def stages(session: Session) -> Iterator[Mode]:
     """Compare one update after the other with both from one backward pass of D."""
     case = base(session)
-    yield 'two stages', lambda: Training(case), contextlib.nullcontext()
+    yield 'two stages', lambda: Training(case, phase=two_stages), contextlib.nullcontext()
+    yield 'two stages, shared fakes', lambda: Training(case), contextlib.nullcontext()
     yield 'one stage', lambda: Training(case, phase=one_stage_phase), contextlib.nullcontext()
+
+
+def two_stages(generator: Any, discriminator: Any, recipe: Any) -> Any:
+    """Make the two usual updates, each on fakes of its own."""
+    players = (phase(generator, discriminator, recipe) for phase in (discriminator_phase, generator_phase))
+    return sequence(**dict(zip('dg', players, strict=True)))
 
 
 def kernels(session: Session) -> Iterator[Mode]:

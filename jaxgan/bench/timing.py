@@ -15,7 +15,7 @@ import numpy as np
 
 Side = Callable[[], list[float]]
 Rounds = list[list[float]]
-PAUSE = 0.05  # seconds between turns: worker threads of the last side spin for a while before they sleep
+PAUSE = 0.4  # seconds between turns: worker threads of the last side spin for a while before they sleep
 
 
 class SideError(RuntimeError):

@@ -1,0 +1,73 @@
+"""Two stages on the same fakes: the generator's update goes on from the forward pass that made the discriminator's.
+
+The usual step draws new latents for each player, which costs one more forward pass of the generator. Here D is updated
+on ``G(z)``, and then G on the same ``G(z)`` against the new D. G has not changed in between, so its gradient is exact.
+
+References:
+    Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1, draws anew; reference implementations of DCGAN share.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.critic import discriminator_loss, make_critic
+from jaxgan.errors import InputError
+from jaxgan.phases import as_step, named_key, sequence
+from jaxgan.state import GanState
+from jaxgan.steps import Recipe, descend, draw_inputs, ema_phase, update
+from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
+
+
+def make_shared_fakes_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+    """Make a step that updates D, then G on the same fakes, then the average; metrics as ``make_train_step``'s.
+
+    Returns:
+        ``step(state, batch) -> (state, metrics)``, pure and not jitted. D sees the random draws of the usual step.
+    """
+    players = shared_fakes_phase(generator, discriminator, recipe)
+    average = sequence(ema=ema_phase(generator, recipe))
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        state, metrics = players(state, batch, named_key(key, 'd'))
+        state, more = average(state, batch, key)
+        return state, metrics | more
+
+    return as_step(phase)
+
+
+def shared_fakes_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
+    """Update D, then G on the same fake samples and views, against the new D.
+
+    Raises:
+        InputError: while tracing: ``recipe.microbatches`` is not 1 (D's update needs all fakes, whose forward pass G's
+            update then needs at once).
+    """
+    if recipe.microbatches != 1:
+        raise InputError(
+            f'shared fakes need the whole batch at once: microbatches {recipe.microbatches} must be 1'
+        )
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        x = draw_inputs(batch, key, recipe)
+        fake, pull, aux = jax.vjp(
+            lambda p: generator.apply(p, state.g.aux, x['latents'], x['label']), state.g.params, has_aux=True
+        )
+
+        def d_loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
+            return discriminator_loss(discriminator, recipe, state, params, aux, x, fake)
+
+        d, d_metrics = update(state.d, d_loss, x, recipe.d_tx, 1, state.images_seen)
+
+        def g_loss(fake: Any) -> Any:
+            critic = make_critic(discriminator, recipe.augment, d.params, d.aux, x, state)
+            return jnp.mean(recipe.loss.generator(critic(x['real']), critic(fake)))
+
+        value, image_gradient = jax.value_and_grad(g_loss)(fake)
+        g, norm = descend(state.g, pull(image_gradient)[0], aux, recipe.g_tx, state.images_seen)
+        metrics = {f'd/{name}': value for name, value in d_metrics.items()}
+        return state.replace(d=d, g=g), metrics | {'g/loss': value, 'g/grad_norm': norm['grad_norm']}
+
+    return phase
