@@ -168,6 +168,7 @@ def test_the_default_is_the_embedded_data():
     assert Config().data == DataConfig('pixel_avatars')
 
 
+@pytest.mark.slow
 def test_a_run_in_one_stage_with_rematerialized_blocks(tmp_path):
     """Both options reach the step that is trained: another course than in two stages, with the same metrics."""
     model = R3GAN(latent_dim=4, widths=(4, 4, 4), groups=(1, 1, 1), blocks_per_stage=1, remat=True)

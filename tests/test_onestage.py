@@ -138,6 +138,7 @@ def test_a_loss_across_the_logits_of_a_batch(key):
     close(after.d.opt.trace, for_d)
 
 
+@pytest.mark.slow
 def test_images_with_convolutions_and_diffaugment(key):
     g, d = build_networks(DCGAN(latent_dim=4, width=2, norm='none'), 16, 3, 3, 'float32')
     augment = diffaugment(('translation', 'cutout'), 0.8)
@@ -181,6 +182,7 @@ def test_metrics_and_the_discriminators_first_step_are_those_of_two_stages(key):
     assert float(found['g/loss']) == pytest.approx(float(jnp.mean(made.loss.generator(*logits))), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_it_batches_over_seeds(key):
     g, d = pair()
     made = recipe()

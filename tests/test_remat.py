@@ -18,6 +18,7 @@ DEEP = R3GAN(latent_dim=4, widths=(8, 8, 8), groups=(1, 1, 1), blocks_per_stage=
 KEPT = {'xla_disable_hlo_passes': 'cse_barrier_expander'}  # as the trainer says: XLA:CPU would merge it again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('make', [make_train_step, make_one_stage_step])
 def test_a_whole_network_has_the_same_gradients(make, key):
     """With R1 and R2, so that the checkpoint is differentiated twice."""
@@ -31,6 +32,7 @@ def test_a_whole_network_has_the_same_gradients(make, key):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_blocks_have_the_same_gradients_in_less_memory(key):
     """The R3GAN discriminator with R1, at random parameters (its residual branches start at zero)."""
     images = jax.random.normal(key, (16, 16, 16, 3))
