@@ -669,12 +669,21 @@ void gradient_block(const Shape& s, const GradientBlock& block, const typename T
     Units<Type>::fill(count, block.rows, filled, FEATURES_LD, patches, [&](Index k, T* out) {
       copy_patch(images, pixels[k], block.pieces, block.window.inside, out);
     });
-    for (Index n = 0; n < padded; n += width) {
-      Index live = std::min<Index>(width, s.o() - n);
-      Units<Type>::fill(count, live, width, width, columns + n * PIXELS, [&](Index k, T* out) {
+    if (Type::PER_UNIT == 1 && padded == s.o()) {  // whole rows of features, dealt out to the tiles
+      for (Index k = 0; k < count; k++) {
         const Pixel<T>& at = pixels[k];
-        copy(y + ((at.n * s.rows + at.q) * s.columns + at.r) * s.features + block.group * s.o() + n, live, out);
-      });
+        const T* row = y + ((at.n * s.rows + at.q) * s.columns + at.r) * s.features + block.group * s.o();
+        for (Index n = 0; n < padded; n += width)
+          std::memcpy(columns + n * PIXELS + k * width, row + n, width == WIDE ? WIDE * 4 : VL * 4);
+      }
+    } else {
+      for (Index n = 0; n < padded; n += width) {
+        Index live = std::min<Index>(width, s.o() - n);
+        Units<Type>::fill(count, live, width, width, columns + n * PIXELS, [&](Index k, T* out) {
+          const Pixel<T>& at = pixels[k];
+          copy(y + ((at.n * s.rows + at.q) * s.columns + at.r) * s.features + block.group * s.o() + n, live, out);
+        });
+      }
     }
     product<Type, true>(patches, columns, width, PIXELS * width, filled, padded, width, units, sums, padded, p > first);
   }
@@ -683,7 +692,7 @@ void gradient_block(const Shape& s, const GradientBlock& block, const typename T
 std::vector<GradientBlock> gradient_blocks(const Shape& s) {
   std::vector<GradientBlock> blocks;
   std::vector<Tap> ys = forward_taps(s.kh, s.top), xs = forward_taps(s.kw, s.left);
-  bool by_tap = s.groups == 1 && s.c() >= 64;
+  bool by_tap = s.groups == 1 && s.c() >= 128;
   for (Index g = 0; g < s.groups; g++) {
     if (!by_tap) {
       Window all = make_windows(ys, xs, s.rows, s.columns, s.x(g), s.stride, 1, s.groups == 1)[0];
