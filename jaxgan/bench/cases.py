@@ -10,9 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan import build
+from jaxgan.bench.machine import program_facts
 from jaxgan.bench.timing import parameters_of
 from jaxgan.config import DCGAN, R3GAN, Config, Optimizer, Penalty
 from jaxgan.networks import from_functions
+from jaxgan.ops import portable
 from jaxgan.phases import as_step, scan_steps
 from jaxgan.sharding import data_mesh, replicated, split
 from jaxgan.sharedfakes import shared_fakes_phase
@@ -148,11 +150,17 @@ class Training:
         self.state = start(self.batch)
         program = jax.jit(dispatch, donate_argnums=(0,) if donate else (), out_shardings=whole)
         self.program = program.lower(self.state, self.batch).compile()
+        with portable():  # XLA cannot count what a compiled kernel does
+            self.counted = jax.jit(dispatch).lower(self.state, self.batch).cost_analysis() or {}
 
     def __call__(self) -> Any:
         """Run one dispatch."""
         self.state, metrics = self.program(self.state, self.batch)
         return self.state, metrics
+
+    def facts(self) -> dict[str, Any]:
+        """Tell a dispatch's operations, as XLA counts its own convolutions, and the memory it needs."""
+        return program_facts(self.program) | {'flops': float(self.counted.get('flops', 0.0))}
 
     def parameters(self) -> list[int]:
         """Count the parameters of generator and discriminator."""

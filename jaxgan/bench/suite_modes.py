@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from jaxgan.bench.cases import Case, Training
-from jaxgan.bench.machine import program_facts
 from jaxgan.bench.session import Row, Session, measure
 from jaxgan.kernels import enable
 from jaxgan.onestage import one_stage_phase
@@ -42,7 +41,7 @@ def one(session: Session, name: str, make: Any) -> Row:
     training = make()
     row = measure(session, name, training)
     row['ours'] = {k: v if k == 'count' else v / training.steps for k, v in row['ours'].items()}
-    return row | program_facts(training.program)
+    return row | training.facts()
 
 
 Mode = tuple[str, Any, Any]  # label, how to build the training, a context to do it in

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from jaxgan.bench.cases import Case, Training
-from jaxgan.bench.machine import cores, peak_memory, program_facts
+from jaxgan.bench.machine import cores, peak_memory
 from jaxgan.bench.session import Row, Session, measure
 from jaxgan.bench.timing import SideError
 
@@ -78,7 +78,7 @@ def one(session: Session, case: Case) -> Row:
         batch=case.batch,
         size=case.size,
         width=case.width,
-        **program_facts(training.program),
+        **training.facts(),
     )
     return row | {'images_per_s': case.batch / row['ours']['median'] * 1e3, **peak_memory()}
 
@@ -93,7 +93,7 @@ def spread(session: Session, count: int) -> Row:
     case = device_case(session.quick)
     training = Training(case, spread=count > 1)
     row = measure(session, f'devices {count}', training, axis='devices', value=count)
-    facts = program_facts(training.program)
+    facts = training.facts()
     return row | facts | {'images_per_s': case.batch / row['ours']['median'] * 1e3}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jaxgan.bench.cases import Case, Training
-from jaxgan.bench.machine import matrix_peak, peak_memory, program_facts
+from jaxgan.bench.machine import matrix_peak, peak_memory
 from jaxgan.bench.session import Row, Session, measure
 
 CASES: Mapping[str, Case] = {
@@ -41,7 +41,7 @@ def one(session: Session, name: str, case: Case) -> Row:
         parameters=training.parameters(),
         batch=case.batch,
         dtype=case.dtype,
-        **program_facts(training.program),
+        **training.facts(),
     )
     peak = max(peak, matrix_peak(case.dtype))  # before and after: a busy moment must not pass for the peak
     seconds = row['ours']['median'] / 1e3

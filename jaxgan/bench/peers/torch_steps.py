@@ -10,10 +10,8 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def build(
-    *, device, model, batch, dtype='float32', compile=False, channels_last=True, shared_fakes=True, **shape
-):
-    """Make ``(call, parameters)`` of one step with both updates.
+def build(*, device, model, batch, dtype='float32', compile=False, channels_last=True, **shape):
+    """Make ``(call, parameters)`` of one step with both updates, on the same fakes.
 
     Args:
         device: 'cpu' or 'cuda'.
@@ -22,7 +20,6 @@ def build(
         dtype: 'bfloat16' is autocast.
         compile: by torch.compile. A penalty's second derivative is beyond it: there D stays eager in its own step.
         channels_last: memory format of images and kernels.
-        shared_fakes: one batch of fakes for both updates; else each draws its own, as jaxgan does.
         **shape: of the networks.
     """
     g, d = (net.to(device) for net in pair(model, **shape))
@@ -41,25 +38,18 @@ def build(
     d_loss, g_loss = losses(d if model == 'r3gan' else fast_d, fast_d, real, mixes=model == 'dcgan')
     autocast = dict(device_type=device, dtype=torch.bfloat16, enabled=dtype == 'bfloat16')
 
-    def fakes():
-        return fast_g(torch.randn(batch, latent_dim, device=device))
-
     def step():
         g_tx, d_tx = optimizers
         d_tx.zero_grad(set_to_none=True)
         with torch.autocast(**autocast):
-            if shared_fakes:
-                fake = fakes()
-            else:
-                with torch.no_grad():
-                    fake = fakes()
+            fake = fast_g(torch.randn(batch, latent_dim, device=device))
             loss = d_loss(fake.detach())
         loss.backward()
         d_tx.step()
         g_tx.zero_grad(set_to_none=True)
         d.requires_grad_(False)
         with torch.autocast(**autocast):
-            loss = g_loss(fake if shared_fakes else fakes())
+            loss = g_loss(fake)
         loss.backward()
         g_tx.step()
         d.requires_grad_(True)
