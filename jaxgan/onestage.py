@@ -19,14 +19,13 @@ import jax.numpy as jnp
 
 from jaxgan.critic import lazy_penalty, loss_cotangents, make_critic, penalty_name
 from jaxgan.errors import InputError
-from jaxgan.phases import as_step, named_key, sequence
 from jaxgan.state import GanState
 from jaxgan.steps import (
     Recipe,
     accumulate,
     descend,
     draw_inputs,
-    ema_phase,
+    step_of_players,
 )
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
@@ -39,15 +38,7 @@ def make_one_stage_step(generator: Network, discriminator: Network, recipe: Reci
     Returns:
         ``step(state, batch) -> (state, metrics)``, pure and not jitted, as ``make_train_step``.
     """
-    players = one_stage_phase(generator, discriminator, recipe)
-    average = sequence(ema=ema_phase(generator, recipe))
-
-    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
-        state, metrics = players(state, batch, named_key(key, 'd'))
-        state, more = average(state, batch, key)
-        return state, metrics | more
-
-    return as_step(phase)
+    return step_of_players(one_stage_phase(generator, discriminator, recipe), generator, recipe)
 
 
 def one_stage_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:

@@ -15,9 +15,8 @@ import jax.numpy as jnp
 
 from jaxgan.critic import discriminator_loss, make_critic
 from jaxgan.errors import InputError
-from jaxgan.phases import as_step, named_key, sequence
 from jaxgan.state import GanState
-from jaxgan.steps import Recipe, descend, draw_inputs, ema_phase, update
+from jaxgan.steps import Recipe, descend, draw_inputs, step_of_players, update
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
 
@@ -27,15 +26,7 @@ def make_shared_fakes_step(generator: Network, discriminator: Network, recipe: R
     Returns:
         ``step(state, batch) -> (state, metrics)``, pure and not jitted. D sees the random draws of the usual step.
     """
-    players = shared_fakes_phase(generator, discriminator, recipe)
-    average = sequence(ema=ema_phase(generator, recipe))
-
-    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
-        state, metrics = players(state, batch, named_key(key, 'd'))
-        state, more = average(state, batch, key)
-        return state, metrics | more
-
-    return as_step(phase)
+    return step_of_players(shared_fakes_phase(generator, discriminator, recipe), generator, recipe)
 
 
 def shared_fakes_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.critic import discriminator_loss, make_critic
-from jaxgan.phases import as_step, sequence
+from jaxgan.phases import as_step, named_key, sequence
 from jaxgan.state import Average, GanState, Player
 from jaxgan.types import (
     Augment,
@@ -73,6 +73,22 @@ def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) 
             ema=ema_phase(generator, recipe),
         )
     )
+
+
+def step_of_players(players: Phase, generator: Network, recipe: Recipe) -> Callable:
+    """Make a step from a phase that updates both players, and the average.
+
+    The phase gets the key of the usual step's discriminator phase, so that D sees the same random draws; its metrics
+    are named ``d/...`` and ``g/...`` already.
+    """
+    average = sequence(ema=ema_phase(generator, recipe))
+
+    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        state, metrics = players(state, batch, named_key(key, 'd'))
+        state, more = average(state, batch, key)
+        return state, metrics | more
+
+    return as_step(phase)
 
 
 def discriminator_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:

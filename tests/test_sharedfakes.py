@@ -52,8 +52,7 @@ def test_microbatches_are_refused(key):
         check(Config(training='shared_fakes', microbatches=2))
 
 
-@pytest.mark.parametrize('microbatches', [1, 2])
-@pytest.mark.parametrize('name', sorted(LOSSES))
+@pytest.mark.parametrize(('name', 'microbatches'), [*((name, 1) for name in sorted(LOSSES)), ('hinge', 2)])
 def test_penalties_that_share_the_backward_pass_have_the_same_gradient(name, microbatches, key):
     """Also where the loss's own cotangent is 0 (hinge beyond its margin), and for WGAN-GP, which cannot share."""
     g, d, made, state, batch = setup(
