@@ -30,9 +30,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
     """
     console = Console(highlight=False)
     open_run(workdir, config)
-    ready = ThreadPoolExecutor(1).submit(
-        kernels.enable
-    )  # the first time on a machine it compiles: meanwhile, the data
+    ready = ThreadPoolExecutor(1).submit(kernels.enable)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
@@ -177,7 +175,6 @@ def sample_command(
         raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
     found = open_generator(Path(source), step)
     kernels.enable()
-    keep_programs()
     labels = choose_labels(found.card, label, len(chosen))
     network = build.build_generator(found.card['architecture'])
     draw = make_sampler(network, build.build_latents(found.card['architecture']), found.params, found.aux)

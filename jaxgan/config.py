@@ -173,7 +173,7 @@ def check(config: Config) -> Config:
     if config.training == 'one_stage' and norm != 'none':
         raise InputError(
             f'training one_stage needs a discriminator that does not mix samples, and model.norm {norm!r} '
-            "does (allowed: 'none', or training two_stage)"
+            "does (allowed: 'none', or training two_stage or shared_fakes)"
         )
     if config.training == 'shared_fakes' and config.microbatches != 1:
         raise InputError(

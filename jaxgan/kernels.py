@@ -20,7 +20,7 @@ import jax
 import jaxlib
 
 from jaxgan.ops import native
-from jaxgan.runtime import cache_folder
+from jaxgan.runtime import cache_folder, processor
 
 SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
 COMPILERS = ('c++', 'g++', 'clang++')
@@ -102,9 +102,7 @@ def _run(command: list[str]) -> str:
 
 def _processor() -> str:
     """Describe what ``-march=native`` looks at: the processor's model and features."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().split('\n\n')[0].splitlines()
-        wanted = ('flags', 'Features', 'model name', 'cpu family', 'model\t', 'CPU part')
-        return '\n'.join(line for line in lines if line.startswith(wanted))
-    except OSError:
-        return platform.processor() + platform.machine()
+    wanted = ('flags', 'Features', 'model name', 'cpu family', 'model', 'CPU part')
+    facts = processor()
+    found = [f'{name}: {facts[name]}' for name in wanted if name in facts]
+    return '\n'.join(found) or platform.processor() + platform.machine()

@@ -81,12 +81,19 @@ def cache_folder() -> Path:
 
 def _machine() -> str:
     """Name the kind of processor: programs for one may not run on another that shares the home folder."""
-    found = platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-        flags = next((line for line in lines if line.startswith(('flags', 'Features'))), '')
-        found += f'-{zlib.crc32(flags.encode()):08x}'
-    return found
+    facts = processor()
+    features = facts.get('flags') or facts.get('Features')
+    return platform.machine() + (f'-{zlib.crc32(features.encode()):08x}' if features else '')
+
+
+def processor() -> dict[str, str]:
+    """Read what Linux says of the first processor, such as its model and features; empty elsewhere."""
+    try:
+        lines = Path('/proc/cpuinfo').read_text().split('\n\n')[0].splitlines()
+    except OSError:
+        return {}
+    pairs = [line.partition(':') for line in lines]
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _prune(folder: Path, limit: int) -> None:

@@ -54,9 +54,7 @@ class Recipe(NamedTuple):
     augment: Augment = no_augment
     ema: Callable[[Any, int], Any] = newest  # (images seen, batch size) -> decay
     microbatches: int = 1  # gradients are accumulated over so many equal parts of the batch
-    per_sample: bool = (
-        False  # D does not mix samples: penalties on real and fake share the loss's backward pass
-    )
+    per_sample: bool = False  # D does not mix samples: penalties may share the loss's backward pass
 
 
 def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:

@@ -3,13 +3,13 @@
 import datetime
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.bench.timing import timed, warm
+from jaxgan.runtime import processor
 from jaxgan.version import __version__
 
 
@@ -20,7 +20,7 @@ def describe_machine() -> dict[str, Any]:
         'platform': jax.default_backend(),
         'device': jax.devices()[0].device_kind,
         'devices': len(jax.devices()),
-        'cpu': processor(),
+        'cpu': processor_name(),
         'cores': cores(),
         'load': round(os.getloadavg()[0], 2) if hasattr(os, 'getloadavg') else None,
         'date': datetime.date.today().isoformat(),
@@ -32,14 +32,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
-def processor() -> str:
+def processor_name() -> str:
     """Name the processor, as far as the system does."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError:
+    fields = processor()
+    if not fields:
         return platform.processor() or platform.machine()
-    pairs = [line.partition(':') for line in reversed(lines)]
-    fields = {name.strip(): value.strip() for name, _, value in pairs}
     parts = [fields.get('model name') or platform.machine()]
     parts += [f'{name} {fields[name]}' for name in ('cpu family', 'model') if name in fields]
     return ', '.join(parts)
