@@ -7,8 +7,9 @@ PyTorch-StudioGAN published an FID of 49.0 at its best and 137 at the end of its
 Here: not run to the end.
 """
 
-from jaxgan.config import DCGAN, Config, Ema, Optimizer
+from jaxgan.config import Config, Ema, Optimizer
 from jaxgan.data import DataConfig
+from jaxgan.modelconfig import DCGAN
 
 
 def get_config() -> Config:

@@ -8,8 +8,9 @@ augmentation is ADA's pipeline with p from 0 to 0.55, here DiffAugment with the 
 real images in a step, where the paper draws anew for each.
 """
 
-from jaxgan.config import R3GAN, Config, Ema, Optimizer, Penalty
+from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.data import DataConfig
+from jaxgan.modelconfig import R3GAN
 
 
 def get_config() -> Config:

@@ -6,8 +6,9 @@ Sub-folders are labels. Pictures that are not square lose their sides (``crop='c
 to a few thousand pictures; it was tried for function, not to a published number.
 """
 
-from jaxgan.config import DCGAN, Config, Ema, Optimizer, Penalty
+from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.data import DataConfig
+from jaxgan.modelconfig import DCGAN
 
 
 def get_config() -> Config:

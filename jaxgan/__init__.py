@@ -1,12 +1,12 @@
 """jaxgan: generative adversarial networks in JAX, as pure functions.
 
 The core is importable piece by piece: ``networks``, ``losses``, ``regularizers``, ``augment``, ``latents``, ``ema``,
-``schedules``, ``state``, ``phases``, ``steps`` and ``sampling`` know no files, flags or devices.
+``schedules``, ``state``, ``phases``, ``steps``, ``extensions`` and ``sampling`` know no files, flags or devices.
 """
 
 from jaxgan.networks import from_functions, from_linen, remat
 from jaxgan.onestage import make_one_stage_step, mixes_samples, one_stage_phase
-from jaxgan.phases import as_step, repeat, scan_steps, sequence
+from jaxgan.phases import as_step, observe, over_parts, repeat, scan_steps, sequence
 from jaxgan.sharedfakes import make_shared_fakes_step, shared_fakes_phase
 from jaxgan.state import Average, GanState, Player, init_state
 from jaxgan.steps import (
@@ -16,17 +16,20 @@ from jaxgan.steps import (
     generator_phase,
     make_train_step,
 )
-from jaxgan.types import Loss, Network, Regularizer
+from jaxgan.types import Extension, Loss, Memory, Network, Regularizer, Verdict
 from jaxgan.version import __version__
 
 __all__ = [
     'Average',
+    'Extension',
     'GanState',
     'Loss',
+    'Memory',
     'Network',
     'Player',
     'Recipe',
     'Regularizer',
+    'Verdict',
     '__version__',
     'as_step',
     'discriminator_phase',
@@ -39,7 +42,9 @@ __all__ = [
     'make_shared_fakes_step',
     'make_train_step',
     'mixes_samples',
+    'observe',
     'one_stage_phase',
+    'over_parts',
     'remat',
     'repeat',
     'scan_steps',

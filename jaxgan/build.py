@@ -1,5 +1,6 @@
 """Make functions from a configuration: the one place where names become losses, penalties and networks."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -9,31 +10,34 @@ import optax
 
 from jaxgan import latents, losses, regularizers
 from jaxgan.augment import diffaugment
-from jaxgan.config import Config, Ema, Model, Optimizer, Penalty
+from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
+from jaxgan.extensions import discriminator_steps
+from jaxgan.modelconfig import Model
 from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator, R3GANGenerator
 from jaxgan.networks import from_linen
 from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine, scheduled
 from jaxgan.sharedfakes import make_shared_fakes_step
 from jaxgan.steps import Recipe, make_train_step, no_augment
-from jaxgan.types import Loss, Network, Regularizer, Sampler, Schedule
+from jaxgan.types import Extension, Loss, Network, Regularizer, Sampler, Schedule
 
-LOSSES: Mapping[str, Loss] = MappingProxyType(
-    {
-        'hinge': losses.hinge,
-        'least_squares': losses.least_squares,
-        'minimax': losses.minimax,
-        'non_saturating': losses.non_saturating,
-        'relativistic': losses.relativistic,
-        'wasserstein': losses.wasserstein,
-    }
-)
-PENALTIES: Mapping[str, Any] = MappingProxyType(
-    {'r1': regularizers.r1, 'r2': regularizers.r2, 'wgan_gp': regularizers.wgan_gp}
-)
+
+def _members(module: Any, belongs: Callable[[Any], bool]) -> Mapping[str, Any]:
+    """Collect a family: what its module defines, by name; so a new member is registered by being written."""
+    found = {name: value for name, value in vars(module).items() if name[0] != '_' and belongs(value)}
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def _is_penalty(value: Any) -> bool:
+    parameters = inspect.signature(value).parameters if inspect.isfunction(value) else {}
+    return isinstance(value, Regularizer) or next(iter(parameters), None) == 'critic'
+
+
+LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
+PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
         'two_stage': make_train_step,
@@ -51,8 +55,7 @@ def build_networks(
 ) -> tuple[Network, Network]:
     """Make generator and discriminator for images of a size, number of channels and number of classes.
 
-    Raises:
-        InputError: the architecture cannot make such images.
+    Where an architecture cannot make such images, its ``init`` raises ``InputError``.
     """
     card = architecture(model, size, channels, classes, dtype)
     return build_generator(card), build_discriminator(card)
@@ -65,15 +68,15 @@ def architecture(model: Model, size: int, channels: int, classes: int, dtype: st
 
 def build_generator(card: Mapping[str, Any]) -> Network:
     """Make the generator of an ``architecture`` description."""
-    return _network(card, 0)
+    return from_linen(_module(card, 0))
 
 
 def build_discriminator(card: Mapping[str, Any]) -> Network:
     """Make the discriminator of an ``architecture`` description."""
-    return _network(card, 1)
+    return from_linen(_module(card, 1))
 
 
-def _network(card: Mapping[str, Any], player: int) -> Network:
+def _module(card: Mapping[str, Any], player: int) -> Any:
     arguments = dict(card)
     kind = arguments.pop('kind', None)
     if kind not in MODELS:
@@ -86,30 +89,13 @@ def _network(card: Mapping[str, Any], player: int) -> Network:
     arguments = {name: tuple(v) if isinstance(v, list) else v for name, v in arguments.items()}
     arguments['dtype'] = jnp.dtype(arguments['dtype'])
     fields = set(cls.__dataclass_fields__)
-    return from_linen(cls(**{name: value for name, value in arguments.items() if name in fields}))
+    return cls(**{name: value for name, value in arguments.items() if name in fields})
 
 
-def check_size(model: Model, size: int) -> None:
-    """Raise where a model cannot make images of a size.
-
-    Raises:
-        InputError: the size is not a power of two from 16, or the stages do not match it.
-    """
-    from jaxgan.models.layers import resolutions
-
-    try:
-        sides = resolutions(size)
-    except ValueError as error:
-        raise InputError(f'{error}; give --data.size') from None
-    for name in ('widths', 'groups'):
-        values = getattr(model, name, sides)
-        if len(values) != len(sides):
-            raise InputError(
-                f'model.{name} {values} must name {len(sides)} stages, one for each side of {sides}'
-            )
-    for width, groups in zip(getattr(model, 'widths', ()), getattr(model, 'groups', ())):
-        if 2 * width % groups:
-            raise InputError(f'model.groups {groups} does not divide {2 * width}, twice its width {width}')
+def mixes_samples(model: Model) -> bool:
+    """Say whether a model's discriminator lets samples see each other."""
+    any_size = architecture(model, 32, 3, 0, 'float32')
+    return bool(getattr(_module(any_size, 1), 'mixes_samples', False))
 
 
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
@@ -118,7 +104,19 @@ def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
 
 
 def build_recipe(config: Config) -> Recipe:
-    """Make all that the step needs from a configuration."""
+    """Make all that the step needs from a configuration.
+
+    Raises:
+        InputError: a name is unknown, or parts do not go together.
+    """
+    mixes = mixes_samples(config.model)
+    if mixes and config.training == 'one_stage':
+        raise InputError(
+            'training one_stage needs a discriminator that does not mix samples, and this one does (batch normalization, '
+            'minibatch deviation): take it without, or training two_stage or shared_fakes'
+        )
+    if config.loss not in LOSSES:
+        raise unknown('loss', config.loss, LOSSES)
     burn_in = config.burn_in
     augment = no_augment
     if config.augment:
@@ -132,7 +130,9 @@ def build_recipe(config: Config) -> Recipe:
         augment=augment,
         ema=_average(config.ema, burn_in),
         microbatches=config.microbatches,
-        per_sample=getattr(config.model, 'norm', 'none') == 'none',
+        per_sample=not mixes,
+        g_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.g_penalties),
+        extensions=_extensions(config),
     )
 
 
@@ -146,7 +146,15 @@ def _schedule(span: tuple[float, float], burn_in: int) -> Schedule:
 
 
 def _regularizer(penalty: Penalty, burn_in: int) -> Regularizer:
-    return Regularizer(PENALTIES[penalty.name], _schedule(penalty.weight, burn_in), penalty.every)
+    if penalty.name not in PENALTIES:
+        raise unknown('penalty', penalty.name, PENALTIES)
+    found = PENALTIES[penalty.name]
+    made = found if isinstance(found, Regularizer) else Regularizer(found)
+    return made._replace(weight=_schedule(penalty.weight, burn_in), every=penalty.every)
+
+
+def _extensions(config: Config) -> tuple[Extension, ...]:
+    return (discriminator_steps(config.d_steps),) if config.d_steps > 1 else ()
 
 
 def _average(ema: Ema, burn_in: int) -> Any:
@@ -174,5 +182,5 @@ __all__ = [
     'build_networks',
     'build_recipe',
     'build_step',
-    'check_size',
+    'mixes_samples',
 ]

@@ -15,7 +15,7 @@ from typing import Annotated, Any, TypeVar
 
 import tyro
 
-from jaxgan.config import Config
+from jaxgan.config import Config, step_images
 from jaxgan.errors import InputError, unknown
 
 T = TypeVar('T')
@@ -94,7 +94,7 @@ def train(argv: Sequence[str]) -> int:
     name = Path(path).stem if path else 'pixel_avatars'
     config = options.recipe
     if options.steps is not None:
-        config = dataclasses.replace(config, images=options.steps * config.batch_size)
+        config = dataclasses.replace(config, images=options.steps * step_images(config))
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     from jaxgan.commands import train_command

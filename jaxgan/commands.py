@@ -13,7 +13,7 @@ from rich.console import Console
 
 from jaxgan import build, images, kernels
 from jaxgan.checkpoint import restore_average
-from jaxgan.config import Config
+from jaxgan.config import Config, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import load_export, save_export
@@ -75,7 +75,7 @@ def rehearse(trainer: Trainer, console: Console) -> None:
     started = time.perf_counter()
     jax.block_until_ready(trainer.dispatch(state, length, length))
     seconds = (time.perf_counter() - started) * trainer.total_steps / length
-    rate = trainer.total_steps * trainer.config.batch_size / seconds
+    rate = trainer.total_steps * step_images(trainer.config) / seconds
     console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
 
 

@@ -13,58 +13,17 @@ from typing import Any, Literal
 
 from jaxgan.data.config import DataConfig
 from jaxgan.errors import InputError
+from jaxgan.modelconfig import DCGAN, Model
 
 Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class DCGAN:
-    """A plain convolutional pair (Radford et al. 2015) for any power-of-two size from 16."""
-
-    latent_dim: int = 64
-    """Number of values in a latent."""
-    width: int = 64
-    """Features at half the image's side; twice as many at each halving."""
-    d_width: int | None = None
-    """The discriminator's width (default: as the generator's)."""
-    max_width: int = 512
-    """The most features of a layer."""
-    norm: Literal['batch', 'none'] = 'batch'
-    """Batch normalization as in the paper, or none."""
-    output: Literal['tanh', 'linear'] = 'tanh'
-    """The generator's last nonlinearity."""
-    refine: int = 0
-    """Features at full size, next to the image; 0: none, as in the paper."""
-    d_refine: int | None = None
-    """The discriminator's (default: as the generator's)."""
-
-
-@dataclass(frozen=True)
-class R3GAN:
-    """A norm-free residual pair (Huang et al. 2025)."""
-
-    latent_dim: int = 64
-    """Number of values in a latent."""
-    widths: tuple[int, ...] = (768, 768, 768, 768)
-    """Features of each stage, from 4x4 to the image's size."""
-    groups: tuple[int, ...] = (96, 96, 96, 96)
-    """Groups of each stage's 3x3 convolutions."""
-    blocks_per_stage: int = 2
-    """Residual blocks in a stage."""
-    remat: bool = False
-    """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
-
-
-Model = DCGAN | R3GAN
-KINDS: dict[str, type] = {'dcgan': DCGAN, 'r3gan': R3GAN}
-
-
-@dataclass(frozen=True)
 class Penalty:
-    """A penalty on the discriminator."""
+    """A penalty on one of the players."""
 
-    name: Literal['r1', 'r2', 'wgan_gp'] = 'r1'
-    """Which one."""
+    name: str = 'r1'
+    """Which one: a name in ``jaxgan.regularizers``."""
     weight: Span = (1.0, 1.0)
     """Its weight, gamma for r1 and r2, lambda for wgan_gp: (start, final)."""
     every: int = 1
@@ -108,17 +67,17 @@ class Config:
     """A recipe: data, networks, losses, optimizers, and how long. The defaults train the embedded pixel_avatars."""
 
     data: DataConfig = field(default_factory=DataConfig)
-    model: DCGAN | R3GAN = field(default_factory=_avatar_model)
+    model: Model = field(default_factory=_avatar_model)
     conditional: bool = False
     """Give the data's labels to both networks."""
     dtype: Literal['float32', 'bfloat16'] = 'float32'
     """Of the networks' computation; parameters are float32."""
-    loss: Literal['minimax', 'non_saturating', 'least_squares', 'hinge', 'wasserstein', 'relativistic'] = (
-        'relativistic'
-    )
-    """The adversarial loss."""
+    loss: str = 'relativistic'
+    """The adversarial loss: a name in ``jaxgan.losses``."""
     penalties: tuple[Penalty, ...] = (Penalty('r1', (0.3, 0.1)), Penalty('r2', (0.3, 0.1)))
     """Penalties on the discriminator."""
+    g_penalties: tuple[Penalty, ...] = ()
+    """Penalties on the generator."""
     training: Literal['two_stage', 'shared_fakes', 'one_stage'] = 'two_stage'
     """Update D, then G against the new D, each on fakes of its own or on shared ones; or both at once from one pass of D.
     Each takes less time than the one before."""
@@ -132,7 +91,9 @@ class Config:
     burn_in: int = 200_000
     """Images over which every (start, final) pair moves."""
     batch_size: int = 16
-    """Images in a step."""
+    """Real images in an update of the discriminator."""
+    d_steps: int = 1
+    """Updates of the discriminator for each of the generator, each on images of its own."""
     microbatches: int = 1
     """Accumulate gradients over so many parts of a batch, to save memory."""
     images: int = 200_000
@@ -153,6 +114,11 @@ class Config:
     """How many images stand in a grid."""
 
 
+def step_images(config: Config) -> int:
+    """Count the real images of a step."""
+    return config.batch_size * config.d_steps
+
+
 def check(config: Config) -> Config:
     """Return the configuration, or raise for values that no run could use.
 
@@ -163,25 +129,21 @@ def check(config: Config) -> Config:
     _check_counts('model.', config.model, {'refine': 0, 'd_refine': 0})
     if config.seed >= 2**32:
         raise InputError(f'seed {config.seed} must be in 0..{2**32 - 1}')
-    if config.images > 2**31 - 1 - config.batch_size:
-        raise InputError(f'images {config.images} must be below {2**31 - 1 - config.batch_size}')
+    if config.images > 2**31 - 1 - step_images(config):
+        raise InputError(f'images {config.images} must be below {2**31 - 1 - step_images(config)}')
     if config.batch_size % config.microbatches:
         raise InputError(
             f'batch_size {config.batch_size} does not divide into {config.microbatches} microbatches'
-        )
-    norm = getattr(config.model, 'norm', 'none')
-    if config.training == 'one_stage' and norm != 'none':
-        raise InputError(
-            f'training one_stage needs a discriminator that does not mix samples, and model.norm {norm!r} '
-            "does (allowed: 'none', or training two_stage or shared_fakes)"
         )
     if config.training == 'shared_fakes' and config.microbatches != 1:
         raise InputError(
             f'training shared_fakes needs the whole batch at once: microbatches {config.microbatches} must be 1'
         )
+    if config.d_steps != 1 and config.training != 'two_stage':
+        raise InputError(f'd_steps {config.d_steps} needs training two_stage, not {config.training}')
     for name in ('g_optimizer', 'd_optimizer'):
         _check_optimizer(name, getattr(config, name))
-    for penalty in config.penalties:
+    for penalty in (*config.penalties, *config.g_penalties):
         if penalty.every < 1:
             raise InputError(f'penalty {penalty.name}: every {penalty.every} must be at least 1')
         _check_span(f'penalty {penalty.name}: weight', penalty.weight)

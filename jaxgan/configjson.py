@@ -6,8 +6,9 @@ import types
 import typing
 from typing import Any, Literal
 
-from jaxgan.config import DCGAN, KINDS, Config, Model
+from jaxgan.config import Config
 from jaxgan.errors import InputError, unknown
+from jaxgan.modelconfig import DCGAN, KINDS, Model
 
 PRESENTATION = frozenset(
     {'images', 'log_every', 'sample_every', 'checkpoint_every', 'keep', 'steps_per_dispatch'}

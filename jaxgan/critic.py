@@ -1,19 +1,33 @@
-"""The discriminator as the losses and penalties see it, and the discriminator's loss made of them."""
+"""The players as losses and penalties see them, and both players' losses made of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxgan.errors import InputError
 from jaxgan.state import GanState
-from jaxgan.types import Augment, Critic, Loss, Metrics, Network, Params, Regularizer, value_at
+from jaxgan.types import Critic, Loss, Metrics, Network, Params, Regularizer, Verdict, value_at
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class BoundGenerator(NamedTuple):
+    """A generator with its parameters and labels filled in; call it with latents for samples."""
+
+    apply: Callable  # latents -> samples
+    latents: Any  # those of the fake samples in hand
 
 
 class BoundCritic(NamedTuple):
     """A discriminator with everything but the samples filled in; call it for logits [B]."""
 
-    with_aux: Callable  # (samples, aux=...) -> (logits, aux)
+    judge: Callable  # (samples, aux=..., augmented=True) -> (Verdict, aux)
+    generator: BoundGenerator | None = None  # G, its parameters constant while D is trained
+    trained: Params = None  # the parameters of the player that is trained
+    extra: Mapping[str, Any] = NOTHING  # the state's: what memories hold
     seeds: tuple[tuple[Any, Any], ...] = ()  # (samples, the loss's cotangents on their logits)
 
     def cotangent(self, samples: Any) -> Any:
@@ -24,20 +38,46 @@ class BoundCritic(NamedTuple):
         """
         return next((cotangents for known, cotangents in self.seeds if known is samples), None)
 
+    def plain(self, samples: Any) -> Any:
+        """Return the logits of samples that are not augmented."""
+        return self.judge(samples, augmented=False)[0].logits
+
+    def auxiliary(self, samples: Any) -> Any:
+        """Return the discriminator's own further loss of each sample, [B].
+
+        Raises:
+            InputError: it has none: its output is logits, not a ``Verdict``.
+        """
+        found = self.judge(samples)[0].auxiliary
+        if found is None:
+            raise InputError(
+                'a penalty asks for the auxiliary loss of the discriminator, and this one has none: '
+                "give it conditioning 'auxiliary' or 'd2d_ce'"
+            )
+        return found
+
     def __call__(self, samples: Any) -> Any:
         """Return the logits of the samples."""
-        return self.with_aux(samples)[0]
+        return self.judge(samples)[0].logits
 
 
 def make_critic(
-    discriminator: Network, augment: Augment, params: Params, aux: Any, x: dict, state: GanState
+    discriminator: Network, recipe: Any, params: Params, aux: Any, x: dict, state: GanState
 ) -> BoundCritic:
     """Fill in a discriminator's parameters, labels and augmentation: ``logits = D(T(samples), label)``."""
 
-    def with_aux(samples: Any, carried: Any = aux) -> tuple[Any, Any]:
-        return discriminator.apply(params, carried, augment(x['view_keys'], samples, state), x['label'])
+    def judge(samples: Any, carried: Any = aux, augmented: bool = True) -> tuple[Verdict, Any]:
+        if augmented:
+            samples = recipe.augment(x['view_keys'], samples, state)
+        output, carried = discriminator.apply(params, carried, samples, x['label'])
+        return output if isinstance(output, Verdict) else Verdict(output, None), carried
 
-    return BoundCritic(with_aux)
+    return BoundCritic(judge, trained=params, extra=state.extra)
+
+
+def bind_generator(generator: Network, params: Params, aux: Any, x: dict) -> BoundGenerator:
+    """Fill in a generator's parameters and labels."""
+    return BoundGenerator(lambda latents: generator.apply(params, aux, latents, x['label'])[0], x['latents'])
 
 
 SMALLEST = 2.0**-60
@@ -81,6 +121,25 @@ def penalty_name(regularizer: Regularizer) -> str:
     return getattr(regularizer.penalty, '__name__', 'penalty')
 
 
+def penalties(
+    regularizers: tuple[Regularizer, ...],
+    critic: BoundCritic,
+    real: Any,
+    fake: Any,
+    keys: Any,
+    state: GanState,
+) -> tuple[Any, Metrics]:
+    """Add up a player's penalties; the metrics name each."""
+    parts = {penalty_name(r): lazy_penalty(r, critic, real, fake, keys, state) for r in regularizers}
+    return sum(parts.values(), jnp.float32(0.0)), parts
+
+
+def logit_metrics(loss: Any, real: Any, fake: Any) -> Metrics:
+    """Gather what is known of D after its loss: means of the logits and of their signs."""
+    signs = {'real_sign': jnp.mean(jnp.sign(real)), 'fake_sign': jnp.mean(jnp.sign(fake))}
+    return {'loss': loss, 'real': jnp.mean(real), 'fake': jnp.mean(fake), **signs}
+
+
 def discriminator_loss(
     discriminator: Network,
     recipe: Any,
@@ -89,6 +148,7 @@ def discriminator_loss(
     aux: Any,
     x: dict,
     fake: Any,
+    generator: BoundGenerator | None = None,
 ) -> tuple[Any, tuple[Any, Metrics]]:
     """Compute ``mean(loss) + sum(weight * mean(penalty))`` for fake samples that count as constants.
 
@@ -100,21 +160,54 @@ def discriminator_loss(
         aux: the discriminator's.
         x: what the phase drew: ``draw_inputs``.
         fake: samples [B, ...].
+        generator: what made them, for penalties that ask it for others.
 
     Returns:
         A value whose gradient in ``params`` is the loss's, and ``(aux, metrics)``.
     """
-    critic = make_critic(discriminator, recipe.augment, params, aux, x, state)
-    real_logits, aux = critic.with_aux(x['real'])
-    fake_logits, new_aux = critic.with_aux(fake, aux)
-    value = jnp.mean(recipe.loss.discriminator(real_logits, fake_logits))
-    metrics = {'loss': value, 'real': jnp.mean(real_logits), 'fake': jnp.mean(fake_logits)}
+    critic = make_critic(discriminator, recipe, params, aux, x, state)._replace(generator=generator)
+    on_real, aux = critic.judge(x['real'])
+    on_fake, new_aux = critic.judge(fake, aux)
+    value = jnp.mean(recipe.loss.discriminator(on_real.logits, on_fake.logits))
+    metrics = logit_metrics(value, on_real.logits, on_fake.logits)
     if recipe.per_sample and recipe.d_regularizers:
-        for_real, for_fake = loss_cotangents(recipe.loss, real_logits, fake_logits)
-        value = jnp.sum(for_real * real_logits) + jnp.sum(for_fake * fake_logits)
+        for_real, for_fake = loss_cotangents(recipe.loss, on_real.logits, on_fake.logits)
+        value = jnp.sum(for_real * on_real.logits) + jnp.sum(for_fake * on_fake.logits)
         critic = critic._replace(seeds=((x['real'], for_real), (fake, for_fake)))
-    for regularizer in recipe.d_regularizers:
-        penalty = lazy_penalty(regularizer, critic, x['real'], fake, x['penalty_keys'], state)
-        value += penalty
-        metrics[penalty_name(regularizer)] = penalty
-    return value, (new_aux, metrics)
+    more, parts = penalties(recipe.d_regularizers, critic, x['real'], fake, x['penalty_keys'], state)
+    return (value + more if parts else value), (new_aux, metrics | parts)
+
+
+def generator_objective(recipe: Any, real: Any, fake: Any, state: GanState) -> Any:
+    """Compute the mean of G's loss of each pair of logits, weighed by ``recipe.g_weights``."""
+    weights = recipe.g_weights(jax.lax.stop_gradient(fake), state.images_seen)
+    return jnp.mean(weights * recipe.loss.generator(real, fake))
+
+
+def generator_loss(
+    discriminator: Network,
+    recipe: Any,
+    state: GanState,
+    player: Any,
+    x: dict,
+    fake: Any,
+    generator: BoundGenerator,
+    params: Params,
+) -> tuple[Any, Metrics]:
+    """Compute G's loss on fake samples: ``mean(weights * loss) + sum(weight * mean(penalty))``.
+
+    Args:
+        discriminator: the network.
+        recipe: has a ``Recipe``'s ``loss``, ``g_weights``, ``g_regularizers`` and ``augment``.
+        state: gives the penalties' weights and the augmentation what they depend on.
+        player: D, constant.
+        x: what the phase drew: ``draw_inputs``.
+        fake: samples [B, ...], differentiated.
+        generator: what made them.
+        params: the generator's.
+    """
+    critic = make_critic(discriminator, recipe, player.params, player.aux, x, state)
+    value = generator_objective(recipe, critic(x['real']), critic(fake), state)
+    critic = critic._replace(generator=generator, trained=params)
+    more, parts = penalties(recipe.g_regularizers, critic, x['real'], fake, x['penalty_keys'], state)
+    return (value + more if parts else value), {'loss': value, **parts}

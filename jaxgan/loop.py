@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxgan import images
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import Config
+from jaxgan.config import Config, step_images
 from jaxgan.configjson import differences, from_dict, to_json
 from jaxgan.errors import InputError
 from jaxgan.runlog import Progress, RunLog, duration
@@ -173,12 +173,12 @@ class Run:
         seconds = (time.perf_counter() - self.begun) / self.trainer.length
         left = (self.trainer.total_steps - step) * seconds
         self.progress.message(
-            f'about {duration(left)} to go, at {self.trainer.config.batch_size / seconds:,.0f} images/s'
+            f'about {duration(left)} to go, at {step_images(self.trainer.config) / seconds:,.0f} images/s'
         )
 
     def _due(self, before: int, step: int, every: int) -> bool:
         """Say whether a multiple of ``every`` images lies in (before, step]."""
-        batch = self.trainer.config.batch_size
+        batch = step_images(self.trainer.config)
         return before * batch // every < step * batch // every
 
     def report(self, step: int) -> None:
@@ -190,9 +190,9 @@ class Run:
             for name in fetched[0][0]
         }
         now = time.perf_counter()
-        rate = (step - self.counted) * self.trainer.config.batch_size / max(now - self.since, 1e-9)
+        rate = (step - self.counted) * step_images(self.trainer.config) / max(now - self.since, 1e-9)
         self.pending, self.since, self.counted = [], now, step
-        seen = step * self.trainer.config.batch_size
+        seen = step * step_images(self.trainer.config)
         self.log.scalars(step, seen, means | {'images_per_second': rate})
         self.progress.update(seen, rate, means)
 
@@ -206,7 +206,7 @@ class Run:
     def write(self, grid: np.ndarray, step: int) -> None:
         """Write a grid as a file and to the log."""
         started = time.perf_counter()
-        seen = step * self.trainer.config.batch_size
+        seen = step * step_images(self.trainer.config)
         path = self.workdir / 'samples' / f'{seen:09d}.png'
         images.save_png(path, grid)
         self.log.image('samples', seen, grid)

@@ -17,7 +17,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.critic import lazy_penalty, loss_cotangents, make_critic, penalty_name
+from jaxgan.critic import (
+    bind_generator,
+    generator_objective,
+    logit_metrics,
+    loss_cotangents,
+    make_critic,
+    penalties,
+)
 from jaxgan.errors import InputError
 from jaxgan.state import GanState
 from jaxgan.steps import (
@@ -25,7 +32,8 @@ from jaxgan.steps import (
     accumulate,
     descend,
     draw_inputs,
-    step_of_players,
+    ema_phase,
+    step_of_phases,
 )
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
@@ -38,7 +46,8 @@ def make_one_stage_step(generator: Network, discriminator: Network, recipe: Reci
     Returns:
         ``step(state, batch) -> (state, metrics)``, pure and not jitted, as ``make_train_step``.
     """
-    return step_of_players(one_stage_phase(generator, discriminator, recipe), generator, recipe)
+    phases = {'d': one_stage_phase(generator, discriminator, recipe), 'ema': ema_phase(generator, recipe)}
+    return step_of_phases(phases, generator, discriminator, recipe)
 
 
 def one_stage_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
@@ -79,41 +88,50 @@ def _gradients(generator: Network, discriminator: Network, recipe: Recipe, state
             lambda p: generator.apply(p, aux[0], x['latents'], x['label']), params[0], has_aux=True
         )
 
-        def logits(d_params: Params, fake: Any) -> tuple[Any, Any]:
-            critic = make_critic(discriminator, recipe.augment, d_params, aux[1], x, state)
-            real_logits, carried = critic.with_aux(x['real'])
-            fake_logits, carried = critic.with_aux(fake, carried)
-            return (real_logits, fake_logits), carried
+        def verdicts(d_params: Params, fake: Any) -> tuple[Any, Any]:
+            critic = make_critic(discriminator, recipe, d_params, aux[1], x, state)
+            on_real, carried = critic.judge(x['real'])
+            on_fake, carried = critic.judge(fake, carried)
+            return (on_real.logits, on_fake.logits), carried
 
-        (real_logits, fake_logits), pull_d, d_aux = jax.vjp(logits, params[1], fake, has_aux=True)
-        (d_loss, g_loss), for_real, for_fake, ratio = _cotangents(recipe, real_logits, fake_logits)
+        (real_logits, fake_logits), pull_d, d_aux = jax.vjp(verdicts, params[1], fake, has_aux=True)
+        (d_loss, g_loss), for_real, for_fake, ratio = _cotangents(recipe, real_logits, fake_logits, state)
         for_d, for_images = pull_d((for_real, for_fake))
-        (for_g,) = pull_g(_per_sample(for_images, ratio))
+        seeds = ((x['real'], for_real), (fake, for_fake))
 
         def penalize(d_params: Params) -> tuple[Any, Metrics]:
-            critic = make_critic(discriminator, recipe.augment, d_params, aux[1], x, state)
-            critic = critic._replace(seeds=((x['real'], for_real), (fake, for_fake)))
-            parts = {
-                penalty_name(r): lazy_penalty(r, critic, x['real'], fake, x['penalty_keys'], state)
-                for r in recipe.d_regularizers
-            }
-            return sum(parts.values(), jnp.float32(0.0)), parts
+            bound = bind_generator(generator, params[0], aux[0], x)
+            critic = make_critic(discriminator, recipe, d_params, aux[1], x, state)
+            critic = critic._replace(seeds=seeds, generator=bound)
+            return penalties(recipe.d_regularizers, critic, x['real'], fake, x['penalty_keys'], state)
 
-        more, parts = jax.grad(penalize, has_aux=True)(params[1])
-        for_d = jax.tree.map(jnp.add, for_d, more) if parts else for_d
-        values = {'loss': d_loss, 'real': jnp.mean(real_logits), 'fake': jnp.mean(fake_logits), **parts}
-        metrics = {f'd/{name}': value for name, value in values.items()} | {'g/loss': g_loss}
+        def penalize_g(fake: Any, g_params: Params) -> tuple[Any, Metrics]:
+            bound = bind_generator(generator, g_params, aux[0], x)
+            critic = make_critic(discriminator, recipe, params[1], aux[1], x, state)
+            critic = critic._replace(generator=bound, trained=g_params)
+            return penalties(recipe.g_regularizers, critic, x['real'], fake, x['penalty_keys'], state)
+
+        more_d, d_parts = jax.grad(penalize, has_aux=True)(params[1])
+        (more_images, more_g), g_parts = jax.grad(penalize_g, (0, 1), has_aux=True)(fake, params[0])
+        for_images = _per_sample(for_images, ratio)
+        (for_g,) = pull_g(for_images + more_images if g_parts else for_images)
+        for_d = jax.tree.map(jnp.add, for_d, more_d) if d_parts else for_d
+        for_g = jax.tree.map(jnp.add, for_g, more_g) if g_parts else for_g
+        values = logit_metrics(d_loss, real_logits, fake_logits) | d_parts
+        metrics = {f'd/{name}': value for name, value in values.items()}
+        metrics |= {f'g/{name}': value for name, value in ({'loss': g_loss} | g_parts).items()}
         return (for_g, for_d), ((g_aux, d_aux), metrics)
 
     return gradients
 
 
-def _cotangents(recipe: Recipe, real: Any, fake: Any) -> tuple[tuple[Any, Any], Any, Any, Any]:
+def _cotangents(
+    recipe: Recipe, real: Any, fake: Any, state: GanState
+) -> tuple[tuple[Any, Any], Any, Any, Any]:
     """Compute both losses, D's cotangents on real and fake logits, and the factors that make the latter G's."""
-
     d_loss = jnp.mean(recipe.loss.discriminator(real, fake))
     for_real, for_fake = loss_cotangents(recipe.loss, real, fake)
-    g_loss, wanted = jax.value_and_grad(lambda fake: jnp.mean(recipe.loss.generator(real, fake)))(fake)
+    g_loss, wanted = jax.value_and_grad(lambda fake: generator_objective(recipe, real, fake, state))(fake)
     return (d_loss, g_loss), for_real, for_fake, wanted / for_fake
 
 

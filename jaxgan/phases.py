@@ -6,14 +6,14 @@ its name)``, so a new phase moves nobody else's randomness and a resumed run is 
 
 import functools
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan.state import GanState
-from jaxgan.types import Batch, Key, Metrics, Phase
+from jaxgan.types import Batch, Key, Memory, Metrics, Phase
 
 
 def as_step(phase: Phase) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
@@ -33,14 +33,19 @@ def named_key(key: Key, name: str) -> Key:
 
 
 def sequence(**phases: Phase) -> Phase:
-    """Run phases in order, each with the key of its name; metrics are named ``phase/metric``."""
+    """Run phases in order, each with the key of its name.
+
+    Metrics are named ``phase/metric``; those with a slash (of a phase that does the work of several) stay as they are.
+    """
 
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         metrics: Metrics = {}
         for name, part in phases.items():
             with jax.named_scope(f'phase.{name}'):  # profiles read it
                 state, found = part(state, batch, named_key(key, name))
-            metrics |= {f'{name}/{metric}': value for metric, value in found.items()}
+            metrics |= {
+                metric if '/' in metric else f'{name}/{metric}': value for metric, value in found.items()
+            }
         return state, metrics
 
     return phase
@@ -57,6 +62,50 @@ def repeat(phase: Phase, times: int) -> Phase:
         return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
 
     return repeated
+
+
+def observe(phase: Phase, memories: Sequence[Memory]) -> Phase:
+    """Run a phase, and update memories from its metrics; see ``Memory``."""
+
+    def observed(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        state, metrics = phase(state, batch, key)
+        seen = {name.removeprefix('d/'): value for name, value in metrics.items()}
+        images = batch['image'].shape[0]
+        new = {m.name: m.update(state.extra[m.name], seen, images) for m in memories if m.update is not None}
+        return state.replace(extra={**state.extra, **new}), metrics
+
+    return observed
+
+
+def over_parts(phase: Phase, parts: int) -> Phase:
+    """Run a phase on each of so many equal parts of the batch, by ``lax.scan``; metrics are the means.
+
+    So D takes several steps, each on images of its own, where ``repeat`` would show it the same ones again.
+
+    Raises:
+        ValueError: while tracing: the batch does not divide into such parts.
+    """
+
+    def parted(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+        def body(carry: GanState, part: Any) -> tuple[GanState, Metrics]:
+            return phase(carry, part[1], jax.random.fold_in(key, part[0]))
+
+        split = {name: split_batch(values, parts) for name, values in batch.items()}
+        state, metrics = jax.lax.scan(body, state, (jnp.arange(parts), split))
+        return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
+
+    return parted
+
+
+def split_batch(leaf: Any, parts: int, what: str = 'parts') -> Any:
+    """Reshape [B, ...] to [parts, B / parts, ...].
+
+    Raises:
+        ValueError: the parts do not divide the batch.
+    """
+    if leaf.shape[0] % parts:
+        raise ValueError(f'a batch of {leaf.shape[0]} does not divide into {parts} {what}')
+    return leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:])
 
 
 def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:

@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxgan.critic import discriminator_loss, make_critic
+from jaxgan.critic import bind_generator, discriminator_loss, generator_loss
 from jaxgan.errors import InputError
 from jaxgan.state import GanState
-from jaxgan.steps import Recipe, descend, draw_inputs, step_of_players, update
+from jaxgan.steps import Recipe, descend, draw_inputs, ema_phase, step_of_phases, update
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
 
@@ -26,7 +26,11 @@ def make_shared_fakes_step(generator: Network, discriminator: Network, recipe: R
     Returns:
         ``step(state, batch) -> (state, metrics)``, pure and not jitted. D sees the random draws of the usual step.
     """
-    return step_of_players(shared_fakes_phase(generator, discriminator, recipe), generator, recipe)
+    phases = {
+        'd': shared_fakes_phase(generator, discriminator, recipe),
+        'ema': ema_phase(generator, recipe),
+    }
+    return step_of_phases(phases, generator, discriminator, recipe)
 
 
 def shared_fakes_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
@@ -43,22 +47,27 @@ def shared_fakes_phase(generator: Network, discriminator: Network, recipe: Recip
 
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         x = draw_inputs(batch, key, recipe)
+        bound = bind_generator(generator, state.g.params, state.g.aux, x)
         fake, pull, aux = jax.vjp(
             lambda p: generator.apply(p, state.g.aux, x['latents'], x['label']), state.g.params, has_aux=True
         )
 
         def d_loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
-            return discriminator_loss(discriminator, recipe, state, params, aux, x, fake)
+            return discriminator_loss(discriminator, recipe, state, params, aux, x, fake, bound)
 
         d, d_metrics = update(state.d, d_loss, x, recipe.d_tx, 1, state.images_seen)
 
-        def g_loss(fake: Any) -> Any:
-            critic = make_critic(discriminator, recipe.augment, d.params, d.aux, x, state)
-            return jnp.mean(recipe.loss.generator(critic(x['real']), critic(fake)))
+        def g_loss(fake: Any, params: Params) -> tuple[Any, Metrics]:
+            bound = bind_generator(generator, params, state.g.aux, x)
+            return generator_loss(discriminator, recipe, state, d, x, fake, bound, params)
 
-        value, image_gradient = jax.value_and_grad(g_loss)(fake)
-        g, norm = descend(state.g, pull(image_gradient)[0], aux, recipe.g_tx, state.images_seen)
+        pulled, g_metrics = jax.grad(g_loss, (0, 1), has_aux=True)(fake, state.g.params)
+        gradient = pull(pulled[0])[0]
+        if recipe.g_regularizers:  # they may reach G besides the fake samples
+            gradient = jax.tree.map(jnp.add, gradient, pulled[1])
+        g, norm = descend(state.g, gradient, aux, recipe.g_tx, state.images_seen)
         metrics = {f'd/{name}': value for name, value in d_metrics.items()}
-        return state.replace(d=d, g=g), metrics | {'g/loss': value, 'g/grad_norm': norm['grad_norm']}
+        metrics |= {f'g/{name}': value for name, value in (g_metrics | norm).items()}
+        return state.replace(d=d, g=g), metrics
 
     return phase

@@ -6,7 +6,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
-from jaxgan.types import Batch, Key, Network, Sampler
+from jaxgan.types import Batch, Key, Memory, Network, Sampler
 
 
 class Player(flax.struct.PyTreeNode):
@@ -28,7 +28,7 @@ class GanState(flax.struct.PyTreeNode):
     """The state of a run, one tree of arrays.
 
     ``key`` is the run's root key and never advances: each step derives its own from it and from ``step``.
-    ``extra`` belongs to phases that keep something of their own, under the phase's name.
+    ``extra`` holds what memories and phases keep, under their names.
     """
 
     step: Any  # int32 scalar
@@ -38,6 +38,22 @@ class GanState(flax.struct.PyTreeNode):
     d: Player
     g_ema: Average
     extra: Any
+
+
+def memories(recipe: Any) -> tuple[Memory, ...]:
+    """List all that a recipe remembers: its own memories, its regularizers' and its extensions'.
+
+    Raises:
+        ValueError: two of them have one name.
+    """
+    regularizers = (*recipe.d_regularizers, *recipe.g_regularizers)
+    found = [*recipe.memories, *(r.memory for r in regularizers if r.memory is not None)]
+    found += [memory for extension in recipe.extensions for memory in extension.memories]
+    distinct: dict[str, Memory] = {}
+    for memory in found:
+        if distinct.setdefault(memory.name, memory) is not memory:
+            raise ValueError(f'two memories are called {memory.name!r}')
+    return tuple(distinct.values())
 
 
 def init_state(
@@ -54,7 +70,7 @@ def init_state(
         key: the run's root key; the same key gives the same state.
         generator: takes ``(latents, label)``.
         discriminator: takes ``(samples, label)``.
-        recipe: has ``latents``, ``g_tx`` and ``d_tx``.
+        recipe: has ``latents``, ``g_tx`` and ``d_tx``, and what is to be remembered.
         batch: an example with the shapes and dtypes of training; its values do not matter.
         extra: what further phases keep in the state.
     """
@@ -70,5 +86,5 @@ def init_state(
         g=Player(g_params, g_aux, recipe.g_tx.init(g_params)),
         d=Player(d_params, d_aux, recipe.d_tx.init(d_params)),
         g_ema=jax.tree.map(jnp.copy, Average(g_params, g_aux)),  # a copy: donated buffers must not be shared
-        extra={} if extra is None else extra,
+        extra={memory.name: memory.initial for memory in memories(recipe)} | ({} if extra is None else extra),
     )

@@ -3,7 +3,7 @@
     phase(state, batch, key) -> (state, metrics)
 
 ``make_train_step`` makes the usual three (discriminator, generator, average). Anything else that a GAN does in a
-step is one more phase; ``jaxgan.phases`` combines them. The step is not jitted here, and it knows no mesh: the caller
+step is one more phase or a phase around one of these (``Recipe.extensions``); ``jaxgan.phases`` combines them. The step is not jitted here, and it knows no mesh: the caller
 jits, donates, shards, scans or vmaps it.
 """
 
@@ -14,14 +14,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxgan.critic import discriminator_loss, make_critic
-from jaxgan.phases import as_step, named_key, sequence
-from jaxgan.state import Average, GanState, Player
+from jaxgan.critic import bind_generator, discriminator_loss, generator_loss
+from jaxgan.phases import as_step, observe, sequence, split_batch
+from jaxgan.state import Average, GanState, Player, memories
 from jaxgan.types import (
     Augment,
     Batch,
+    Extension,
     Key,
     Loss,
+    Memory,
     Metrics,
     Network,
     Params,
@@ -43,6 +45,12 @@ def newest(images_seen: Any, batch_size: int) -> Any:
     return jnp.float32(0.0)
 
 
+def equally(fake_logits: Any, images_seen: Any) -> Any:
+    """Weigh all samples of a batch alike in the generator's loss."""
+    del images_seen
+    return jnp.ones_like(fake_logits)
+
+
 class Recipe(NamedTuple):
     """All that a step needs, and nothing that a loop needs."""
 
@@ -55,6 +63,12 @@ class Recipe(NamedTuple):
     ema: Callable[[Any, int], Any] = newest  # (images seen, batch size) -> decay
     microbatches: int = 1  # gradients are accumulated over so many equal parts of the batch
     per_sample: bool = False  # D does not mix samples: penalties may share the loss's backward pass
+    g_regularizers: tuple[Regularizer, ...] = ()
+    g_weights: Callable[[Any, Any], Any] = (
+        equally  # (fake logits [B], images seen) -> weights [B] of G's loss
+    )
+    memories: tuple[Memory, ...] = ()  # besides those of regularizers and extensions
+    extensions: tuple[Extension, ...] = ()  # applied in order
 
 
 def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
@@ -64,29 +78,27 @@ def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) 
         ``step(state, batch) -> (state, metrics)``, pure and not jitted. ``batch['image']`` is [B, ...] in [-1, 1];
         ``batch['label']``, [B], is optional and reaches both networks.
     """
-    return as_step(
-        sequence(
-            d=discriminator_phase(generator, discriminator, recipe),
-            g=generator_phase(generator, discriminator, recipe),
-            ema=ema_phase(generator, recipe),
-        )
+    return step_of_phases(
+        {
+            'd': discriminator_phase(generator, discriminator, recipe),
+            'g': generator_phase(generator, discriminator, recipe),
+            'ema': ema_phase(generator, recipe),
+        },
+        generator,
+        discriminator,
+        recipe,
     )
 
 
-def step_of_players(players: Phase, generator: Network, recipe: Recipe) -> Callable:
-    """Make a step from a phase that updates both players, and the average.
-
-    The phase gets the key of the usual step's discriminator phase, so that D sees the same random draws; its metrics
-    are named ``d/...`` and ``g/...`` already.
-    """
-    average = sequence(ema=ema_phase(generator, recipe))
-
-    def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
-        state, metrics = players(state, batch, named_key(key, 'd'))
-        state, more = average(state, batch, key)
-        return state, metrics | more
-
-    return as_step(phase)
+def step_of_phases(
+    phases: dict[str, Phase], generator: Network, discriminator: Network, recipe: Recipe
+) -> Callable:
+    """Make a step of named phases: D's feeds what is remembered, extensions change them, all run in order."""
+    updated = tuple(memory for memory in memories(recipe) if memory.update is not None)
+    phases = {**phases, 'd': observe(phases['d'], updated)} if updated else phases
+    for extension in recipe.extensions:
+        phases = extension.phases(phases, generator, discriminator, recipe)
+    return as_step(sequence(**phases))
 
 
 def discriminator_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:
@@ -99,10 +111,9 @@ def discriminator_phase(generator: Network, discriminator: Network, recipe: Reci
 
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         def loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
-            fake, _ = generator.apply(state.g.params, state.g.aux, x['latents'], x['label'])
-            return discriminator_loss(
-                discriminator, recipe, state, params, aux, x, jax.lax.stop_gradient(fake)
-            )
+            bound = bind_generator(generator, state.g.params, state.g.aux, x)
+            fake = jax.lax.stop_gradient(bound.apply(x['latents']))
+            return discriminator_loss(discriminator, recipe, state, params, aux, x, fake, bound)
 
         inputs = draw_inputs(batch, key, recipe)
         player, metrics = update(state.d, loss, inputs, recipe.d_tx, recipe.microbatches, state.images_seen)
@@ -116,10 +127,10 @@ def generator_phase(generator: Network, discriminator: Network, recipe: Recipe) 
 
     def phase(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         def loss(params: Params, aux: Any, x: dict) -> tuple[Any, Any]:
-            fake, aux = generator.apply(params, aux, x['latents'], x['label'])
-            critic = make_critic(discriminator, recipe.augment, state.d.params, state.d.aux, x, state)
-            value = jnp.mean(recipe.loss.generator(critic(x['real']), critic(fake)))
-            return value, (aux, {'loss': value})
+            fake, new_aux = generator.apply(params, aux, x['latents'], x['label'])
+            bound = bind_generator(generator, params, aux, x)
+            value, metrics = generator_loss(discriminator, recipe, state, state.d, x, fake, bound, params)
+            return value, (new_aux, metrics)
 
         inputs = draw_inputs(batch, key, recipe)
         player, metrics = update(state.g, loss, inputs, recipe.g_tx, recipe.microbatches, state.images_seen)
@@ -203,7 +214,7 @@ def accumulate(
     """Average ``gradient(params, aux, inputs) -> (gradient, (aux, metrics))`` over equal parts of the batch."""
     if microbatches == 1:
         return gradient(params, aux, inputs)
-    parts = jax.tree.map(lambda leaf: _split(leaf, microbatches), inputs)
+    parts = jax.tree.map(lambda leaf: split_batch(leaf, microbatches, 'microbatches'), inputs)
 
     def body(carry: tuple[Any, Params], part: Any) -> tuple[tuple[Any, Params], Metrics]:
         carried, total = carry
@@ -214,12 +225,6 @@ def accumulate(
     (aux, total), metrics = jax.lax.scan(body, start, parts)
     mean = jax.tree.map(lambda leaf: leaf / microbatches, total)
     return mean, (aux, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics))
-
-
-def _split(leaf: Any, parts: int) -> Any:
-    if leaf.shape[0] % parts:
-        raise ValueError(f'a batch of {leaf.shape[0]} does not divide into {parts} microbatches')
-    return leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:])
 
 
 def draw_inputs(batch: Batch, key: Key, recipe: Recipe) -> dict[str, Any]:

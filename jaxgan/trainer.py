@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build
-from jaxgan.config import Config, check
+from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
 from jaxgan.errors import InputError
@@ -88,15 +88,14 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     check(config)
     info = source.info
     classes = _classes(config, info)
-    build.check_size(config.model, info.size)
     mesh = data_mesh(config.batch_size, config.microbatches)
     whole = replicated(mesh)
     architecture = build.architecture(config.model, info.size, info.channels, classes, config.dtype)
     generator = build.build_generator(architecture)
     discriminator = build.build_discriminator(architecture)
     recipe = build.build_recipe(config)
-    feed = open_feed(source, config.data, batch_size=config.batch_size, seed=config.seed, mesh=mesh)
-    total_steps = math.ceil(config.images / config.batch_size)
+    feed = open_feed(source, config.data, batch_size=step_images(config), seed=config.seed, mesh=mesh)
+    total_steps = math.ceil(config.images / step_images(config))
     length = min(config.steps_per_dispatch, total_steps)
 
     def init() -> GanState:
@@ -188,7 +187,7 @@ def _meta(config: Config, info: DataInfo, architecture: dict, step: int) -> dict
         'config': to_dict(config),
         'architecture': architecture,
         'data': dataclasses.asdict(info),
-        'images_seen': step * config.batch_size,
+        'images_seen': step * step_images(config),
         'jaxgan': __version__,
         'jax': jax.__version__,
     }

@@ -52,11 +52,27 @@ class Network(NamedTuple):
     ``inputs`` are ``(latents, label)`` for a generator and ``(samples, label)`` for a discriminator; ``label`` is
     ``None`` where there are no labels. ``aux`` is what a network carries besides its parameters: batch statistics,
     spectral-norm vectors; ``{}`` for most.
+
+    A generator with an intermediate latent w says how it is made and used, so that path lengths, truncation and
+    inversion can reach it: ``synthesis(params, aux, mapping(params, aux, z, label))`` is ``infer``'s image.
     """
 
     init: Callable  # (key, *inputs) -> (params, aux)
     apply: Callable  # (params, aux, *inputs) -> (output, aux): as in training
     infer: Callable  # (params, aux, *inputs) -> output: as after training (running statistics)
+    mapping: Callable | None = None  # (params, aux, z, label) -> w [B, layers, W]
+    synthesis: Callable | None = None  # (params, aux, w) -> samples
+
+
+class Verdict(NamedTuple):
+    """What a discriminator may return instead of its logits: with them, a further loss of each sample.
+
+    ``auxiliary`` is what the discriminator makes of the label besides its logit (the cross-entropy of an auxiliary
+    classifier, D2D-CE). Nothing happens to it unless a penalty of D or of G asks for it.
+    """
+
+    logits: Any  # [B]
+    auxiliary: Any  # [B]
 
 
 class Loss(NamedTuple):
@@ -66,9 +82,40 @@ class Loss(NamedTuple):
     generator: Callable  # (real [B], fake [B]) -> [B]
 
 
-class Regularizer(NamedTuple):
-    """A penalty on the critic, its weight, and how often it is computed."""
+class Memory(NamedTuple):
+    """Something that training remembers from step to step: ``state.extra[name]``.
 
-    penalty: Callable  # (critic, real, fake, keys) -> [B]
+    After each update of D it becomes ``update(old, metrics, images)``, ``metrics`` being those of D's phase (``loss``,
+    ``real`` and ``fake``: mean logits; ``real_sign`` and ``fake_sign``: means of their signs; the penalties) and
+    ``images`` the number of real images in the step. Without ``update`` it belongs to a phase.
+    """
+
+    name: str
+    initial: Any  # a tree of arrays
+    update: Callable | None = None  # (old, metrics, images) -> new
+
+
+class Regularizer(NamedTuple):
+    """A penalty on a player, its weight, how often it is computed, and what it remembers.
+
+    ``penalty(critic, real, fake, keys)`` gives one value a sample, or one for all. ``critic`` is D with everything
+    but the samples filled in (``jaxgan.critic.BoundCritic``); among G's regularizers ``fake`` depends on G's
+    parameters, and the penalty reaches G through it or through ``critic.generator``.
+    """
+
+    penalty: Callable  # (critic, real, fake, keys) -> [B] or []
     weight: float | int | Schedule = 1.0
     every: int = 1  # lazy: computed each `every` steps, its weight multiplied by `every`
+    memory: Memory | None = None
+
+
+class Extension(NamedTuple):
+    """One more thing that a step does: a function of its phases, and what they remember.
+
+    ``phases(found, generator, discriminator, recipe) -> found`` gets the step's phases by name, in their order
+    (``d``, ``g``, ``ema``; trainings that update both players at once have ``d`` and ``ema``), and returns them
+    wrapped, joined by others, or in another order.
+    """
+
+    phases: Callable  # (dict of phases, generator, discriminator, recipe) -> dict of phases
+    memories: tuple[Memory, ...] = ()

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from jaxgan.config import DCGAN, Config, Ema, Optimizer
+from jaxgan.config import Config, Ema, Optimizer
 from jaxgan.data import DataConfig, open_source
 from jaxgan.loop import train
+from jaxgan.modelconfig import DCGAN
 from jaxgan.trainer import make_trainer
 
 

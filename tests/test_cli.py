@@ -109,7 +109,7 @@ BAD = [
     (['train', '--config'], '--config needs a value'),
     (['train', '--batch-siz', '3'], 'did you mean --batch-size'),
     (['train', '--batch-size', 'many'], 'Error parsing --batch-size'),
-    (['train', '--loss', 'hing'], "invalid choice 'hing'"),
+    (['train', '--loss', 'hing'], "unknown loss 'hing'; did you mean 'hinge'?"),
     (['train', '--batch-size', '0'], 'batch_size 0 must be at least 1'),
     (
         ['train', '--g-optimizer.learning-rate', 'nan', '1'],

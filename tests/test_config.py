@@ -10,10 +10,11 @@ import optax
 import pytest
 
 from jaxgan import build
-from jaxgan.config import DCGAN, R3GAN, Config, Ema, Optimizer, Penalty, check
+from jaxgan.config import Config, Ema, Optimizer, Penalty, check
 from jaxgan.configjson import differences, from_dict, to_dict, to_json
 from jaxgan.data import DataConfig
 from jaxgan.errors import InputError
+from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.recipes import load_recipe
 
 CONFIGS = Path(__file__).parent.parent / 'configs'
@@ -42,7 +43,7 @@ def test_json_round_trip(config):
         ({'batch_siz': 3}, "unknown config key 'batch_siz'; did you mean 'batch_size'?"),
         ({'batch_size': '64'}, "config.batch_size '64' must be int"),
         ({'batch_size': True}, 'config.batch_size True must be int'),
-        ({'loss': 'hing'}, "unknown config.loss 'hing'; did you mean 'hinge'?"),
+        ({'training': 'one_stag'}, "unknown config.training 'one_stag'; did you mean 'one_stage'?"),
         ({'training': 'onestage'}, "unknown config.training 'onestage'; did you mean 'one_stage'?"),
         ({'model': {'kind': 'dcgen'}}, "unknown config.model kind 'dcgen'; did you mean 'dcgan'?"),
         (
@@ -68,10 +69,7 @@ def test_reading_is_strict(change, message):
         ({'images': -5}, 'images -5 must be at least 1'),
         ({'seed': 2**32}, f'seed {2**32} must be in 0..{2**32 - 1}'),
         ({'burn_in': -1}, 'burn_in -1 must be at least 0'),
-        (
-            {'training': 'one_stage', 'model': DCGAN(norm='batch')},
-            "training one_stage needs a discriminator that does not mix samples, and model.norm 'batch' does",
-        ),
+        ({'d_steps': 2, 'training': 'one_stage'}, 'd_steps 2 needs training two_stage, not one_stage'),
         ({'batch_size': 10, 'microbatches': 4}, 'batch_size 10 does not divide into 4 microbatches'),
         ({'penalties': (Penalty('r1', every=0),)}, 'penalty r1: every 0 must be at least 1'),
         ({'images': 2**31, 'batch_size': 64}, f'images {2**31} must be below {2**31 - 65}'),
@@ -118,6 +116,24 @@ def test_every_recipe_loads_builds_and_says_what_it_reached(path):
     assert len(recipe.d_regularizers) == len(config.penalties)
     text = path.read_text()
     assert f'train.py --config {path.stem}' in text
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'loss': 'hing'}, "unknown loss 'hing'; did you mean 'hinge'?"),
+        ({'penalties': (Penalty('wgan'),)}, "unknown penalty 'wgan'; did you mean 'wgan_gp'?"),
+        ({'g_penalties': (Penalty('wgan'),)}, "unknown penalty 'wgan'; did you mean 'wgan_gp'?"),
+        (
+            {'training': 'one_stage', 'model': DCGAN(norm='batch')},
+            'training one_stage needs a discriminator that does not mix samples',
+        ),
+    ],
+)
+def test_parts_that_do_not_exist_or_fit_are_refused(change, message):
+    with pytest.raises(InputError) as error:
+        build.build_recipe(dataclasses.replace(Config(), **change))
+    assert str(error.value).startswith(message)
 
 
 def test_the_default_recipe_is_what_its_file_says():
@@ -175,8 +191,9 @@ def test_build_makes_what_the_names_say():
     ],
 )
 def test_a_size_that_does_not_fit_is_refused(model, size, message):
+    generator, _ = build.build_networks(model, size, 3, 0, 'float32')
     with pytest.raises(InputError) as error:
-        build.check_size(model, size)
+        jax.eval_shape(generator.init, jax.random.key(0), jnp.zeros((1, 64)), None)
     assert str(error.value).startswith(message)
 
 

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import pytest
 from runs import make_data, run, tiny
 
-from jaxgan.config import DCGAN, Config
+from jaxgan.config import Config
 from jaxgan.data import DataConfig, open_source
+from jaxgan.modelconfig import DCGAN
 from jaxgan.trainer import make_trainer
 
 FILE = Path(__file__).with_name('cost.json')

@@ -14,9 +14,10 @@ from runs import make_data, run, tiny
 
 from jaxgan import loop
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import R3GAN, Config
+from jaxgan.config import Config
 from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import InputError
+from jaxgan.modelconfig import R3GAN
 from jaxgan.trainer import make_trainer
 
 

@@ -21,8 +21,8 @@ from jaxgan import (
 )
 from jaxgan.augment import diffaugment
 from jaxgan.build import LOSSES, build_networks
-from jaxgan.config import DCGAN, R3GAN
 from jaxgan.errors import InputError
+from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.onestage import one_stage_phase
 from jaxgan.phases import named_key
 from jaxgan.steps import draw_inputs

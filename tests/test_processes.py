@@ -19,7 +19,7 @@ import sys
 import jax, jax.numpy as jnp, numpy as np, optax
 from jaxgan import Recipe, Regularizer, build, init_state, losses, make_train_step, regularizers
 from jaxgan.augment import diffaugment
-from jaxgan.config import DCGAN, R3GAN
+from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.latents import normal
 from jaxgan.sharding import data_mesh, replicated, split
 

@@ -11,7 +11,7 @@ from toys import pair, points, recipe
 
 from jaxgan import init_state, make_one_stage_step, make_train_step, remat
 from jaxgan.build import build_networks
-from jaxgan.config import R3GAN
+from jaxgan.modelconfig import R3GAN
 
 DEEP = R3GAN(latent_dim=4, widths=(8, 8, 8), groups=(1, 1, 1), blocks_per_stage=4)
 

@@ -70,6 +70,8 @@ def test_a_step_counts_and_changes_what_it_should(key):
         'd/loss',
         'd/real',
         'd/fake',
+        'd/real_sign',
+        'd/fake_sign',
         'd/r1',
         'd/r2',
         'd/grad_norm',
@@ -162,7 +164,7 @@ def test_the_gradient_of_the_first_discriminator_step_is_the_formula(key):
     expected = jax.tree.map(lambda p, gr: p - rate * gr, state.d.params, jax.grad(objective)(state.d.params))
     near(after.d.params, expected, rtol=1e-5, atol=1e-6)
     same(after.g, state.g)
-    assert set(metrics) == {'loss', 'real', 'fake', 'r1', 'r2', 'grad_norm'}
+    assert set(metrics) == {'loss', 'real', 'fake', 'real_sign', 'fake_sign', 'r1', 'r2', 'grad_norm'}
 
 
 def test_labels_reach_both_networks(key):
@@ -329,6 +331,8 @@ GOLDEN = {
     'd/loss': 0.7046,
     'd/real': -0.5004,
     'd/fake': -0.5666,
+    'd/real_sign': -0.75,
+    'd/fake_sign': -0.75,
     'd/r1': 0.0765,
     'd/r2': 0.0957,
     'd/grad_norm': 1.3636,

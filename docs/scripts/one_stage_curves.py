@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 
 from jaxgan.config import Config
 from jaxgan.data import open_source
+from jaxgan.kernels import enable
 from jaxgan.runtime import keep_freed_memory
 from jaxgan.trainer import make_trainer
 
@@ -60,13 +61,13 @@ def held_out(config: Config, split: str) -> list[np.ndarray]:
 def run(config: Config, reference: list[np.ndarray], points: int) -> list[dict]:
     """Train, and measure at so many points."""
     trainer = make_trainer(dataclasses.replace(config, grid=SAMPLES), open_source(config.data))
-    state, length, found = trainer.init(), config.steps_per_dispatch, []
+    state, length, found = trainer.init(), trainer.length, []
     dispatches = max(config.images // (config.batch_size * length), 1)
     every, d_loss, seconds = max(dispatches // points, 1), [], 0.0
-    trainer.dispatch(length)  # compiled before the clock runs
+    trainer.program.compiled()  # before the clock runs
     for i in range(dispatches):
         started = time.perf_counter()
-        state, metrics = trainer.dispatch(length)(state, trainer.feed.take(i * length, length))
+        state, metrics = trainer.dispatch(state, i * length, length)
         d_loss.append(float(metrics['d/loss']))
         seconds += time.perf_counter() - started
         if (i + 1) % every == 0 or i + 1 == dispatches:
@@ -110,6 +111,7 @@ def main() -> None:
     parser.add_argument('--output', type=Path, default=Path('one_stage.png'))
     arguments = parser.parse_args()
     keep_freed_memory()
+    enable()
     base = dataclasses.replace(Config(), images=arguments.images)
     reference = held_out(base, arguments.split)
     curves: dict[str, list[list[dict]]] = {}

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxgan import build
 from jaxgan.bench.machine import program_facts
 from jaxgan.bench.timing import parameters_of
-from jaxgan.config import DCGAN, R3GAN, Config, Optimizer, Penalty
+from jaxgan.config import Config, Optimizer, Penalty
+from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.networks import from_functions
 from jaxgan.ops import portable
 from jaxgan.phases import as_step, scan_steps

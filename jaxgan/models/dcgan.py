@@ -98,6 +98,11 @@ class DCGANDiscriminator(nn.Module):
     classes: int = 0
     dtype: Any = jnp.float32
 
+    @property
+    def mixes_samples(self) -> bool:
+        """Whether a sample's logit depends on others: with batch normalization."""
+        return self.norm == 'batch'
+
     @nn.compact
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
         """Map images [B, size, size, channels] and labels [B] to logits [B]."""

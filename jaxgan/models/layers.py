@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxgan.errors import InputError
 from jaxgan.ops import conv, conv_transpose
 
 Padding = Any  # 'SAME', 'VALID', an int, or ((low, high), (low, high))
@@ -142,8 +143,10 @@ def resolutions(size: int, smallest: int = 16) -> list[int]:
     [4, 8, 16, 32]
 
     Raises:
-        ValueError: ``size`` is not a power of two, or below ``smallest``.
+        InputError: ``size`` is not a power of two, or below ``smallest``.
     """
     if size < smallest or size & (size - 1):
-        raise ValueError(f'image size {size} must be a power of two and at least {smallest}')
+        raise InputError(
+            f'image size {size} must be a power of two and at least {smallest}; give --data.size'
+        )
     return [4 << i for i in range(size.bit_length() - 2)]

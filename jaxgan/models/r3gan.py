@@ -11,6 +11,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
+from jaxgan.errors import InputError
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
 from jaxgan.ops import downsample2d, upsample2d
 
@@ -138,9 +139,12 @@ def _stages(module: R3GANGenerator | R3GANDiscriminator) -> list[Stage]:
     sides = resolutions(module.size)
     for name, values in (('widths', module.widths), ('groups', module.groups)):
         if len(values) != len(sides):
-            raise ValueError(
-                f'{name} {tuple(values)} must name {len(sides)} stages, one for each side of {sides}'
+            raise InputError(
+                f'model.{name} {tuple(values)} must name {len(sides)} stages, one for each side of {sides}'
             )
+    for width, groups in zip(module.widths, module.groups, strict=True):
+        if 2 * width % groups:
+            raise InputError(f'model.groups {groups} does not divide {2 * width}, twice its width {width}')
     dtypes = [
         module.dtype if side > 4 and i >= len(sides) - 4 else jnp.float32 for i, side in enumerate(sides)
     ]

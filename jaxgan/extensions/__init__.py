@@ -1,0 +1,5 @@
+"""What a step may do besides its usual phases: each an ``Extension`` for ``Recipe.extensions``."""
+
+from jaxgan.extensions.discriminator_steps import discriminator_steps
+
+__all__ = ['discriminator_steps']
