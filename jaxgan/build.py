@@ -1,27 +1,28 @@
 """Make functions from a configuration: the one place where names become losses, penalties and networks."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
-import optax
 
 from jaxgan import latents, losses, regularizers
-from jaxgan.augment import diffaugment
-from jaxgan.config import Config, Ema, Optimizer, Penalty
+from jaxgan.augment import POLICIES, diffaugment, shift_and_flip
+from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
+from jaxgan.config import Config, Ema, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
 from jaxgan.extensions import discriminator_steps
 from jaxgan.modelconfig import Model
 from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator, R3GANGenerator
-from jaxgan.networks import from_linen
+from jaxgan.networks import from_linen, spectral_norm
 from jaxgan.onestage import make_one_stage_step
-from jaxgan.schedules import cosine, scheduled
+from jaxgan.schedules import cosine
 from jaxgan.sharedfakes import make_shared_fakes_step
-from jaxgan.steps import Recipe, make_train_step, no_augment
+from jaxgan.steps import Recipe, equally, make_train_step, no_augment
 from jaxgan.types import Extension, Loss, Network, Regularizer, Sampler, Schedule
 
 
@@ -38,6 +39,8 @@ def _is_penalty(value: Any) -> bool:
 
 LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
 PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
+AUGMENTATIONS: Mapping[str, Callable] = POLICIES
+EXTENSIONS: Mapping[str, Callable] = MappingProxyType({'discriminator_steps': discriminator_steps})
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
         'two_stage': make_train_step,
@@ -51,29 +54,35 @@ MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
 
 
 def build_networks(
-    model: Model, size: int, channels: int, classes: int, dtype: str
+    model: Model, size: int, channels: int, classes: int, dtype: str, spectral_norm: str = 'none'
 ) -> tuple[Network, Network]:
     """Make generator and discriminator for images of a size, number of channels and number of classes.
 
     Where an architecture cannot make such images, its ``init`` raises ``InputError``.
     """
-    card = architecture(model, size, channels, classes, dtype)
+    card = architecture(model, size, channels, classes, dtype, spectral_norm)
     return build_generator(card), build_discriminator(card)
 
 
-def architecture(model: Model, size: int, channels: int, classes: int, dtype: str) -> dict[str, Any]:
+def architecture(
+    model: Model, size: int, channels: int, classes: int, dtype: str, spectral_norm: str = 'none'
+) -> dict[str, Any]:
     """Describe a pair of networks in JSON values: what an export keeps, and ``build_generator`` reads."""
-    return {**to_dict(model), 'size': size, 'channels': channels, 'classes': classes, 'dtype': dtype}
+    card = {**to_dict(model), 'size': size, 'channels': channels, 'classes': classes, 'dtype': dtype}
+    return {**card, 'spectral_norm': spectral_norm}
 
 
 def build_generator(card: Mapping[str, Any]) -> Network:
     """Make the generator of an ``architecture`` description."""
-    return from_linen(_module(card, 0))
+    made = from_linen(_module(card, 0))
+    return spectral_norm(made) if card.get('spectral_norm') == 'both' else made
 
 
 def build_discriminator(card: Mapping[str, Any]) -> Network:
     """Make the discriminator of an ``architecture`` description."""
-    return from_linen(_module(card, 1))
+    made = from_linen(_module(card, 1))
+    normalized = card.get('spectral_norm', 'none') != 'none'
+    return spectral_norm(made, names=('kernel', 'embedding')) if normalized else made
 
 
 def _module(card: Mapping[str, Any], player: int) -> Any:
@@ -123,8 +132,8 @@ def build_recipe(config: Config) -> Recipe:
         augment = diffaugment(config.augment, _schedule(config.augment_p, burn_in))
     return Recipe(
         loss=LOSSES[config.loss],
-        g_tx=_optimizer(config.g_optimizer, burn_in),
-        d_tx=_optimizer(config.d_optimizer, burn_in),
+        g_tx=build_optimizer(config.g_optimizer, burn_in),
+        d_tx=build_optimizer(config.d_optimizer, burn_in),
         latents=build_latents(config.model),
         d_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.penalties),
         augment=augment,
@@ -132,6 +141,7 @@ def build_recipe(config: Config) -> Recipe:
         microbatches=config.microbatches,
         per_sample=not mixes,
         g_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.g_penalties),
+        g_weights=equally if config.top_k is None else losses.top_k(_schedule(config.top_k, burn_in)),
         extensions=_extensions(config),
     )
 
@@ -150,7 +160,26 @@ def _regularizer(penalty: Penalty, burn_in: int) -> Regularizer:
         raise unknown('penalty', penalty.name, PENALTIES)
     found = PENALTIES[penalty.name]
     made = found if isinstance(found, Regularizer) else Regularizer(found)
-    return made._replace(weight=_schedule(penalty.weight, burn_in), every=penalty.every)
+    bound = _with_options(penalty, made.penalty)
+    return made._replace(penalty=bound, weight=_schedule(penalty.weight, burn_in), every=penalty.every)
+
+
+def _with_options(penalty: Penalty, function: Callable) -> Callable:
+    """Fill in what a penalty takes besides its critic, samples and keys."""
+    takes = inspect.signature(function).parameters
+    options: dict[str, Any] = {'augment': shift_and_flip} if 'augment' in takes else {}
+    if penalty.sigma is not None:
+        if 'sigma' not in takes:
+            able = [name for name, value in PENALTIES.items() if 'sigma' in _parameters(value)]
+            raise InputError(
+                f'penalty {penalty.name}: it takes no sigma (given {penalty.sigma}); these do: {", ".join(able)}'
+            )
+        options['sigma'] = penalty.sigma
+    return functools.update_wrapper(functools.partial(function, **options), function) if options else function
+
+
+def _parameters(value: Any) -> Mapping[str, Any]:
+    return inspect.signature(value.penalty if isinstance(value, Regularizer) else value).parameters
 
 
 def _extensions(config: Config) -> tuple[Extension, ...]:
@@ -161,20 +190,14 @@ def _average(ema: Ema, burn_in: int) -> Any:
     return half_life(_schedule(ema.half_life, burn_in), ema.rampup)
 
 
-def _optimizer(optimizer: Optimizer, burn_in: int) -> optax.GradientTransformation:
-    adam = scheduled(
-        optax.adam,
-        learning_rate=_schedule(optimizer.learning_rate, burn_in),
-        b1=optimizer.beta1,
-        b2=_schedule(optimizer.beta2, burn_in),
-    )
-    return adam if optimizer.clip is None else optax.chain(optax.clip_by_global_norm(optimizer.clip), adam)
-
-
 __all__ = [
+    'AUGMENTATIONS',
+    'EXTENSIONS',
     'LOSSES',
     'MODELS',
+    'OPTIMIZERS',
     'PENALTIES',
+    'STEPS',
     'architecture',
     'build_discriminator',
     'build_generator',

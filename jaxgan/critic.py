@@ -129,8 +129,12 @@ def penalties(
     keys: Any,
     state: GanState,
 ) -> tuple[Any, Metrics]:
-    """Add up a player's penalties; the metrics name each."""
-    parts = {penalty_name(r): lazy_penalty(r, critic, real, fake, keys, state) for r in regularizers}
+    """Add up a player's penalties; the metrics name each, and add up those of one name."""
+    parts: Metrics = {}
+    for regularizer in regularizers:
+        name = penalty_name(regularizer)
+        value = lazy_penalty(regularizer, critic, real, fake, keys, state)
+        parts[name] = parts[name] + value if name in parts else value
     return sum(parts.values(), jnp.float32(0.0)), parts
 
 

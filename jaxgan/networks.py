@@ -10,6 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.spectral import spectral_norm as spectral_norm
 from jaxgan.types import Network
 
 

@@ -90,7 +90,9 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     classes = _classes(config, info)
     mesh = data_mesh(config.batch_size, config.microbatches)
     whole = replicated(mesh)
-    architecture = build.architecture(config.model, info.size, info.channels, classes, config.dtype)
+    architecture = build.architecture(
+        config.model, info.size, info.channels, classes, config.dtype, config.spectral_norm
+    )
     generator = build.build_generator(architecture)
     discriminator = build.build_discriminator(architecture)
     recipe = build.build_recipe(config)
