@@ -8,7 +8,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgan import latents, losses, regularizers
+from jaxgan import augment as augmentations
+from jaxgan import extensions, latents, losses, regularizers
 from jaxgan.augment import POLICIES, diffaugment, shift_and_flip
 from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
 from jaxgan.config import Config, Ema, Penalty
@@ -39,8 +40,10 @@ def _is_penalty(value: Any) -> bool:
 
 LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
 PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
-AUGMENTATIONS: Mapping[str, Callable] = POLICIES
-EXTENSIONS: Mapping[str, Callable] = MappingProxyType({'discriminator_steps': discriminator_steps})
+AUGMENTATIONS: Mapping[str, Callable] = MappingProxyType(
+    {**POLICIES, **_members(augmentations, inspect.isfunction)}
+)
+EXTENSIONS: Mapping[str, Callable] = _members(extensions, inspect.isfunction)
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
         'two_stage': make_train_step,

@@ -21,9 +21,14 @@ def _is_optimizer(value: Any) -> bool:
     return own and not {'linesearch', 'key'} & set(parameters)
 
 
-OPTIMIZERS: Mapping[str, Callable] = MappingProxyType(
-    {name: value for name, value in sorted(vars(optax).items()) if name[0] != '_' and _is_optimizer(value)}
-)
+def _members() -> dict[str, Callable]:
+    found = {
+        name: value for name, value in sorted(vars(optax).items()) if name[0] != '_' and _is_optimizer(value)
+    }
+    return {name: value for name, value in found.items() if f'{name}_v2' not in found}  # superseded
+
+
+OPTIMIZERS: Mapping[str, Callable] = MappingProxyType(_members())
 ARGUMENTS: Mapping[str, str] = MappingProxyType(
     {'beta1': 'b1', 'beta2': 'b2', 'eps': 'eps', 'weight_decay': 'weight_decay', 'momentum': 'momentum'}
 )

@@ -10,7 +10,7 @@ import optax
 from jaxgan.types import Schedule, value_at
 
 
-def clip_weights(limit: float) -> optax.GradientTransformation:
+def clip_weights(limit: float | int) -> optax.GradientTransformation:
     """Keep every parameter in [-limit, limit]: the update becomes ``clip(p + update, -limit, limit) - p``.
 
     It stands last in a chain, behind the learning rate; so the critic of ``losses.wasserstein`` is Lipschitz.

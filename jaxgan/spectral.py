@@ -15,7 +15,7 @@ SPECTRAL = 'spectral_norm'
 
 
 def spectral_norm(
-    network: Network, iterations: int = 1, eps: float = 1e-12, names: Sequence[str] = ('kernel',)
+    network: Network, iterations: int = 1, eps: float | int = 1e-12, names: Sequence[str] = ('kernel',)
 ) -> Network:
     """Divide a network's kernels by their largest singular values: ``W / s``, ``s = v' W u``.
 

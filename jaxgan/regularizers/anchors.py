@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.types import Keys, Memory, PerSample, Regularizer, Samples
 
 
-def make_lecam(decay: float = 0.99) -> Regularizer:
+def make_lecam(decay: float | int = 0.99) -> Regularizer:
     """Make LeCam's penalty: ``(D(real) - a_fake)^2 + (D(fake) - a_real)^2``.
 
     ``a_real`` and ``a_fake`` are moving averages of D's mean logits of real and fake samples over past steps, each the

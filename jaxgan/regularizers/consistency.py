@@ -40,7 +40,7 @@ def bcr(critic: Critic, real: Samples, fake: Samples, keys: Keys, *, augment: Vi
     return _moved(critic, real, augment(keys, real)) + _moved(critic, fake, augment(keys, fake))
 
 
-def zcr(critic: Any, real: Samples, fake: Samples, keys: Keys, *, sigma: float = 0.05) -> PerSample:
+def zcr(critic: Any, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.05) -> PerSample:
     """Penalize how the logit of a fake sample moves with its latent: ``(D(G(z)) - D(G(z + sigma eps)))^2``.
 
     eps is from N(0, I). A penalty of the discriminator; the generator's half is ``latent_diversity``.
@@ -62,7 +62,7 @@ def zcr(critic: Any, real: Samples, fake: Samples, keys: Keys, *, sigma: float =
 
 
 def latent_diversity(
-    critic: Any, real: Samples, fake: Samples, keys: Keys, *, sigma: float = 0.05
+    critic: Any, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.05
 ) -> PerSample:
     """Reward the generator for samples that move with their latents: ``-mean((G(z) - G(z + sigma eps))^2)``.
 
@@ -90,7 +90,7 @@ def _moved(critic: Critic, samples: Samples, others: Samples) -> PerSample:
     return jnp.square(critic(samples) - critic(others))
 
 
-def _neighbours(critic: Any, keys: Keys, sigma: float) -> Samples:
+def _neighbours(critic: Any, keys: Keys, sigma: float | int) -> Samples:
     """Make samples of latents a small step away from those of the fake samples in hand."""
     generator = getattr(critic, 'generator', None)
     if generator is None:

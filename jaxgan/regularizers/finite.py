@@ -7,7 +7,7 @@ from jaxgan.types import Critic, Keys, PerSample, Samples
 
 
 def approximate_r1(
-    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float = 0.01
+    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.01
 ) -> PerSample:
     """Penalize how the logit of a real sample moves with noise: ``((D(x) - D(x + sigma eps)) / sigma)^2``.
 
@@ -29,7 +29,7 @@ def approximate_r1(
 
 
 def approximate_r2(
-    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float = 0.01
+    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.01
 ) -> PerSample:
     """Penalize how the logit of a fake sample moves with noise: ``((D(x) - D(x + sigma eps)) / sigma)^2``.
 
@@ -41,5 +41,5 @@ def approximate_r2(
     return _difference(critic, fake, keys, sigma)
 
 
-def _difference(critic: Critic, samples: Samples, keys: Keys, sigma: float) -> PerSample:
+def _difference(critic: Critic, samples: Samples, keys: Keys, sigma: float | int) -> PerSample:
     return jnp.square((critic(samples) - critic(samples + sigma * gaussian(keys, samples))) / sigma)

@@ -52,7 +52,9 @@ def wgan_gp(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSamp
     return _pull_to_one(critic, real + u * (fake - real))
 
 
-def dragan(critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float = 0.5) -> PerSample:
+def dragan(
+    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.5
+) -> PerSample:
     """Pull the norm of the critic's gradient to 1 around real samples: ``(||grad_x D(x)|| - 1)^2``.
 
     ``x = real + sigma eps`` with eps from N(0, I); the paper's weight lambda is 10.
