@@ -145,7 +145,8 @@ see fewer, change the loss. The paper writes the game as one value that D maximi
 its non-saturating form, as for the other losses.
 
 References:
-    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748, section 3.
+    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748, the loss on real
+    and its dual on fake.
 """
 
 
@@ -163,7 +164,7 @@ def top_k(fraction: float | int | Schedule) -> Callable[[Any, Any], Any]:
         ``weights(fake logits [B], images seen) -> [B]``, for ``Recipe.g_weights``.
 
     References:
-        Sinha et al. 2020, Top-k training of GANs, arXiv 2002.06224, section 3.
+        Sinha et al. 2020, Top-k training of GANs, arXiv 2002.06224, algorithm 1.
 
     >>> top_k(0.5)(jnp.array([0.1, -2.0, 3.0, 0.2]), 0).tolist()
     [0.0, 0.0, 2.0, 2.0]

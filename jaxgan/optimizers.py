@@ -48,7 +48,7 @@ def lazy_rate(rate: float | int | Schedule, every: int) -> float | Schedule:
         Karras et al. 2020 (StyleGAN2), arXiv 1912.04958, appendix B, lazy regularization.
 
     >>> round(lazy_rate(0.0025, 16), 6), round(lazy_decay(0.99, 16), 6)
-    (0.002353, 0.990586)
+    (0.002353, 0.990585)
     """
     return _mapped(lambda value: value * (every / (every + 1)), rate)
 

@@ -24,7 +24,7 @@ def cr(critic: Critic, real: Samples, fake: Samples, keys: Keys, *, augment: Vie
         augment: T, ``(keys, samples) -> samples``; the paper shifts by a few pixels and flips.
 
     References:
-        Zhang et al. 2019, Consistency regularization for GANs, arXiv 1910.12027, equation 2.
+        Zhang et al. 2019, Consistency regularization for GANs, arXiv 1910.12027, algorithm 1.
     """
     return _moved(critic, real, augment(keys, real))
 
