@@ -145,8 +145,8 @@ see fewer, change the loss. The paper writes the game as one value that D maximi
 its non-saturating form, as for the other losses.
 
 References:
-    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748, the loss on real
-    and its dual on fake.
+    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748: the contrastive
+    loss of real samples and its dual, of fake ones.
 """
 
 

@@ -18,8 +18,7 @@ def make_lecam(decay: float | int = 0.99) -> Regularizer:
         decay: of a past step's weight at each new one.
 
     References:
-        Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310, R_LC and its
-        anchors.
+        Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310: R_LC.
     """
 
     def lecam(critic: Any, real: Samples, fake: Samples, keys: Keys) -> PerSample:
