@@ -328,3 +328,12 @@ def test_a_configuration_fills_in_what_a_penalty_takes(inputs):
         InputError, match=r'penalty r1: it takes no sigma \(given 0.1\); these do: approximate_r1'
     ):
         build._regularizer(Penalty('r1', sigma=0.1), 0)
+
+
+def test_the_auxiliary_penalties_are_the_critics_own_loss(inputs):
+    real, fake, keys = inputs
+    critic = bound(lambda x: jnp.sin(flat(x)).sum(-1))
+    for penalty, x in ((regularizers.auxiliary_real, real), (regularizers.auxiliary_fake, fake)):
+        np.testing.assert_allclose(
+            penalty(critic, real, fake, keys), np.sin(flat(np.asarray(x))).sum(-1) ** 2, rtol=1e-4
+        )

@@ -10,14 +10,18 @@ something) in a module of this package, and its name here.
 """
 
 from jaxgan.regularizers.anchors import lecam, make_lecam
+from jaxgan.regularizers.auxiliary import AUXILIARY, auxiliary_fake, auxiliary_real
 from jaxgan.regularizers.consistency import bcr, cr, latent_diversity, zcr
 from jaxgan.regularizers.finite import approximate_r1, approximate_r2
 from jaxgan.regularizers.gradient import dragan, r1, r2, wgan_gp
 from jaxgan.regularizers.weights import orthogonal
 
 __all__ = [
+    'AUXILIARY',
     'approximate_r1',
     'approximate_r2',
+    'auxiliary_fake',
+    'auxiliary_real',
     'bcr',
     'cr',
     'dragan',
