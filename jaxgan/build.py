@@ -18,7 +18,18 @@ from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
 from jaxgan.extensions import discriminator_steps
 from jaxgan.modelconfig import Model
-from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator, R3GANGenerator
+from jaxgan.models import (
+    BigGANDeepDiscriminator,
+    BigGANDeepGenerator,
+    BigGANDiscriminator,
+    BigGANGenerator,
+    DCGANDiscriminator,
+    DCGANGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    SNGANDiscriminator,
+    SNGANGenerator,
+)
 from jaxgan.networks import from_linen, spectral_norm
 from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine
@@ -52,7 +63,13 @@ STEPS: Mapping[str, Callable] = MappingProxyType(
     }
 )
 MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
-    {'dcgan': (DCGANGenerator, DCGANDiscriminator), 'r3gan': (R3GANGenerator, R3GANDiscriminator)}
+    {
+        'biggan': (BigGANGenerator, BigGANDiscriminator),
+        'biggan_deep': (BigGANDeepGenerator, BigGANDeepDiscriminator),
+        'dcgan': (DCGANGenerator, DCGANDiscriminator),
+        'r3gan': (R3GANGenerator, R3GANDiscriminator),
+        'sngan': (SNGANGenerator, SNGANDiscriminator),
+    }
 )
 
 
@@ -104,10 +121,14 @@ def _module(card: Mapping[str, Any], player: int) -> Any:
     return cls(**{name: value for name, value in arguments.items() if name in fields})
 
 
-def mixes_samples(model: Model) -> bool:
+def mixes_samples(model: Model, conditional: bool = False) -> bool:
     """Say whether a model's discriminator lets samples see each other."""
-    any_size = architecture(model, 32, 3, 0, 'float32')
-    return bool(getattr(_module(any_size, 1), 'mixes_samples', False))
+    return bool(_property(model, conditional, 'mixes_samples'))
+
+
+def _property(model: Model, conditional: bool, name: str) -> Any:
+    """Read what a discriminator says of itself, which depends on neither size nor number of classes."""
+    return getattr(_module(architecture(model, 32, 3, 2 if conditional else 0, 'float32'), 1), name, False)
 
 
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
@@ -121,7 +142,8 @@ def build_recipe(config: Config) -> Recipe:
     Raises:
         InputError: a name is unknown, or parts do not go together.
     """
-    mixes = mixes_samples(config.model)
+    _check_conditioning(config)
+    mixes = mixes_samples(config.model, config.conditional)
     if mixes and config.training == 'one_stage':
         raise InputError(
             'training one_stage needs a discriminator that does not mix samples, and this one does (batch normalization, '
@@ -147,6 +169,22 @@ def build_recipe(config: Config) -> Recipe:
         g_weights=equally if config.top_k is None else losses.top_k(_schedule(config.top_k, burn_in)),
         extensions=_extensions(config),
     )
+
+
+def _check_conditioning(config: Config) -> None:
+    """Refuse an auxiliary loss that nothing would train, and one that would not be there."""
+    model = config.model
+    conditioning = f'model.conditioning {getattr(model, "conditioning", None)}'
+    if _property(model, True, 'returns_auxiliary') and not config.conditional:
+        raise InputError(f'{conditioning} needs labels: give --conditional, or take projection')
+    asked = [penalty.name for penalty in config.penalties]
+    if _property(model, config.conditional, 'returns_auxiliary') and not any(
+        PENALTIES.get(name) in regularizers.AUXILIARY for name in asked
+    ):
+        raise InputError(
+            f'{conditioning} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '
+            "add 'auxiliary_real' to penalties, and 'auxiliary_fake' to g_penalties"
+        )
 
 
 def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Callable:

@@ -6,6 +6,50 @@ A field ``d_x`` is the discriminator's x where it differs from the generator's.
 from dataclasses import dataclass
 from typing import Literal
 
+Conditioning = Literal['projection', 'concatenation', 'auxiliary', 'd2d_ce']
+
+
+@dataclass(frozen=True)
+class BigGAN:
+    """A residual pair with self-attention (Brock et al. 2018) for 32, 64, 128, 256 or 512 pixels."""
+
+    latent_dim: int = 120
+    """Number of values in a latent: a multiple of the number of parts into which it is cut, 4 at 32 pixels to 8 at 512."""
+    width: int = 96
+    """The paper's ch: features of the widest layers are 16 times as many, 4 times at 32 pixels."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    attention: tuple[int, ...] = (64,)
+    """Sides at which both networks have self-attention."""
+    shared: int | None = 128
+    """Size of the label's embedding that all blocks share; none: each normalization has gains and biases for each class."""
+    hierarchical: bool = True
+    """Give each block a part of the latent of its own."""
+    initialization: Literal['orthogonal', 'normal'] = 'orthogonal'
+    """Of all kernels: orthogonal, or N(0, 0.02^2)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
+
+@dataclass(frozen=True)
+class BigGANDeep:
+    """BigGAN with bottleneck blocks, four times as deep (Brock et al. 2018), for 32, 64, 128, 256 or 512 pixels."""
+
+    latent_dim: int = 128
+    """Number of values in a latent."""
+    width: int = 128
+    """The paper's ch: features of the widest layers are 16 times as many, 4 times at 32 pixels."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    attention: tuple[int, ...] = (64,)
+    """Sides at which both networks have self-attention."""
+    shared: int = 128
+    """Size of the label's embedding that all blocks share."""
+    initialization: Literal['orthogonal', 'normal'] = 'orthogonal'
+    """Of all kernels: orthogonal, or N(0, 0.02^2)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
 
 @dataclass(frozen=True)
 class DCGAN:
@@ -27,6 +71,8 @@ class DCGAN:
     """Features at full size, next to the image; 0: none, as in the paper."""
     d_refine: int | None = None
     """The discriminator's (default: as the generator's)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +89,29 @@ class R3GAN:
     """Residual blocks in a stage."""
     remat: bool = False
     """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
 
 
-Model = DCGAN | R3GAN
-KINDS: dict[str, type] = {'dcgan': DCGAN, 'r3gan': R3GAN}
+@dataclass(frozen=True)
+class SNGAN:
+    """A residual pair (Miyato et al. 2018) for 32, 48, 64 or 128 pixels, made for spectral normalization of D."""
+
+    latent_dim: int = 128
+    """Number of values in a latent."""
+    width: int = 64
+    """The unit of all widths, 64 in the paper: 256 features in G and 128 in D at 32 pixels, up to 1024 at larger sizes."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
+
+Model = BigGAN | BigGANDeep | DCGAN | R3GAN | SNGAN
+KINDS: dict[str, type] = {
+    'biggan': BigGAN,
+    'biggan_deep': BigGANDeep,
+    'dcgan': DCGAN,
+    'r3gan': R3GAN,
+    'sngan': SNGAN,
+}
