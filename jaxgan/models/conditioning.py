@@ -247,7 +247,7 @@ def d2d_cross_entropy(
         [B].
 
     References:
-        Kang et al. 2021, Rebooting ACGAN, arXiv 2111.01118, equation 7; the constants are those of its CIFAR-10 runs.
+        Kang et al. 2021, Rebooting ACGAN, arXiv 2111.01118 (D2D-CE); the constants are those of its CIFAR-10 runs.
     """
     embedded, proxies = _normalize(embedded), _normalize(proxies)
     attraction = jnp.minimum(jnp.sum(embedded * proxies, axis=-1) - margin, 0.0) / temperature

@@ -1,7 +1,7 @@
 """Pre-activation residual blocks that double or halve the side: those of SNGAN, SAGAN and BigGAN.
 
 References:
-    Gulrajani et al. 2017, arXiv 1704.00028, appendix F; Miyato et al. 2018, arXiv 1802.05957, figure 8; Brock et al.
+    Gulrajani et al. 2017, arXiv 1704.00028, appendix F; Miyato et al. 2018, arXiv 1802.05957, appendix B.4; Brock et al.
     2018, arXiv 1809.11096, figure 15.
 """
 

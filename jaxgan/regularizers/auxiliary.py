@@ -12,7 +12,7 @@ def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> 
         InputError: the discriminator has none.
 
     References:
-        Odena et al. 2016, arXiv 1610.09585, equation 3; Kang et al. 2021, arXiv 2111.01118, equation 9.
+        Odena et al. 2016, arXiv 1610.09585, section 3; Kang et al. 2021, arXiv 2111.01118, section 3.
     """
     return critic.auxiliary(real)
 
@@ -27,7 +27,7 @@ def auxiliary_fake(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> 
         InputError: the discriminator has none.
 
     References:
-        Odena et al. 2016, arXiv 1610.09585, equation 3; Kang et al. 2021, arXiv 2111.01118, equation 10.
+        Odena et al. 2016, arXiv 1610.09585, section 3; Kang et al. 2021, arXiv 2111.01118, section 3.
     """
     return critic.auxiliary(fake)
 

@@ -59,7 +59,7 @@ class Layers:
 
 
 def up_block(layers, x, label=None):
-    """SNGAN, figure 8: the shortcut is convolved after its up-sampling."""
+    """SNGAN, appendix B.4: the shortcut is convolved after its up-sampling."""
     h = F.interpolate(F.relu(layers.conditional_norm('ConditionalBatchNorm_0', x)), scale_factor=2)
     h = layers.conv('Conv_0', h)
     h = layers.conv('Conv_1', F.relu(layers.conditional_norm('ConditionalBatchNorm_1', h)))
@@ -67,7 +67,7 @@ def up_block(layers, x, label=None):
 
 
 def down_block(layers, x, down=True, first=False):
-    """SNGAN, figure 8, and the block that sees the image; inner blocks pool their shortcut after its convolution."""
+    """SNGAN, appendix B.4, and the block that sees the image; inner blocks pool their shortcut after its convolution."""
     h = layers.conv('Conv_1', F.relu(layers.conv('Conv_0', x if first else F.relu(x))))
     if first:
         return F.avg_pool2d(h, 2) + layers.conv('Conv_2', F.avg_pool2d(x, 2))
