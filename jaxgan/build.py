@@ -1,5 +1,6 @@
 """Make functions from a configuration: the one place where names become losses, penalties and networks."""
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -16,20 +17,9 @@ from jaxgan.config import Config, Ema, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
-from jaxgan.extensions import discriminator_steps
+from jaxgan.extensions import discriminator_steps, path_length
 from jaxgan.modelconfig import Model
-from jaxgan.models import (
-    BigGANDeepDiscriminator,
-    BigGANDeepGenerator,
-    BigGANDiscriminator,
-    BigGANGenerator,
-    DCGANDiscriminator,
-    DCGANGenerator,
-    R3GANDiscriminator,
-    R3GANGenerator,
-    SNGANDiscriminator,
-    SNGANGenerator,
-)
+from jaxgan.models import PAIRS as MODELS
 from jaxgan.networks import from_linen, spectral_norm
 from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine
@@ -60,15 +50,6 @@ STEPS: Mapping[str, Callable] = MappingProxyType(
         'two_stage': make_train_step,
         'shared_fakes': make_shared_fakes_step,
         'one_stage': make_one_stage_step,
-    }
-)
-MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
-    {
-        'biggan': (BigGANGenerator, BigGANDiscriminator),
-        'biggan_deep': (BigGANDeepGenerator, BigGANDeepDiscriminator),
-        'dcgan': (DCGANGenerator, DCGANDiscriminator),
-        'r3gan': (R3GANGenerator, R3GANDiscriminator),
-        'sngan': (SNGANGenerator, SNGANDiscriminator),
     }
 )
 
@@ -128,12 +109,22 @@ def mixes_samples(model: Model, conditional: bool = False) -> bool:
 
 def _property(model: Model, conditional: bool, name: str) -> Any:
     """Read what a discriminator says of itself, which depends on neither size nor number of classes."""
-    return getattr(_module(architecture(model, 32, 3, 2 if conditional else 0, 'float32'), 1), name, False)
+    return getattr(_module(_any_size(model, conditional), 1), name, False)
+
+
+def _any_size(model: Model, conditional: bool = False) -> dict[str, Any]:
+    return architecture(model, 32, 3, 2 if conditional else 0, 'float32')
 
 
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
-    """Make the latent distribution of a model or of an architecture description."""
+    """Make the latent distribution of a model or of an architecture description, from which images are sampled."""
     return latents.normal(model['latent_dim'] if isinstance(model, Mapping) else model.latent_dim)
+
+
+def build_training_latents(model: Model) -> Sampler:
+    """Make what the generator is trained on: latents, with styles to mix and noise where it has a ``mixing``."""
+    mixing = getattr(_module(_any_size(model), 0), 'mixing', None)
+    return build_latents(model) if mixing is None else latents.styled(model.latent_dim, mixing)
 
 
 def build_recipe(config: Config) -> Recipe:
@@ -159,7 +150,7 @@ def build_recipe(config: Config) -> Recipe:
         loss=LOSSES[config.loss],
         g_tx=build_optimizer(config.g_optimizer, burn_in),
         d_tx=build_optimizer(config.d_optimizer, burn_in),
-        latents=build_latents(config.model),
+        latents=build_training_latents(config.model),
         d_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.penalties),
         augment=augment,
         ema=_average(config.ema, burn_in),
@@ -224,7 +215,12 @@ def _parameters(value: Any) -> Mapping[str, Any]:
 
 
 def _extensions(config: Config) -> tuple[Extension, ...]:
-    return (discriminator_steps(config.d_steps),) if config.d_steps > 1 else ()
+    found = []
+    if config.path_length.weight:
+        found.append(path_length(**dataclasses.asdict(config.path_length)))
+    if config.d_steps > 1:
+        found.append(discriminator_steps(config.d_steps))
+    return tuple(found)
 
 
 def _average(ema: Ema, burn_in: int) -> Any:
@@ -246,5 +242,6 @@ __all__ = [
     'build_networks',
     'build_recipe',
     'build_step',
+    'build_training_latents',
     'mixes_samples',
 ]

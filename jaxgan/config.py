@@ -68,6 +68,20 @@ class Ema:
     """The half-life is at most this part of the images seen; none: no limit."""
 
 
+@dataclass(frozen=True)
+class PathLength:
+    """Path length regularization of a generator with styles, a step of its own."""
+
+    weight: float = 0.0
+    """Its weight, 2 in the paper; 0: none."""
+    every: int = 4
+    """Take this step after each so many steps of the generator, with the weight multiplied by as much."""
+    decay: float = 0.01
+    """How fast the mean length follows."""
+    shrink: int = 2
+    """The batch divided by this is the number of images in the step."""
+
+
 def _avatar_model() -> DCGAN:
     return DCGAN(width=96, d_width=64, norm='none', output='tanh', refine=32, d_refine=0)
 
@@ -96,6 +110,7 @@ class Config:
     """Penalties on the generator."""
     top_k: Span | None = None
     """The generator's loss counts only this part of a batch, of the largest logits: (start, final); none: all."""
+    path_length: PathLength = field(default_factory=PathLength)
     training: Literal['two_stage', 'shared_fakes', 'one_stage'] = 'two_stage'
     """Update D, then G against the new D, each on fakes of its own or on shared ones; or both at once from one pass of D.
     Each takes less time than the one before."""
@@ -170,6 +185,7 @@ def check(config: Config) -> Config:
     _check_names('g_penalties', config.g_penalties)
     if config.top_k is not None and not all(0 < part <= 1 for part in config.top_k):
         raise InputError(f'top_k {config.top_k} must be in (0, 1]')
+    _check_path_length(config.path_length)
     _check_span('ema.half_life', config.ema.half_life)
     _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
     if not all(0 <= p <= 1 for p in config.augment_p):
@@ -209,6 +225,13 @@ def _check_names(field_name: str, penalties: tuple[Penalty, ...]) -> None:
 def _check_above_0(name: str, value: float | None) -> None:
     if value is not None and not (math.isfinite(value) and value > 0):
         raise InputError(f'{name} {value} must be above 0')
+
+
+def _check_path_length(path_length: PathLength) -> None:
+    _check_counts('path_length.', path_length, {})
+    _check_span('path_length.weight', (path_length.weight,))
+    if not 0 < path_length.decay <= 1:
+        raise InputError(f'path_length.decay {path_length.decay} must be in (0, 1]')
 
 
 def _check_span(name: str, values: tuple[float, ...]) -> None:

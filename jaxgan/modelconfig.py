@@ -3,7 +3,9 @@
 A field ``d_x`` is the discriminator's x where it differs from the generator's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 Conditioning = Literal['projection', 'concatenation', 'auxiliary', 'd2d_ce']
@@ -107,11 +109,52 @@ class SNGAN:
     """How labels reach the discriminator's verdict."""
 
 
-Model = BigGAN | BigGANDeep | DCGAN | R3GAN | SNGAN
+@dataclass(frozen=True)
+class StyleGAN2:
+    """A style-based generator and a convolutional discriminator (Karras et al. 2020)."""
+
+    latent_dim: int = 512
+    """Number of values in a latent z."""
+    w_dim: int = 512
+    """Number of values in a style w."""
+    mapping_layers: int = 8
+    """Layers between z and w."""
+    d_mapping_layers: int = 8
+    """Layers between the label's embedding and what the discriminator projects on."""
+    channel_base: int = 32_768
+    """Features at a side are this divided by it."""
+    channel_max: int = 512
+    """The most features of a layer."""
+    mixing: float = 0.9
+    """The probability that an image in training has two styles."""
+    clamp: float | None = 256.0
+    """The largest magnitude of activations; none: any."""
+    low_precision: int = 4
+    """So many of the largest sides compute in the run's dtype, the others (and 4x4) in float32."""
+    d_architecture: Literal['residual', 'skip', 'orig'] = 'residual'
+    """Residual blocks, an image at each side, or neither."""
+    d_deviation_group: int = 4
+    """Samples that the minibatch deviation compares; 1: none."""
+    d_deviation_features: int = 1
+    """Feature maps that it makes."""
+
+
+STYLEGAN2: Mapping[str, StyleGAN2] = MappingProxyType(
+    {  # Karras et al. 2020, arXiv 2006.06676 (its released settings)
+        'cifar': StyleGAN2(mapping_layers=2, mixing=0.0, d_architecture='orig', d_deviation_group=32),
+        'paper256': StyleGAN2(channel_base=16_384, d_deviation_group=8),
+        'paper512': StyleGAN2(d_deviation_group=8),
+        'paper1024': StyleGAN2(d_deviation_group=4),
+    }
+)
+"""StyleGAN2 at its papers' settings."""
+
+Model = BigGAN | BigGANDeep | DCGAN | R3GAN | SNGAN | StyleGAN2
 KINDS: dict[str, type] = {
     'biggan': BigGAN,
     'biggan_deep': BigGANDeep,
     'dcgan': DCGAN,
     'r3gan': R3GAN,
     'sngan': SNGAN,
+    'stylegan2': StyleGAN2,
 }

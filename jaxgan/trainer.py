@@ -128,7 +128,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         abstract=abstract,
         program=program,
         dispatch=_dispatcher(program, feed, length, whole),
-        samples=_grid_sampler(config, generator, recipe.latents, classes),
+        samples=_grid_sampler(config, generator, build.build_latents(config.model), classes),
         meta=functools.partial(_meta, config, info, architecture),
         total_steps=total_steps,
         length=length,
