@@ -6,6 +6,7 @@ References:
     2006.06676, appendices.
 """
 
+import itertools
 import math
 from functools import partial
 from typing import Any
@@ -196,15 +197,14 @@ class StyleGAN2Discriminator(nn.Module):
         del train
         stages = _stages(self)[::-1]
         width = stages[-1][1]
-        x = None
-        for i, (side, features, dtype) in enumerate(stages):
-            if x is None or self.architecture == 'skip':
-                seen = EqualConv(features, 1, clamp=self.clamp, dtype=dtype, name=f'from_image_{side}')(image)
-                x = seen if x is None else x.astype(dtype) + seen
-                image = downsample2d(image) if side > 4 else image
-            if side > 4:
-                residual = self.architecture == 'residual'
-                x = StyleBlock(stages[i + 1][1], residual, self.clamp, dtype, name=f'block_{side}')(x)
+        x = _seen(self, image, stages[0])
+        for stage, following in itertools.pairwise(stages):
+            side, _, dtype = stage
+            residual = self.architecture == 'residual'
+            x = StyleBlock(following[1], residual, self.clamp, dtype, name=f'block_{side}')(x)
+            if self.architecture == 'skip':
+                image = downsample2d(image)
+                x = x.astype(following[2]) + _seen(self, image, following)
         x = x.astype(jnp.float32)
         if self.deviation_group > 1:
             x = minibatch_deviation(x, self.deviation_group, self.deviation_features)
@@ -215,6 +215,11 @@ class StyleGAN2Discriminator(nn.Module):
         h = EqualDense(width, name='logit')(h)
         mapped = StyleMapping(width, self.mapping_layers, self.classes, name='mapper')(None, label)
         return jnp.sum(h * mapped, axis=-1) / math.sqrt(width)
+
+
+def _seen(module: StyleGAN2Discriminator, image: Any, stage: tuple[int, int, Any]) -> Any:
+    side, features, dtype = stage
+    return EqualConv(features, 1, clamp=module.clamp, dtype=dtype, name=f'from_image_{side}')(image)
 
 
 def _stages(module: StyleGAN2Generator | StyleGAN2Discriminator) -> tuple[tuple[int, int, Any], ...]:

@@ -1,4 +1,4 @@
-"""StyleGAN2 in PyTorch, written from the papers, with a kernel of its own for each sample: for test_stylegan2.py.
+"""StyleGAN2 in PyTorch, written from the papers, with a kernel of its own for each sample: for test_parity_stylegan2.py.
 
 Runs in a Python that has PyTorch: ``python torch_stylegan2.py INPUTS.npz OUTPUTS.npz``. Parameters come under our names, and
 their gradients go back under them.
