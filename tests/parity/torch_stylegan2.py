@@ -176,11 +176,8 @@ def main(source, target):
     noise = {
         name.removeprefix('noise/'): values for name, values in tensors.items() if name.startswith('noise/')
     }
-    images, label, sides = (
-        tensors['images'].permute(0, 3, 1, 2).requires_grad_(),
-        tensors['label'],
-        [4, 8, 16],
-    )
+    images = tensors['images'].permute(0, 3, 1, 2).requires_grad_()
+    label, sides = tensors['label'], [side for side in (4, 8, 16) if side <= images.shape[2]]
     fake = generator(Weights(params, 'g/'), noise, tensors['z'], label, sides)
     logits = discriminator(Weights(params, 'd/'), images, label, sides, 2)
     on_fake = discriminator(Weights(params, 'd/'), fake, label, sides, 2)
