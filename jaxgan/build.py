@@ -11,13 +11,13 @@ import jax.numpy as jnp
 
 from jaxgan import augment as augmentations
 from jaxgan import extensions, latents, losses, regularizers
-from jaxgan.augment import POLICIES, diffaugment, shift_and_flip
+from jaxgan.augment import POLICIES, ada, ada_pipeline, diffaugment, shift_and_flip
 from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
 from jaxgan.config import Config, Ema, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
-from jaxgan.extensions import discriminator_steps, path_length
+from jaxgan.extensions import apa, discriminator_steps, path_length
 from jaxgan.modelconfig import Model
 from jaxgan.models import PAIRS as MODELS
 from jaxgan.networks import from_linen, spectral_norm
@@ -25,7 +25,7 @@ from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine
 from jaxgan.sharedfakes import make_shared_fakes_step
 from jaxgan.steps import Recipe, equally, make_train_step, no_augment
-from jaxgan.types import Extension, Loss, Network, Regularizer, Sampler, Schedule
+from jaxgan.types import Augment, Extension, Loss, Memory, Network, Regularizer, Sampler, Schedule
 
 
 def _members(module: Any, belongs: Callable[[Any], bool]) -> Mapping[str, Any]:
@@ -143,9 +143,7 @@ def build_recipe(config: Config) -> Recipe:
     if config.loss not in LOSSES:
         raise unknown('loss', config.loss, LOSSES)
     burn_in = config.burn_in
-    augment = no_augment
-    if config.augment:
-        augment = diffaugment(config.augment, _schedule(config.augment_p, burn_in))
+    augment, remembered = _augmentation(config)
     return Recipe(
         loss=LOSSES[config.loss],
         g_tx=build_optimizer(config.g_optimizer, burn_in),
@@ -158,6 +156,7 @@ def build_recipe(config: Config) -> Recipe:
         per_sample=not mixes,
         g_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.g_penalties),
         g_weights=equally if config.top_k is None else losses.top_k(_schedule(config.top_k, burn_in)),
+        memories=remembered,
         extensions=_extensions(config),
     )
 
@@ -216,11 +215,38 @@ def _parameters(value: Any) -> Mapping[str, Any]:
 
 def _extensions(config: Config) -> tuple[Extension, ...]:
     found = []
+    if config.apa_target is not None:
+        _refuse_relative(config.loss, 'apa_target')
+        found.append(apa(config.apa_target, config.apa_images))
     if config.path_length.weight:
         found.append(path_length(**dataclasses.asdict(config.path_length)))
     if config.d_steps > 1:
         found.append(discriminator_steps(config.d_steps))
     return tuple(found)
+
+
+def _augmentation(config: Config) -> tuple[Augment, tuple[Memory, ...]]:
+    p = _schedule(config.augment_p, config.burn_in)
+    if config.augment:
+        return diffaugment(config.augment, p), ()
+    if not config.ada:
+        return no_augment, ()
+    if config.ada_target is None:
+        return ada_pipeline(config.ada, p), ()
+    _refuse_relative(config.loss, 'ada_target')
+    augment, memory = ada(config.ada, config.ada_target, config.ada_images)
+    return augment, (memory,)
+
+
+def _refuse_relative(name: str, field: str) -> None:
+    """Refuse to read the sign of a real logit where the loss leaves all logits free up to a constant."""
+    real, fake = jnp.float32([0.3, -1.2]), jnp.float32([0.8, -0.4])
+    there, moved = (LOSSES[name].discriminator(real + shift, fake + shift) for shift in (0.0, 0.5))
+    if jnp.allclose(there, moved, rtol=1e-4):
+        raise InputError(
+            f'{field} needs a loss for which the sign of a logit means something, and {name} knows differences only: '
+            f'take non_saturating or hinge, or {field} none'
+        )
 
 
 def _average(ema: Ema, burn_in: int) -> Any:

@@ -118,6 +118,17 @@ class Config:
     """Differentiable augmentations of real and fake, in this order."""
     augment_p: Span = (1.0, 1.0)
     """The probability of each augmentation: (start, final)."""
+    ada: tuple[str, ...] = ()
+    """ADA's augmentations instead: sets (b to bgcfnc), groups (blit, geometric, color, filter, noise, cutout) or single ones,
+    each with a multiplier of its probability if need be: ``color:0.5``."""
+    ada_target: float | None = 0.6
+    """Their probability keeps the mean sign of D's real logits here; none: it follows augment_p."""
+    ada_images: int = 500_000
+    """Images over which their probability may rise from 0 to 1."""
+    apa_target: float | None = None
+    """Show D generated images as real ones, with a probability that keeps the mean sign of its real logits here (0.6)."""
+    apa_images: int = 500_000
+    """Images over which that probability may rise from 0 to 1."""
     g_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     d_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     ema: Ema = field(default_factory=Ema)
@@ -190,7 +201,21 @@ def check(config: Config) -> Config:
     _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
     if not all(0 <= p <= 1 for p in config.augment_p):
         raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
+    _check_adaptive(config)
     return config
+
+
+def _check_adaptive(config: Config) -> None:
+    for name, target in (('ada_target', config.ada_target), ('apa_target', config.apa_target)):
+        if target is not None and not -1 < target < 1:
+            raise InputError(f'{name} {target} must be between -1 and 1, as the mean of signs is')
+    if config.ada and config.augment:
+        raise InputError(f'augment {config.augment} and ada {config.ada} exclude each other')
+    if config.ada and config.ada_target is not None and config.augment_p != (1.0, 1.0):
+        raise InputError(
+            f'augment_p {config.augment_p} has no effect while ada_target {config.ada_target} moves the probability: '
+            'give ada_target none'
+        )
 
 
 def _check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:

@@ -100,12 +100,14 @@ class Memory(NamedTuple):
 
     After each update of D it becomes ``update(old, metrics, images)``, ``metrics`` being those of D's phase (``loss``,
     ``real`` and ``fake``: mean logits; ``real_sign`` and ``fake_sign``: means of their signs; the penalties) and
-    ``images`` the number of real images in the step. Without ``update`` it belongs to a phase.
+    ``images`` the number of real images in the step. Without ``update`` it belongs to a phase. What ``report`` finds
+    in the new value is logged, as ``name/...``.
     """
 
     name: str
     initial: Any  # a tree of arrays
     update: Callable | None = None  # (old, metrics, images) -> new
+    report: Callable | None = None  # value -> metrics
 
 
 class Regularizer(NamedTuple):
