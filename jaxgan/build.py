@@ -241,7 +241,7 @@ def _augmentation(config: Config) -> tuple[Augment, tuple[Memory, ...]]:
 def _refuse_relative(name: str, field: str) -> None:
     """Refuse to read the sign of a real logit where the loss leaves all logits free up to a constant."""
     real, fake = jnp.float32([0.3, -1.2]), jnp.float32([0.8, -0.4])
-    there, moved = (LOSSES[name].discriminator(real + shift, fake + shift) for shift in (0.0, 0.5))
+    there, moved = (LOSSES[name].discriminator(real + shift, fake + shift) for shift in (0.0, 4.0))
     if jnp.allclose(there, moved, rtol=1e-4):
         raise InputError(
             f'{field} needs a loss for which the sign of a logit means something, and {name} knows differences only: '

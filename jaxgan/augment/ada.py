@@ -7,22 +7,22 @@ References:
     Karras et al. 2020, Training generative adversarial networks with limited data, arXiv 2006.06676, appendix B.
 """
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxgan.augment.affine import warp
 from jaxgan.augment.controller import controller
-from jaxgan.augment.draws import CHROMATIC, COLOR, GEOMETRY, gains, gated
+from jaxgan.augment.draws import CHROMATIC, COLOR, GEOMETRY, Luck, gains, gated, roll
 from jaxgan.augment.names import GROUPS, strengths
-from jaxgan.augment.wavelets import band_matrices
+from jaxgan.augment.wavelets import BANDS, band_matrices
 from jaxgan.errors import InputError
 from jaxgan.types import Augment, Images, Key, Keys, Memory, Schedule, value_at
 
-Parts = str | Sequence[str] | Mapping[str, float]
+Parts = str | Sequence[str] | Mapping[str, float | int]
 
 
 def ada(
@@ -67,23 +67,23 @@ def ada_pipeline(parts: Parts, p: float | int | Schedule | str) -> Augment:
         found = state.extra[p]['p'] if isinstance(p, str) else value_at(p, state.images_seen)
         probability = {name: found * multiplier for name, multiplier in multipliers.items()}
         out = images.astype(jnp.float32)
+        luck = jax.vmap(lambda key: roll(jax.random.fold_in(key, 0), len(ROWS)))(keys)
         for stage in stages:
-            out = stage(keys, out, probability)
+            out = stage(keys, luck, out, probability)
         return out.astype(images.dtype)
 
     return augment
 
 
-def _key(key: Key, name: str, index: int = 0) -> Key:
-    """Derive a transformation's key; which others are on does not move it."""
-    return jax.random.fold_in(key, zlib.crc32(f'{name}{index}'.encode()))
+ROWS = (*(name for name, _ in GEOMETRY), *COLOR, *('band',) * BANDS, 'noise', 'cutout')
+"""Whose random numbers stand where; the first of those that have several rows counts."""
 
 
 def _where(changed: Any, new: Images, old: Images) -> Images:
     return jnp.where(changed[:, None, None, None], new, old)
 
 
-def geometry(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
+def geometry(keys: Keys, luck: Luck, images: Images, p: Mapping[str, Any]) -> Images:
     """Compose all geometric transformations that were drawn, and warp once.
 
     Raises:
@@ -93,22 +93,21 @@ def geometry(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
     if min(size) < 2:
         raise InputError(f'images of {size[0]} x {size[1]} must have sides of at least 2 to be warped')
 
-    def inverse(key: Key) -> Any:
+    def inverse(luck: Luck) -> Any:
         total = jnp.eye(3)
-        for index, (name, draw) in enumerate(GEOMETRY):
+        for row, (name, draw) in enumerate(GEOMETRY):
             if name in p:
                 chance = 1.0 - jnp.sqrt(jnp.maximum(1.0 - p[name], 0.0)) if name == 'rotate' else p[name]
-                own = _key(key, name, index)
-                matrix = gated(own, chance, lambda key, draw=draw: draw(key, size), jnp.eye(3))
+                matrix = gated(luck.of(row), chance, draw(luck.of(row), size), jnp.eye(3))
                 total = jnp.matmul(total, matrix, precision='highest')
         return total
 
-    matrices = jax.lax.stop_gradient(jax.vmap(inverse)(keys))
+    matrices = jax.lax.stop_gradient(jax.vmap(inverse)(luck))
     changed = jnp.any(matrices != jnp.eye(3)[None], axis=(1, 2))
     return _where(changed, warp(images, matrices), images)
 
 
-def color(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
+def color(keys: Keys, luck: Luck, images: Images, p: Mapping[str, Any]) -> Images:
     """Compose all colour transformations that were drawn, and apply their matrix to each pixel.
 
     Grey images count as three equal channels of which the mean is kept; hue and saturation leave them.
@@ -120,15 +119,15 @@ def color(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
     if channels not in (1, 3):
         raise InputError(f'images of {channels} channels have no colours: they must have 1 or 3')
 
-    def compose(key: Key) -> Any:
+    def compose(luck: Luck) -> Any:
         total = jnp.eye(4)
-        for name, draw in COLOR.items():
+        for row, (name, draw) in enumerate(COLOR.items(), ROWS.index('brightness')):
             if name in p and (channels == 3 or name not in CHROMATIC):
-                matrix = gated(_key(key, name), p[name], draw, jnp.eye(4))
+                matrix = gated(luck.of(row), p[name], draw(luck.of(row)), jnp.eye(4))
                 total = jnp.matmul(matrix, total, precision='highest')
         return total
 
-    matrices = jax.lax.stop_gradient(jax.vmap(compose)(keys))
+    matrices = jax.lax.stop_gradient(jax.vmap(compose)(luck))
     changed = jnp.any(matrices != jnp.eye(4)[None], axis=(1, 2))
     linear, offset = matrices[:, :3, :3], matrices[:, None, None, :3, 3]
     if channels == 1:
@@ -140,7 +139,7 @@ def color(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
     return _where(changed, jnp.stack(mixed, axis=-1), images)
 
 
-def bands(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
+def bands(keys: Keys, luck: Luck, images: Images, p: Mapping[str, Any]) -> Images:
     """Amplify four bands of frequencies, the image reflected about its outer pixels.
 
     Raises:
@@ -150,8 +149,9 @@ def bands(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
         raise InputError(
             f'images of {images.shape[1]} x {images.shape[2]} must have sides of at least 2 to be filtered'
         )
-    drawn = jax.vmap(lambda key: gains(_key(key, 'imgfilter'), p['imgfilter']))(keys)
-    drawn = jax.lax.stop_gradient(drawn)
+    first = ROWS.index('band')
+    own = Luck(*(values[:, first : first + BANDS] for values in luck))
+    drawn = jax.lax.stop_gradient(jax.vmap(lambda luck: gains(luck, p['imgfilter']))(own))
     rows, columns = (
         jnp.einsum('bf,fij->bij', drawn, band_matrices(n), precision='highest') for n in images.shape[1:3]
     )
@@ -160,38 +160,30 @@ def bands(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
     return _where(jnp.any(drawn != 1.0, axis=1), filtered, images)
 
 
-def noise(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
+def noise(keys: Keys, luck: Luck, images: Images, p: Mapping[str, Any]) -> Images:
     """Add normal noise of deviation ``|N(0, 0.1)|`` to every value."""
 
-    def one(key: Key, image: Any) -> Any:
-        own = _key(key, 'noise')
+    def one(key: Key, luck: Luck, image: Any) -> Any:
+        row = luck.of(ROWS.index('noise'))
+        values = jax.random.normal(jax.random.fold_in(key, 1), image.shape)
+        return gated(row, p['noise'], image + jnp.abs(0.1 * row.normal[0]) * values, image)
 
-        def draw(key: Key) -> Any:
-            size_key, value_key = jax.random.split(key)
-            deviation = jnp.abs(jax.random.normal(size_key)) * 0.1
-            return image + deviation * jax.random.normal(value_key, image.shape)
-
-        return gated(own, p['noise'], draw, image)
-
-    return jax.vmap(one)(keys, images)
+    return jax.vmap(one)(keys, luck, images)
 
 
-def cutout(keys: Keys, images: Images, p: Mapping[str, Any]) -> Images:
+def cutout(keys: Keys, luck: Luck, images: Images, p: Mapping[str, Any]) -> Images:
     """Set a rectangle of half the sides to 0; its centre is anywhere in the image, so it may reach over the edge."""
 
-    def one(key: Key, image: Any) -> Any:
-        def draw(key: Key) -> Any:
-            centre = jax.random.uniform(key, (2,))
-            near = [
-                jnp.abs((jnp.arange(n) + 0.5) / n - centre[axis]) < 0.25
-                for axis, n in enumerate(image.shape[:2])
-            ]
-            hole = near[0][:, None, None] & near[1][None, :, None]
-            return jnp.where(hole, 0.0, image)
+    def one(luck: Luck, image: Any) -> Any:
+        row = luck.of(ROWS.index('cutout'))
+        near = [
+            jnp.abs(np.float32((np.arange(n) + 0.5) / n) - row.uniform[axis]) < 0.25
+            for axis, n in enumerate(image.shape[:2])
+        ]
+        hole = near[0][:, None, None] & near[1][None, :, None]
+        return gated(row, p['cutout'], jnp.where(hole, 0.0, image), image)
 
-        return gated(_key(key, 'cutout'), p['cutout'], draw, image)
-
-    return jax.vmap(one)(keys, images)
+    return jax.vmap(one)(luck, images)
 
 
 STAGES: tuple[tuple[Callable, tuple[str, ...]], ...] = (

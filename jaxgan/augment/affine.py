@@ -12,6 +12,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from jaxgan.augment.wavelets import MARGIN, double, halve
@@ -35,7 +36,7 @@ def warp(images: Images, inverse: Matrices) -> Images:
 def _sources(inverse: Matrices, size: tuple[int, ...]) -> tuple[Any, Any]:
     """Compute where in the table each half pixel that ``halve`` reads comes from: (rows, columns), each [B, h, w]."""
     (height, width) = size
-    y, x = ((jnp.arange(-MARGIN, 2 * n + MARGIN) - (n - 1)) / 2.0 for n in size)
+    y, x = (np.arange(1 - n - MARGIN, n + 1 + MARGIN, dtype=np.float32) / 2 for n in size)
     x, y = x[None, None, :], y[None, :, None]
     (a, b, c), (d, e, f) = ([inverse[:, row, column, None, None] for column in range(3)] for row in range(2))
     columns, rows = a * x + b * y + c, d * x + e * y + f
@@ -83,7 +84,7 @@ def _scatter(samples: Any, rows: Any, columns: Any) -> Any:
     def one(samples: Any, rows: Any, columns: Any) -> Any:
         indices, weights = (jnp.array(part) for part in _corners(rows, columns, (height, width)))
         flat = jnp.zeros((height * width, samples.shape[-1]), samples.dtype)
-        flat = flat.at[indices].add(weights[..., None] * samples, mode='promise_in_bounds')
+        flat = flat.at[indices].add(weights[..., None] * samples[None, None], mode='promise_in_bounds')
         return flat.reshape(height, width, -1)
 
     return jax.vmap(one)(samples, rows, columns)

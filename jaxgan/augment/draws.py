@@ -1,6 +1,7 @@
 """What ADA draws for one image: matrices of its geometric and colour transformations, gains of its bands.
 
-Each function maps a key to its transformation at full strength; ``gated`` leaves it out with probability 1 - p.
+All random numbers of an image are drawn at once, a row for each transformation (which others are on does not move it).
+Each function maps its row to the transformation at full strength; ``gated`` leaves it out with probability 1 - p.
 
 References:
     Karras et al. 2020, arXiv 2006.06676, appendix B, which has the distributions.
@@ -8,7 +9,7 @@ References:
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,18 +29,36 @@ SPECTRUM = np.array([10.0, 1.0, 1.0, 1.0], np.float32) / 13.0
 """The power that natural images (1/f) are expected to have in each band."""
 
 
-def gated(key: Key, p: Any, draw: Callable, neutral: Any) -> Any:
-    """Draw with probability p, or return what changes nothing."""
-    gate_key, own_key = jax.random.split(key)
-    return jnp.where(jax.random.uniform(gate_key) < p, draw(own_key), neutral)
+class Luck(NamedTuple):
+    """The random numbers of one transformation; with a leading axis, of all."""
+
+    gate: Any  # U(0, 1)
+    uniform: Any  # [2], U(0, 1)
+    normal: Any  # [2], N(0, 1)
+
+    def of(self, row: int) -> 'Luck':
+        """Return those of one transformation."""
+        return Luck(*(values[row] for values in self))
 
 
-def _normal(key: Key, deviation: float, shape: tuple[int, ...] = ()) -> Any:
-    return jax.random.normal(key, shape) * deviation
+def roll(key: Key, rows: int) -> Luck:
+    """Draw all random numbers of an image."""
+    uniform_key, normal_key = jax.random.split(key)
+    uniform = jax.random.uniform(uniform_key, (rows, 3))
+    return Luck(uniform[:, 0], uniform[:, 1:], jax.random.normal(normal_key, (rows, 2)))
 
 
-def _uniform(key: Key, bound: float, shape: tuple[int, ...] = ()) -> Any:
-    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+def gated(luck: Luck, p: Any, drawn: Any, neutral: Any) -> Any:
+    """Take what was drawn with probability p, or else what changes nothing."""
+    return jnp.where(luck.gate < p, drawn, neutral)
+
+
+def _heads(luck: Luck) -> Any:
+    return luck.uniform[0] < 0.5
+
+
+def _angle(luck: Luck) -> Any:
+    return (2.0 * luck.uniform[0] - 1.0) * float(np.pi)
 
 
 def scaling(x: Any, y: Any) -> Matrix3:
@@ -58,51 +77,51 @@ def shifting(x: Any, y: Any) -> Matrix3:
     return jnp.eye(3).at[:2, 2].set(jnp.stack([x, y]))
 
 
-# Geometry: from an image's size and a key to the inverse matrix, which maps positions in the result to the image.
+# Geometry: from a row and the image's size to the inverse matrix, which maps positions in the result to the image.
 
 
-def xflip(key: Key, size: Size) -> Matrix3:
+def xflip(luck: Luck, size: Size) -> Matrix3:
     """Mirror left and right, every second time."""
-    sign = jnp.where(jax.random.bernoulli(key), -1.0, 1.0)
+    sign = jnp.where(_heads(luck), -1.0, 1.0)
     return scaling(sign, jnp.ones(()))
 
 
-def rotate90(key: Key, size: Size) -> Matrix3:
+def rotate90(luck: Luck, size: Size) -> Matrix3:
     """Rotate by 0, 1, 2 or 3 right angles; their sines are whole numbers exactly."""
     cosines = jnp.array([1.0, 0.0, -1.0, 0.0])
-    turns = jax.random.randint(key, (), 0, 4)
+    turns = jnp.floor(4.0 * luck.uniform[0]).astype(jnp.int32)
     c, s = cosines[turns], cosines[(turns + 3) % 4]
     return jnp.eye(3).at[:2, :2].set(jnp.stack([c, -s, s, c]).reshape(2, 2))
 
 
-def xint(key: Key, size: Size) -> Matrix3:
+def xint(luck: Luck, size: Size) -> Matrix3:
     """Shift by whole pixels, up to an eighth of each side: U(-1/8, 1/8), rounded."""
     height, width = size
-    x, y = _uniform(key, 0.125, (2,))
+    x, y = (2.0 * luck.uniform - 1.0) * 0.125
     return shifting(-jnp.round(x * width), -jnp.round(y * height))
 
 
-def scale(key: Key, size: Size) -> Matrix3:
+def scale(luck: Luck, size: Size) -> Matrix3:
     """Scale both axes by 2^N(0, 0.2)."""
-    factor = jnp.exp2(-_normal(key, 0.2))
+    factor = jnp.exp2(-0.2 * luck.normal[0])
     return scaling(factor, factor)
 
 
-def rotate(key: Key, size: Size) -> Matrix3:
+def rotate(luck: Luck, size: Size) -> Matrix3:
     """Rotate by U(-pi, pi)."""
-    return rotation(_uniform(key, float(np.pi)))
+    return rotation(_angle(luck))
 
 
-def aniso(key: Key, size: Size) -> Matrix3:
+def aniso(luck: Luck, size: Size) -> Matrix3:
     """Scale x by 2^N(0, 0.2) and y by its inverse."""
-    factor = jnp.exp2(-_normal(key, 0.2))
+    factor = jnp.exp2(-0.2 * luck.normal[0])
     return scaling(factor, 1.0 / factor)
 
 
-def xfrac(key: Key, size: Size) -> Matrix3:
+def xfrac(luck: Luck, size: Size) -> Matrix3:
     """Shift by N(0, 1/8) of each side."""
     height, width = size
-    x, y = _normal(key, 0.125, (2,))
+    x, y = luck.normal * 0.125
     return shifting(-x * width, -y * height)
 
 
@@ -120,37 +139,37 @@ GEOMETRY: tuple[tuple[str, Callable], ...] = (
 ``1 - sqrt(1 - p)``, so that it is rotated at all with probability p."""
 
 
-# Colour: from a key to a matrix on (red, green, blue, 1).
+# Colour: from a row to a matrix on (red, green, blue, 1).
 
 
-def brightness(key: Key) -> Matrix4:
+def brightness(luck: Luck) -> Matrix4:
     """Add N(0, 0.2) to all channels."""
-    return jnp.eye(4).at[:3, 3].set(_normal(key, 0.2))
+    return jnp.eye(4).at[:3, 3].set(0.2 * luck.normal[0])
 
 
-def contrast(key: Key) -> Matrix4:
+def contrast(luck: Luck) -> Matrix4:
     """Multiply all channels by 2^N(0, 0.5)."""
-    factor = jnp.exp2(_normal(key, 0.5))
+    factor = jnp.exp2(0.5 * luck.normal[0])
     return jnp.diag(jnp.stack([factor, factor, factor, jnp.ones(())]))
 
 
-def lumaflip(key: Key) -> Matrix4:
+def lumaflip(luck: Luck) -> Matrix4:
     """Turn the luma around and leave the chroma, every second time: the reflection ``I - 2 v v^T``."""
-    flip = jnp.where(jax.random.bernoulli(key), 2.0, 0.0)
+    flip = jnp.where(_heads(luck), 2.0, 0.0)
     return jnp.eye(4) - flip * LUMA
 
 
-def hue(key: Key) -> Matrix4:
+def hue(luck: Luck) -> Matrix4:
     """Rotate by U(-pi, pi) about the luma axis v: ``cos I + sin [v]x + (1 - cos) v v^T``."""
-    angle = _uniform(key, float(np.pi))
+    angle = _angle(luck)
     cross = np.pad(np.cross(np.eye(3), -GREY), (0, 1)).astype(np.float32)
     turned = jnp.cos(angle) * (jnp.eye(4) - LUMA) + jnp.sin(angle) * cross + LUMA
     return turned.at[3, 3].set(1.0)
 
 
-def saturation(key: Key) -> Matrix4:
+def saturation(luck: Luck) -> Matrix4:
     """Multiply the chroma by 2^N(0, 1): ``v v^T + (I - v v^T) s``."""
-    factor = jnp.exp2(_normal(key, 1.0))
+    factor = jnp.exp2(1.0 * luck.normal[0])
     return (jnp.asarray(LUMA) + (jnp.eye(4) - LUMA) * factor).at[3, 3].set(1.0)
 
 
@@ -168,16 +187,15 @@ CHROMATIC = ('hue', 'saturation')
 """Those that do nothing to an image of one channel."""
 
 
-def gains(key: Key, p: Any) -> Float[Array, ' 4']:
-    """Draw the bands' amplifications: each band in turn, with probability p, by 2^N(0, 1).
+def gains(luck: Luck, p: Any) -> Float[Array, ' 4']:
+    """Draw the bands' amplifications from 4 rows: each band in turn, with probability p, by 2^N(0, 1).
 
     After each of them all bands are scaled so that an image with the expected spectrum keeps its power.
     """
     total = jnp.ones(BANDS)
     for band in range(BANDS):
-        own = jax.random.fold_in(key, band)
-        factor = gated(own, p, lambda key: jnp.exp2(_normal(key, 1.0)), jnp.ones(()))
-        each = jnp.ones(BANDS).at[band].set(factor)
+        row = luck.of(band)
+        each = jnp.ones(BANDS).at[band].set(jnp.exp2(row.normal[0]))
         power = jnp.sum(SPECTRUM * jnp.square(each))
-        total = jnp.where(factor == 1.0, total, total * each / jnp.sqrt(power))
+        total = gated(row, p, total * each / jnp.sqrt(power), total)
     return total

@@ -29,7 +29,7 @@ SETS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-def strengths(parts: str | Sequence[str] | Mapping[str, float]) -> dict[str, float]:
+def strengths(parts: str | Sequence[str] | Mapping[str, float | int]) -> dict[str, float]:
     """Read which transformations are wanted, and by what each one's probability is multiplied.
 
     Args:
