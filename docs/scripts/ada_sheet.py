@@ -42,7 +42,9 @@ def main() -> None:
         for group in GROUPS
     ]
     sheet = np.concatenate([plain, *map(images.to_uint8, rows)])
-    images.save_png(options.output, images.grid(sheet, columns=len(plain), scale=max(1, 48 // plain.shape[1])))
+    images.save_png(
+        options.output, images.grid(sheet, columns=len(plain), scale=max(1, 48 // plain.shape[1]))
+    )
 
 
 if __name__ == '__main__':
