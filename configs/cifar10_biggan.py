@@ -22,6 +22,7 @@ def get_config() -> Config:
         data=DataConfig('cifar10', flip=True),
         model=BigGAN(latent_dim=80, width=96, attention=(16,)),
         conditional=True,
+        spectral_norm='both',
         loss='hinge',
         penalties=(),
         g_optimizer=adam,

@@ -21,6 +21,7 @@ def get_config() -> Config:
         data=DataConfig('cifar10', flip=True),
         model=SNGAN(latent_dim=128, width=64),
         conditional=True,
+        spectral_norm='discriminator',
         loss='hinge',
         penalties=(),
         g_optimizer=adam,

@@ -7,6 +7,8 @@ images and their mirror images; 25 M images on 8 GPUs. Here: not run to the end.
 computes the batch of 64 in groups of 8, as large as those that the discriminator compares.
 """
 
+import dataclasses
+
 from jaxgan.config import Config, Ema, Optimizer, PathLength, Penalty
 from jaxgan.data import DataConfig
 from jaxgan.modelconfig import STYLEGAN2
@@ -22,8 +24,8 @@ def get_config() -> Config:
         loss='non_saturating',
         penalties=(Penalty('r1', (1.0, 1.0), 16),),
         path_length=PathLength(weight=2.0),
-        g_optimizer=adam,
-        d_optimizer=adam,
+        g_optimizer=dataclasses.replace(adam, lazy=4),
+        d_optimizer=dataclasses.replace(adam, lazy=16),
         ema=Ema(half_life=(20_000.0, 20_000.0), rampup=None),
         batch_size=64,
         images=25_000_000,
