@@ -81,14 +81,20 @@ def test_conditional_batch_norm_is_its_formula(kind):
 
 def test_conditional_batch_norm_keeps_float32_statistics_and_starts_plain(key):
     module, x = ConditionalBatchNorm(3), jnp.asarray(samples(4, 2, 2, 3), jnp.bfloat16)
-    variables = module.init(key, x, jnp.asarray(LABELS))
-    y, moved = module.apply(variables, x, jnp.asarray(LABELS), mutable=['batch_stats'])
+    label = jnp.asarray(LABELS)
+
+    @jax.jit
+    def run(key):
+        variables = module.init(key, x, label)
+        first = module.apply(variables, x, label, mutable=['batch_stats'])
+        alone = module.apply(variables, x[:1], label[:1], train=False)
+        return first, alone, module.apply(variables, x, label, train=False)
+
+    (y, moved), alone, together = run(key)
     assert y.dtype == jnp.bfloat16
     assert {leaf.dtype for leaf in jax.tree.leaves(moved)} == {jnp.dtype('float32')}
     np.testing.assert_allclose(np.asarray(y, np.float64), normalized(x), rtol=0.05, atol=0.02)
-    one = module.apply(variables, x[:1], jnp.asarray(LABELS[:1]), train=False)
-    rest = module.apply(variables, x, jnp.asarray(LABELS), train=False)
-    np.testing.assert_array_equal(np.asarray(one, np.float32), np.asarray(rest[:1], np.float32))
+    np.testing.assert_array_equal(np.asarray(alone, np.float32), np.asarray(together[:1], np.float32))
 
 
 def pooled_by_two(x):
@@ -116,16 +122,16 @@ def test_attention_is_its_formula():
 
 def test_attention_starts_as_the_identity_and_refuses_what_it_cannot_do(key):
     x = samples(1, 2, 2, 8)
-    y, _ = SelfAttention().init_with_output(key, x)
+    y, _ = jax.jit(SelfAttention().init_with_output)(key, x)
     np.testing.assert_array_equal(y, x)
     for shape in ((1, 2, 2, 4), (1, 3, 2, 8)):
         with pytest.raises(InputError, match=r'self-attention on . features of . x . needs at least 8'):
-            SelfAttention().init(key, jnp.zeros(shape))
+            jax.eval_shape(SelfAttention().init, key, jnp.zeros(shape))
 
 
 def test_max_pool_can_be_differentiated_twice():
     x = jnp.asarray(samples(1, 2, 2, 1))
-    hessian = jax.hessian(lambda v: jnp.sum(max_pool(v.reshape(x.shape)) ** 2))(x.reshape(-1))
+    hessian = jax.jit(jax.hessian(lambda v: jnp.sum(max_pool(v.reshape(x.shape)) ** 2)))(x.reshape(-1))
     expected = np.zeros((4, 4))
     expected[int(jnp.argmax(x)), int(jnp.argmax(x))] = 2.0
     np.testing.assert_allclose(hessian, expected, atol=1e-6)
@@ -204,7 +210,7 @@ def test_a_head_without_classes_is_linear_and_an_unknown_one_is_refused(key):
         Head(3, 'projektion').init(key, h, jnp.asarray(LABELS))
     for kind in CONDITIONINGS:
         with pytest.raises(ValueError, match='conditional on 3 classes and was given no label'):
-            Head(3, kind).init(key, h)
+            jax.eval_shape(Head(3, kind).init, key, h)
 
 
 def test_d2d_cross_entropy_leaves_easy_pairs_alone():
