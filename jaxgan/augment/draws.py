@@ -42,10 +42,10 @@ class Luck(NamedTuple):
 
 
 def roll(key: Key, rows: int) -> Luck:
-    """Draw all random numbers of an image."""
-    uniform_key, normal_key = jax.random.split(key)
-    uniform = jax.random.uniform(uniform_key, (rows, 3))
-    return Luck(uniform[:, 0], uniform[:, 1:], jax.random.normal(normal_key, (rows, 2)))
+    """Draw all random numbers of an image by one call: XLA:CPU takes long to compile each call's generator."""
+    drawn = jax.random.uniform(key, (rows, 5), minval=np.nextafter(np.float32(-1), np.float32(0)), maxval=1.0)
+    uniform = 0.5 * (drawn[:, :3] + 1.0)
+    return Luck(uniform[:, 0], uniform[:, 1:], float(np.sqrt(2.0)) * jax.lax.erf_inv(drawn[:, 3:]))
 
 
 def gated(luck: Luck, p: Any, drawn: Any, neutral: Any) -> Any:
