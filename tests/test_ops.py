@@ -10,7 +10,7 @@ import pytest
 from jax import lax
 
 from jaxgan.errors import InputError
-from jaxgan.ops import conv, conv_transpose, cpu, dense, downsample2d, plain, upsample2d
+from jaxgan.ops import blur2d, conv, conv_transpose, cpu, dense, downsample2d, plain, upsample2d
 from jaxgan.ops.geometry import Geometry
 
 DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
@@ -317,6 +317,16 @@ def test_resampling_equals_its_definition():
     up, down = jax.jit(lambda x: (upsample2d(x), downsample2d(x)))(x)
     assert up.shape == (2, 8, 12, 3)
     assert_close((up, down), jax.jit(lambda x: (filtered(x, up=True), filtered(x, up=False)))(x))
+
+
+@pytest.mark.parametrize('padding', [1, 2])
+def test_smoothing_equals_its_definition(padding):
+    x = array(2, 5, 6, 3)
+    kernel = jnp.outer(jnp.array([1.0, 3, 3, 1]), jnp.array([1.0, 3, 3, 1])) / 64
+    kernel = jnp.broadcast_to(kernel[:, :, None, None], (4, 4, 1, 3))
+    found = jax.jit(blur2d, static_argnums=1)(x, padding)
+    assert found.shape == (2, 5 + 2 * padding - 3, 6 + 2 * padding - 3, 3)
+    assert_close(found, jax.jit(lambda x: lax_conv(x, kernel, stride=1, padding=padding, groups=3))(x))
 
 
 def test_upsampling_is_four_times_the_adjoint_of_downsampling():

@@ -10,10 +10,12 @@ import numpy as np
 import optax
 import pytest
 from jax import lax
+from runs import make_data, tiny
 from toys import mlp, recipe
 
 from jaxgan import build, init_state, make_train_step
-from jaxgan.config import Config, PathLength, check
+from jaxgan.config import Config, PathLength, Penalty, check
+from jaxgan.data import open_source
 from jaxgan.errors import InputError
 from jaxgan.extensions import discriminator_steps, path_length
 from jaxgan.extensions.path_length import path_length_phase
@@ -22,6 +24,8 @@ from jaxgan.modelconfig import STYLEGAN2, StyleGAN2
 from jaxgan.models import StyleGAN2Discriminator, StyleGAN2Generator
 from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation, modulated_conv, normalized
 from jaxgan.networks import from_linen
+from jaxgan.sampling import make_sampler
+from jaxgan.trainer import make_trainer
 from jaxgan.types import Network, StyleLatents
 
 SMALL = {'size': 8, 'channels': 2, 'channel_base': 64, 'mapping_layers': 2}
@@ -461,3 +465,30 @@ def test_a_step_moves_every_parameter(key):
     assert still == set()
     assert float(metrics['g_path_length/loss']) > 0
     assert float(jnp.abs(after.g_ema.aux['averages']['w']).max()) > 0
+
+
+@pytest.mark.slow
+def test_a_run_trains_and_its_grid_is_what_its_seeds_give(tmp_path):
+    """Through data, loop, checkpoint and sampling: the grid is of plain latents, without noise drawn anew."""
+    model = StyleGAN2(
+        latent_dim=6, w_dim=8, mapping_layers=1, d_mapping_layers=1, channel_base=64, d_deviation_group=2
+    )
+    config = tiny(
+        make_data(tmp_path),
+        model=model,
+        penalties=(Penalty('r1', (0.1, 0.1), 2),),
+        loss='non_saturating',
+        path_length=PathLength(2.0),
+        dtype='bfloat16',
+    )
+    trainer = make_trainer(config, open_source(config.data))
+    state = trainer.init()
+    state, metrics = trainer.dispatch(state, 0, 2)
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves((state.g.params, metrics)))
+    grid = trainer.samples(state)
+    np.testing.assert_array_equal(grid, trainer.samples(state))
+    card = build.architecture(model, 16, 3, 0, 'bfloat16')
+    draw = make_sampler(
+        build.build_generator(card), build.build_latents(card), state.g_ema.params, state.g_ema.aux
+    )
+    np.testing.assert_array_equal(draw(np.arange(4)), grid)
