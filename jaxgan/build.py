@@ -16,7 +16,18 @@ from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
 from jaxgan.extensions import discriminator_steps
 from jaxgan.modelconfig import Model
-from jaxgan.models import DCGANDiscriminator, DCGANGenerator, R3GANDiscriminator, R3GANGenerator
+from jaxgan.models import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    FastGANDiscriminator,
+    FastGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    R3GANDiscriminator,
+    R3GANGenerator,
+    TransformerDiscriminator,
+    TransformerGenerator,
+)
 from jaxgan.networks import from_linen
 from jaxgan.onestage import make_one_stage_step
 from jaxgan.schedules import cosine, scheduled
@@ -46,7 +57,13 @@ STEPS: Mapping[str, Callable] = MappingProxyType(
     }
 )
 MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
-    {'dcgan': (DCGANGenerator, DCGANDiscriminator), 'r3gan': (R3GANGenerator, R3GANDiscriminator)}
+    {
+        'dcgan': (DCGANGenerator, DCGANDiscriminator),
+        'fastgan': (FastGANGenerator, FastGANDiscriminator),
+        'mlp': (MLPGenerator, MLPDiscriminator),
+        'r3gan': (R3GANGenerator, R3GANDiscriminator),
+        'transformer': (TransformerGenerator, TransformerDiscriminator),
+    }
 )
 
 

@@ -58,6 +58,15 @@ def wgan_gp(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSamp
     return jnp.square(_safe_sqrt(squared) - 1.0)
 
 
+def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSample:
+    """Add the discriminator's own further loss on real samples: ``Verdict.auxiliary`` (a classifier's, a decoder's).
+
+    References:
+        Odena et al. 2016 (AC-GAN), arXiv 1610.09585, equation 3; Liu et al. 2021 (FastGAN), arXiv 2101.04775, equation 4.
+    """
+    return critic.auxiliary(real)  # pyright: ignore[reportFunctionMemberAccess]
+
+
 def _safe_sqrt(x: PerSample) -> PerSample:
     """Take the square root with gradient 0, not infinity, at 0 (a critic that is flat, as at initialization)."""
     positive = x > 0.0
