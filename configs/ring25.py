@@ -1,6 +1,6 @@
 """Twenty-five modes on a ring: the smallest training there is.
 
-    python train.py --config ring25
+python train.py --config ring25
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty

@@ -64,7 +64,7 @@ def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> 
     References:
         Odena et al. 2016 (AC-GAN), arXiv 1610.09585, equation 3; Liu et al. 2021 (FastGAN), arXiv 2101.04775, equation 4.
     """
-    return critic.auxiliary(real)  # pyright: ignore[reportFunctionMemberAccess]
+    return critic.auxiliary(real)
 
 
 def _safe_sqrt(x: PerSample) -> PerSample:

@@ -129,7 +129,9 @@ def _classes(config: DataConfig, found: DataInfo, depth: int) -> tuple[str, ...]
     if config.label == 'none':
         return ()
     if not found.classes:
-        raise InputError(f"{config.name} needs labels, and {found.name} has none; data.label 'none' does without")
+        raise InputError(
+            f"{config.name} needs labels, and {found.name} has none; data.label 'none' does without"
+        )
     if len(found.classes) ** depth > MOST_CLASSES:
         raise InputError(
             f'{config.name} would have {len(found.classes)}^{depth} classes, more than {MOST_CLASSES:,}; '
