@@ -8,7 +8,7 @@ a classifier of digits on the samples, their number not stated). Here: not run t
 60,000 stacks, the same in every epoch; both networks see the same real images in a step, where the paper draws anew for
 each; and the paper does not say how its stacks were made.
 
-On two cores, smaller, for the loss's sake (one digit's shape in minutes, all modes take hours; not measured to the end):
+On two cores, smaller, not run to the end either:
 
     python train.py --config stacked_mnist --data.size 16 --model.widths 64 64 64 --model.groups 8 8 8
         --model.blocks-per-stage 1 --dtype float32 --batch-size 64 --images 2000000 --burn-in 400000

@@ -33,12 +33,12 @@ def test_modes_lie_on_a_ring_and_on_a_grid():
 
 @pytest.mark.parametrize('name', ['points:ring8', 'points:grid25'])
 def test_points_deviate_normally_from_the_centre_of_their_mode(name):
-    source = open_source(DataConfig(name))
+    source = open_source(DataConfig(name, split='test'))
     arrays, modes = read_all(source), centres(name)
-    assert arrays['image'].dtype == np.float32 and arrays['image'].shape == (100_000, 1, 1, 2)
+    assert arrays['image'].dtype == np.float32 and arrays['image'].shape == (10_000, 1, 1, 2)
     deviations = arrays['image'].reshape(-1, 2) - modes[arrays['label']]
-    np.testing.assert_allclose(deviations.std(axis=0), SIGMA, rtol=0.01)
-    np.testing.assert_allclose(np.corrcoef(deviations.T)[0, 1], 0, atol=0.02)
+    np.testing.assert_allclose(deviations.std(axis=0), SIGMA, rtol=0.03)
+    np.testing.assert_allclose(np.corrcoef(deviations.T)[0, 1], 0, atol=0.04)
     counts = np.bincount(arrays['label'])
     assert len(counts) == len(modes) and np.ptp(counts) <= 1
     np.testing.assert_array_equal(arrays['label'], source.labels())
@@ -95,7 +95,7 @@ def test_points_without_labels_and_in_words():
 
 @pytest.mark.parametrize('residence', ['device', 'stream'])
 def test_feeds_bring_floats_as_they_are(residence):
-    config = DataConfig('points:ring8', residence=residence)
+    config = DataConfig('points:ring8', split='train[:500]', residence=residence)
     source = open_source(config)
     feed = open_feed(source, config, batch_size=4, seed=3)
     data = feed.take(5, 2)
@@ -103,7 +103,7 @@ def test_feeds_bring_floats_as_they_are(residence):
     feed.close()
     shapes = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), dict(feed.abstract(2)))
     assert shapes == jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), dict(data))
-    chosen = shuffled_index(3, np.arange(24, 28), 100_000)
+    chosen = shuffled_index(3, np.arange(24, 28), 500)
     expected = np.stack([source[i]['image'] for i in chosen])
     np.testing.assert_array_equal(batch['image'], expected)
     prepared = prepare(jax.random.key(0), batch, flip=False)
@@ -177,6 +177,7 @@ def test_an_mlp_is_its_formula(size, channels, classes, key):
     np.testing.assert_array_equal(carried['constants']['frequencies'], frequencies)  # never trained
 
 
+@pytest.mark.slow
 def test_a_run_on_points_draws_a_plot(tmp_path):
     config = tiny(
         'none', data=DataConfig('points:ring8', split='train[:64]'), model=MLP(4, 8, d_fourier=4), images=16

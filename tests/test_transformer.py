@@ -162,7 +162,7 @@ def test_the_papers_sizes_by_their_counts(name, millions, key):
     assert [round(n / 1e6, 1) for n in found] == list(millions)
 
 
-@pytest.mark.parametrize('classes', [0, 3])
+@pytest.mark.parametrize('classes', [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_pair_maps_latents_to_images_to_logits(classes, key):
     g = from_linen(TransformerGenerator(**TINY, classes=classes))
     d = from_linen(TransformerDiscriminator(**TINY, classes=classes))
