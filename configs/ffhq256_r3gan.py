@@ -3,9 +3,8 @@
     python train.py --config ffhq256_r3gan --data.name folder:PATH   (70,000 aligned faces of any size)
 
 Published: FID 2.75, recall 0.49 (table 4; 50,000 samples against all of the data) after 200 M images, three weeks on 8
-RTX A6000. Here: not run to the end. Two differences: the paper's augmentation is ADA's
-pipeline with the same p, here DiffAugment; and both networks see the same real images in a step, where the paper draws
-anew for each.
+RTX A6000. Here: not run to the end. One difference: both networks see the same real
+images in a step, where the paper draws anew for each.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty
@@ -25,7 +24,8 @@ def get_config() -> Config:
         dtype='bfloat16',
         loss='relativistic',
         penalties=(Penalty('r1', (150.0, 15.0)), Penalty('r2', (150.0, 15.0))),
-        augment=('color', 'translation', 'cutout'),
+        ada=('bg', 'color:0.5', 'cutout'),
+        ada_target=None,
         augment_p=(0.0, 0.3),
         g_optimizer=adam,
         d_optimizer=adam,

@@ -3,9 +3,8 @@
     python train.py --config ffhq64_r3gan --data.name folder:PATH    (70,000 aligned faces of any size)
 
 Published: FID 1.95, recall 0.53 (table 5; 50,000 samples against all of the data) after 100 M images on 8 GPUs. Here: not
-run to the end. Two differences: the paper's augmentation is ADA's
-pipeline with the same p, here DiffAugment; and both networks see the same real images in a step, where the paper draws
-anew for each.
+run to the end. One difference: both networks see the same real
+images in a step, where the paper draws anew for each.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty
@@ -22,7 +21,8 @@ def get_config() -> Config:
         dtype='bfloat16',
         loss='relativistic',
         penalties=(Penalty('r1', (2.0, 0.2)), Penalty('r2', (2.0, 0.2))),
-        augment=('color', 'translation', 'cutout'),
+        ada=('bg', 'color:0.5', 'cutout'),
+        ada_target=None,
         augment_p=(0.0, 0.3),
         g_optimizer=adam,
         d_optimizer=adam,

@@ -4,9 +4,8 @@
     python train.py --config imagenet64_r3gan    (or --data.name folder:PATH, a folder a class)
 
 Published: FID 2.09, recall 0.59 (table 8; 50,000 samples against all of the data) after 1,000 M images on 64 GPUs. Here:
-not run to the end. A batch of 4096 is for many GPUs; --microbatches accumulates it on fewer. Two differences: the paper's augmentation is ADA's
-pipeline with the same p, here DiffAugment; and both networks see the same real images in a step, where the paper draws
-anew for each.
+not run to the end. A batch of 4096 is for many GPUs; --microbatches accumulates it on fewer. One difference: both networks see the same real
+images in a step, where the paper draws anew for each.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty
@@ -24,7 +23,8 @@ def get_config() -> Config:
         dtype='bfloat16',
         loss='relativistic',
         penalties=(Penalty('r1', (1.0, 0.1)), Penalty('r2', (1.0, 0.1))),
-        augment=('color', 'translation', 'cutout'),
+        ada=('bg', 'color:0.5', 'cutout'),
+        ada_target=None,
         augment_p=(0.0, 0.4),
         g_optimizer=adam,
         d_optimizer=adam,

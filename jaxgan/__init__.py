@@ -1,10 +1,10 @@
 """jaxgan: generative adversarial networks in JAX, as pure functions.
 
 The core is importable piece by piece: ``networks``, ``losses``, ``regularizers``, ``augment``, ``latents``, ``ema``,
-``schedules``, ``state``, ``phases``, ``steps``, ``extensions`` and ``sampling`` know no files, flags or devices.
+``optimizers``, ``schedules``, ``state``, ``phases``, ``steps``, ``extensions`` and ``sampling`` know no files, flags or devices.
 """
 
-from jaxgan.networks import from_functions, from_linen, remat
+from jaxgan.networks import from_functions, from_linen, remat, spectral_norm
 from jaxgan.onestage import make_one_stage_step, mixes_samples, one_stage_phase
 from jaxgan.phases import as_step, observe, over_parts, repeat, scan_steps, sequence
 from jaxgan.sharedfakes import make_shared_fakes_step, shared_fakes_phase
@@ -50,4 +50,5 @@ __all__ = [
     'scan_steps',
     'sequence',
     'shared_fakes_phase',
+    'spectral_norm',
 ]

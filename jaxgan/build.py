@@ -1,39 +1,31 @@
 """Make functions from a configuration: the one place where names become losses, penalties and networks."""
 
+import dataclasses
+import functools
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 import jax.numpy as jnp
-import optax
 
-from jaxgan import latents, losses, regularizers
-from jaxgan.augment import diffaugment
-from jaxgan.config import Config, Ema, Optimizer, Penalty
+from jaxgan import augment as augmentations
+from jaxgan import extensions, latents, losses, regularizers
+from jaxgan.augment import POLICIES, ada, ada_pipeline, diffaugment, shift_and_flip
+from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
+from jaxgan.config import Config, Ema, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
-from jaxgan.extensions import discriminator_steps
+from jaxgan.extensions import apa, discriminator_steps, path_length
 from jaxgan.modelconfig import Model
-from jaxgan.models import (
-    DCGANDiscriminator,
-    DCGANGenerator,
-    FastGANDiscriminator,
-    FastGANGenerator,
-    MLPDiscriminator,
-    MLPGenerator,
-    R3GANDiscriminator,
-    R3GANGenerator,
-    TransformerDiscriminator,
-    TransformerGenerator,
-)
-from jaxgan.networks import from_linen
+from jaxgan.models import PAIRS as MODELS
+from jaxgan.networks import from_linen, spectral_norm
 from jaxgan.onestage import make_one_stage_step
-from jaxgan.schedules import cosine, scheduled
+from jaxgan.schedules import cosine
 from jaxgan.sharedfakes import make_shared_fakes_step
-from jaxgan.steps import Recipe, make_train_step, no_augment
-from jaxgan.types import Extension, Loss, Network, Regularizer, Sampler, Schedule
+from jaxgan.steps import Recipe, equally, make_train_step, no_augment
+from jaxgan.types import Augment, Extension, Loss, Memory, Network, Regularizer, Sampler, Schedule
 
 
 def _members(module: Any, belongs: Callable[[Any], bool]) -> Mapping[str, Any]:
@@ -49,6 +41,10 @@ def _is_penalty(value: Any) -> bool:
 
 LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
 PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
+AUGMENTATIONS: Mapping[str, Callable] = MappingProxyType(
+    {**POLICIES, **_members(augmentations, inspect.isfunction)}
+)
+EXTENSIONS: Mapping[str, Callable] = _members(extensions, inspect.isfunction)
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
         'two_stage': make_train_step,
@@ -56,41 +52,38 @@ STEPS: Mapping[str, Callable] = MappingProxyType(
         'one_stage': make_one_stage_step,
     }
 )
-MODELS: Mapping[str, tuple[Any, Any]] = MappingProxyType(
-    {
-        'dcgan': (DCGANGenerator, DCGANDiscriminator),
-        'fastgan': (FastGANGenerator, FastGANDiscriminator),
-        'mlp': (MLPGenerator, MLPDiscriminator),
-        'r3gan': (R3GANGenerator, R3GANDiscriminator),
-        'transformer': (TransformerGenerator, TransformerDiscriminator),
-    }
-)
 
 
 def build_networks(
-    model: Model, size: int, channels: int, classes: int, dtype: str
+    model: Model, size: int, channels: int, classes: int, dtype: str, spectral_norm: str = 'none'
 ) -> tuple[Network, Network]:
     """Make generator and discriminator for images of a size, number of channels and number of classes.
 
     Where an architecture cannot make such images, its ``init`` raises ``InputError``.
     """
-    card = architecture(model, size, channels, classes, dtype)
+    card = architecture(model, size, channels, classes, dtype, spectral_norm)
     return build_generator(card), build_discriminator(card)
 
 
-def architecture(model: Model, size: int, channels: int, classes: int, dtype: str) -> dict[str, Any]:
+def architecture(
+    model: Model, size: int, channels: int, classes: int, dtype: str, spectral_norm: str = 'none'
+) -> dict[str, Any]:
     """Describe a pair of networks in JSON values: what an export keeps, and ``build_generator`` reads."""
-    return {**to_dict(model), 'size': size, 'channels': channels, 'classes': classes, 'dtype': dtype}
+    card = {**to_dict(model), 'size': size, 'channels': channels, 'classes': classes, 'dtype': dtype}
+    return {**card, 'spectral_norm': spectral_norm}
 
 
 def build_generator(card: Mapping[str, Any]) -> Network:
     """Make the generator of an ``architecture`` description."""
-    return from_linen(_module(card, 0))
+    made = from_linen(_module(card, 0))
+    return spectral_norm(made) if card.get('spectral_norm') == 'both' else made
 
 
 def build_discriminator(card: Mapping[str, Any]) -> Network:
     """Make the discriminator of an ``architecture`` description."""
-    return from_linen(_module(card, 1))
+    made = from_linen(_module(card, 1))
+    normalized = card.get('spectral_norm', 'none') != 'none'
+    return spectral_norm(made, names=('kernel', 'embedding')) if normalized else made
 
 
 def _module(card: Mapping[str, Any], player: int) -> Any:
@@ -109,15 +102,29 @@ def _module(card: Mapping[str, Any], player: int) -> Any:
     return cls(**{name: value for name, value in arguments.items() if name in fields})
 
 
-def mixes_samples(model: Model) -> bool:
+def mixes_samples(model: Model, conditional: bool = False) -> bool:
     """Say whether a model's discriminator lets samples see each other."""
-    any_size = architecture(model, 32, 3, 0, 'float32')
-    return bool(getattr(_module(any_size, 1), 'mixes_samples', False))
+    return bool(_property(model, conditional, 'mixes_samples'))
+
+
+def _property(model: Model, conditional: bool, name: str) -> Any:
+    """Read what a discriminator says of itself, which depends on neither size nor number of classes."""
+    return getattr(_module(_any_size(model, conditional), 1), name, False)
+
+
+def _any_size(model: Model, conditional: bool = False) -> dict[str, Any]:
+    return architecture(model, 32, 3, 2 if conditional else 0, 'float32')
 
 
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
-    """Make the latent distribution of a model or of an architecture description."""
+    """Make the latent distribution of a model or of an architecture description, from which images are sampled."""
     return latents.normal(model['latent_dim'] if isinstance(model, Mapping) else model.latent_dim)
+
+
+def build_training_latents(model: Model) -> Sampler:
+    """Make what the generator is trained on: latents, with styles to mix and noise where it has a ``mixing``."""
+    mixing = getattr(_module(_any_size(model), 0), 'mixing', None)
+    return build_latents(model) if mixing is None else latents.styled(model.latent_dim, mixing)
 
 
 def build_recipe(config: Config) -> Recipe:
@@ -126,7 +133,8 @@ def build_recipe(config: Config) -> Recipe:
     Raises:
         InputError: a name is unknown, or parts do not go together.
     """
-    mixes = mixes_samples(config.model)
+    _check_conditioning(config)
+    mixes = mixes_samples(config.model, config.conditional)
     if mixes and config.training == 'one_stage':
         raise InputError(
             'training one_stage needs a discriminator that does not mix samples, and this one does (batch normalization, '
@@ -135,22 +143,39 @@ def build_recipe(config: Config) -> Recipe:
     if config.loss not in LOSSES:
         raise unknown('loss', config.loss, LOSSES)
     burn_in = config.burn_in
-    augment = no_augment
-    if config.augment:
-        augment = diffaugment(config.augment, _schedule(config.augment_p, burn_in))
+    augment, remembered = _augmentation(config)
     return Recipe(
         loss=LOSSES[config.loss],
-        g_tx=_optimizer(config.g_optimizer, burn_in),
-        d_tx=_optimizer(config.d_optimizer, burn_in),
-        latents=build_latents(config.model),
+        g_tx=build_optimizer(config.g_optimizer, burn_in),
+        d_tx=build_optimizer(config.d_optimizer, burn_in),
+        latents=build_training_latents(config.model),
         d_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.penalties),
         augment=augment,
         ema=_average(config.ema, burn_in),
         microbatches=config.microbatches,
         per_sample=not mixes,
         g_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.g_penalties),
+        g_weights=equally if config.top_k is None else losses.top_k(_schedule(config.top_k, burn_in)),
+        memories=remembered,
         extensions=_extensions(config),
     )
+
+
+def _check_conditioning(config: Config) -> None:
+    """Refuse an auxiliary loss that nothing would train, and one that would not be there."""
+    model = config.model
+    conditioning = getattr(model, 'conditioning', None)
+    what = f'model {to_dict(model)["kind"]}' if conditioning is None else f'model.conditioning {conditioning}'
+    labelled, has = (_property(model, labels, 'returns_auxiliary') for labels in (True, config.conditional))
+    if labelled and not has:
+        raise InputError(f'{what} needs labels: give --conditional, or take projection')
+    asked = [penalty.name for penalty in config.penalties]
+    if has and not any(PENALTIES.get(name) in regularizers.AUXILIARY for name in asked):
+        also = '' if conditioning is None else ", and 'auxiliary_fake' to g_penalties"
+        raise InputError(
+            f'{what} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '
+            f"add 'auxiliary_real' to penalties{also}"
+        )
 
 
 def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
@@ -167,31 +192,76 @@ def _regularizer(penalty: Penalty, burn_in: int) -> Regularizer:
         raise unknown('penalty', penalty.name, PENALTIES)
     found = PENALTIES[penalty.name]
     made = found if isinstance(found, Regularizer) else Regularizer(found)
-    return made._replace(weight=_schedule(penalty.weight, burn_in), every=penalty.every)
+    bound = _with_options(penalty, made.penalty)
+    return made._replace(penalty=bound, weight=_schedule(penalty.weight, burn_in), every=penalty.every)
+
+
+def _with_options(penalty: Penalty, function: Callable) -> Callable:
+    """Fill in what a penalty takes besides its critic, samples and keys."""
+    takes = inspect.signature(function).parameters
+    options: dict[str, Any] = {'augment': shift_and_flip} if 'augment' in takes else {}
+    if penalty.sigma is not None:
+        if 'sigma' not in takes:
+            able = [name for name, value in PENALTIES.items() if 'sigma' in _parameters(value)]
+            raise InputError(
+                f'penalty {penalty.name}: it takes no sigma (given {penalty.sigma}); these do: {", ".join(able)}'
+            )
+        options['sigma'] = penalty.sigma
+    return functools.update_wrapper(functools.partial(function, **options), function) if options else function
+
+
+def _parameters(value: Any) -> Mapping[str, Any]:
+    return inspect.signature(value.penalty if isinstance(value, Regularizer) else value).parameters
 
 
 def _extensions(config: Config) -> tuple[Extension, ...]:
-    return (discriminator_steps(config.d_steps),) if config.d_steps > 1 else ()
+    found = []
+    if config.apa_target is not None:
+        _refuse_relative(config.loss, 'apa_target')
+        found.append(apa(config.apa_target, config.apa_images))
+    if config.path_length.weight:
+        found.append(path_length(**dataclasses.asdict(config.path_length)))
+    if config.d_steps > 1:
+        found.append(discriminator_steps(config.d_steps))
+    return tuple(found)
+
+
+def _augmentation(config: Config) -> tuple[Augment, tuple[Memory, ...]]:
+    p = _schedule(config.augment_p, config.burn_in)
+    if config.augment:
+        return diffaugment(config.augment, p), ()
+    if not config.ada:
+        return no_augment, ()
+    if config.ada_target is None:
+        return ada_pipeline(config.ada, p), ()
+    _refuse_relative(config.loss, 'ada_target')
+    augment, memory = ada(config.ada, config.ada_target, config.ada_images)
+    return augment, (memory,)
+
+
+def _refuse_relative(name: str, field: str) -> None:
+    """Refuse to read the sign of a real logit where the loss leaves all logits free up to a constant."""
+    real, fake = jnp.float32([0.3, -1.2]), jnp.float32([0.8, -0.4])
+    there, moved = (LOSSES[name].discriminator(real + shift, fake + shift) for shift in (0.0, 4.0))
+    if jnp.allclose(there, moved, rtol=1e-4):
+        raise InputError(
+            f'{field} needs a loss for which the sign of a logit means something, and {name} knows differences only: '
+            f'take non_saturating or hinge, or {field} none'
+        )
 
 
 def _average(ema: Ema, burn_in: int) -> Any:
     return half_life(_schedule(ema.half_life, burn_in), ema.rampup)
 
 
-def _optimizer(optimizer: Optimizer, burn_in: int) -> optax.GradientTransformation:
-    adam = scheduled(
-        optax.adam,
-        learning_rate=_schedule(optimizer.learning_rate, burn_in),
-        b1=optimizer.beta1,
-        b2=_schedule(optimizer.beta2, burn_in),
-    )
-    return adam if optimizer.clip is None else optax.chain(optax.clip_by_global_norm(optimizer.clip), adam)
-
-
 __all__ = [
+    'AUGMENTATIONS',
+    'EXTENSIONS',
     'LOSSES',
     'MODELS',
+    'OPTIMIZERS',
     'PENALTIES',
+    'STEPS',
     'architecture',
     'build_discriminator',
     'build_generator',
@@ -199,5 +269,6 @@ __all__ = [
     'build_networks',
     'build_recipe',
     'build_step',
+    'build_training_latents',
     'mixes_samples',
 ]

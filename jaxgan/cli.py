@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | prepare | bench``.
+"""The command line: ``jaxgan train | sample | export | prepare | zoo | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -84,6 +84,14 @@ class PrepareOptions:
     """Where to (default: TFDS's own folder)."""
 
 
+@dataclasses.dataclass(frozen=True)
+class ZooOptions:
+    """List what a recipe can be made of: models, losses, penalties, optimizers, ... with a line on each."""
+
+    family: tyro.conf.Positional[str | None] = None
+    """Only this family, such as losses."""
+
+
 def train(argv: Sequence[str]) -> int:
     """Run ``jaxgan train``."""
     path, rest = _take(argv, '--config')
@@ -128,6 +136,14 @@ def prepare(argv: Sequence[str]) -> int:
     return 0
 
 
+def zoo(argv: Sequence[str]) -> int:
+    """Run ``jaxgan zoo``."""
+    options = _parse(ZooOptions, argv, 'zoo')
+    from jaxgan.commands import zoo_command
+
+    return zoo_command(options.family)
+
+
 def bench(argv: Sequence[str]) -> int:
     """Run ``jaxgan bench``."""
     from jaxgan.bench.options import BenchOptions
@@ -143,6 +159,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'sample': sample,
     'export': export,
     'prepare': prepare,
+    'zoo': zoo,
     'bench': bench,
 }
 USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'

@@ -10,8 +10,10 @@ from typing import Any
 import jax
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from jaxgan import build, images, kernels
+from jaxgan import build, images, kernels, zoo
 from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config, step_images
 from jaxgan.data import open_source, summary
@@ -221,3 +223,17 @@ def save_arrays(path: Path, pixels: np.ndarray, seeds: list[int], labels: np.nda
     temporary = path.with_name(f'.{path.name}.tmp.npz')
     np.savez_compressed(temporary, **arrays)
     temporary.replace(path)
+
+
+def zoo_command(family: str | None) -> int:
+    """Print the families as tables, one line a member."""
+    console = Console(highlight=False)
+    for name, rows in zoo.choose(family).items():
+        table = Table(title=f'{name} ({len(rows)})', title_justify='left', show_header=False, box=None)
+        table.add_column(no_wrap=True, style='bold')
+        table.add_column(overflow='fold')
+        for member, line in rows.items():
+            table.add_row(member, escape(line.replace('``', '')))
+        console.print(table)
+        console.print()
+    return 0

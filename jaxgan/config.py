@@ -28,11 +28,13 @@ class Penalty:
     """Its weight, gamma for r1 and r2, lambda for wgan_gp: (start, final)."""
     every: int = 1
     """Compute it each so many steps, with its weight multiplied by as much."""
+    sigma: float | None = None
+    """The standard deviation of the noise of those that draw any (default: the penalty's own)."""
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Adam for one of the two networks."""
+    """The optimizer of one of the two networks: Adam, or another of Optax's."""
 
     learning_rate: Span = (2e-4, 2e-4)
     """(start, final)."""
@@ -42,6 +44,18 @@ class Optimizer:
     """Decay of the squared gradient's mean: (start, final)."""
     clip: float | None = None
     """Scale the gradient down to this global norm where it is larger."""
+    name: str = 'adam'
+    """Which one: a name in Optax that takes a learning rate; it gets those of the other fields that it has."""
+    eps: float | None = None
+    """What keeps it from dividing by 0 (default: the optimizer's own)."""
+    weight_decay: float | None = None
+    """Decay of the parameters, for adamw and others (default: the optimizer's own)."""
+    momentum: float | None = None
+    """Momentum of sgd and others (default: the optimizer's own)."""
+    clip_weights: float | None = None
+    """Keep every parameter in [-this, this], as in the first Wasserstein GAN."""
+    lazy: int | None = None
+    """The interval k of this player's lazy penalties: learning rate times k / (k + 1), betas to the power of it."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +66,20 @@ class Ema:
     """After so many images an old value counts half: (start, final)."""
     rampup: float | None = 0.05
     """The half-life is at most this part of the images seen; none: no limit."""
+
+
+@dataclass(frozen=True)
+class PathLength:
+    """Path length regularization of a generator with styles, a step of its own."""
+
+    weight: float = 0.0
+    """Its weight, 2 in the paper; 0: none."""
+    every: int = 4
+    """Take this step after each so many steps of the generator, with the weight multiplied by as much."""
+    decay: float = 0.01
+    """How fast the mean length follows."""
+    shrink: int = 2
+    """The batch divided by this is the number of images in the step."""
 
 
 def _avatar_model() -> DCGAN:
@@ -70,6 +98,8 @@ class Config:
     model: Model = field(default_factory=_avatar_model)
     conditional: bool = False
     """Give the data's labels to both networks."""
+    spectral_norm: Literal['none', 'discriminator', 'both'] = 'none'
+    """Divide the kernels of the discriminator, or of both networks, by their largest singular values."""
     dtype: Literal['float32', 'bfloat16'] = 'float32'
     """Of the networks' computation; parameters are float32."""
     loss: str = 'relativistic'
@@ -78,6 +108,9 @@ class Config:
     """Penalties on the discriminator."""
     g_penalties: tuple[Penalty, ...] = ()
     """Penalties on the generator."""
+    top_k: Span | None = None
+    """The generator's loss counts only this part of a batch, of the largest logits: (start, final); none: all."""
+    path_length: PathLength = field(default_factory=PathLength)
     training: Literal['two_stage', 'shared_fakes', 'one_stage'] = 'two_stage'
     """Update D, then G against the new D, each on fakes of its own or on shared ones; or both at once from one pass of D.
     Each takes less time than the one before."""
@@ -85,6 +118,17 @@ class Config:
     """Differentiable augmentations of real and fake, in this order."""
     augment_p: Span = (1.0, 1.0)
     """The probability of each augmentation: (start, final)."""
+    ada: tuple[str, ...] = ()
+    """ADA's augmentations instead: sets (b to bgcfnc), groups (blit, geometric, color, filter, noise, cutout) or single ones,
+    each with a multiplier of its probability if need be: ``color:0.5``."""
+    ada_target: float | None = 0.6
+    """Their probability keeps the mean sign of D's real logits here; none: it follows augment_p."""
+    ada_images: int = 500_000
+    """Images over which their probability may rise from 0 to 1."""
+    apa_target: float | None = None
+    """Show D generated images as real ones, with a probability that keeps the mean sign of its real logits here (0.6)."""
+    apa_images: int = 500_000
+    """Images over which that probability may rise from 0 to 1."""
     g_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     d_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     ema: Ema = field(default_factory=Ema)
@@ -147,11 +191,31 @@ def check(config: Config) -> Config:
         if penalty.every < 1:
             raise InputError(f'penalty {penalty.name}: every {penalty.every} must be at least 1')
         _check_span(f'penalty {penalty.name}: weight', penalty.weight)
+        _check_above_0(f'penalty {penalty.name}: sigma', penalty.sigma)
+    _check_names('penalties', config.penalties)
+    _check_names('g_penalties', config.g_penalties)
+    if config.top_k is not None and not all(0 < part <= 1 for part in config.top_k):
+        raise InputError(f'top_k {config.top_k} must be in (0, 1]')
+    _check_path_length(config.path_length)
     _check_span('ema.half_life', config.ema.half_life)
     _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
     if not all(0 <= p <= 1 for p in config.augment_p):
         raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
+    _check_adaptive(config)
     return config
+
+
+def _check_adaptive(config: Config) -> None:
+    for name, target in (('ada_target', config.ada_target), ('apa_target', config.apa_target)):
+        if target is not None and not -1 < target < 1:
+            raise InputError(f'{name} {target} must be between -1 and 1, as the mean of signs is')
+    if config.ada and config.augment:
+        raise InputError(f'augment {config.augment} and ada {config.ada} exclude each other')
+    if config.ada and config.ada_target is not None and config.augment_p != (1.0, 1.0):
+        raise InputError(
+            f'augment_p {config.augment_p} has no effect while ada_target {config.ada_target} moves the probability: '
+            'give ada_target none'
+        )
 
 
 def _check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:
@@ -169,8 +233,31 @@ def _check_optimizer(name: str, optimizer: Optimizer) -> None:
     for field_name, values in (('beta1', (optimizer.beta1,)), ('beta2', optimizer.beta2)):
         if not all(0 <= value < 1 for value in values):
             raise InputError(f'{name}.{field_name} {getattr(optimizer, field_name)} must be in [0, 1)')
-    if optimizer.clip is not None and not optimizer.clip > 0:
-        raise InputError(f'{name}.clip {optimizer.clip} must be above 0')
+    for field_name in ('clip', 'eps', 'clip_weights'):
+        _check_above_0(f'{name}.{field_name}', getattr(optimizer, field_name))
+    for field_name in ('weight_decay', 'momentum'):
+        _check_span(f'{name}.{field_name}', (getattr(optimizer, field_name) or 0.0,))
+    if optimizer.lazy is not None and optimizer.lazy < 1:
+        raise InputError(f'{name}.lazy {optimizer.lazy} must be at least 1')
+
+
+def _check_names(field_name: str, penalties: tuple[Penalty, ...]) -> None:
+    names = [penalty.name for penalty in penalties]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f'{field_name} name {name!r} twice: add the weights of the two')
+
+
+def _check_above_0(name: str, value: float | None) -> None:
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InputError(f'{name} {value} must be above 0')
+
+
+def _check_path_length(path_length: PathLength) -> None:
+    _check_counts('path_length.', path_length, {})
+    _check_span('path_length.weight', (path_length.weight,))
+    if not 0 < path_length.decay <= 1:
+        raise InputError(f'path_length.decay {path_length.decay} must be in (0, 1]')
 
 
 def _check_span(name: str, values: tuple[float, ...]) -> None:

@@ -61,6 +61,11 @@ class BoundCritic(NamedTuple):
         return self.judge(samples)[0].logits
 
 
+def verdict(output: Any) -> Verdict:
+    """Make a verdict of what a discriminator returned: logits alone have no auxiliary loss."""
+    return output if isinstance(output, Verdict) else Verdict(output, None)
+
+
 def make_critic(
     discriminator: Network, recipe: Any, params: Params, aux: Any, x: dict, state: GanState
 ) -> BoundCritic:
@@ -70,7 +75,7 @@ def make_critic(
         if augmented:
             samples = recipe.augment(x['view_keys'], samples, state)
         output, carried = discriminator.apply(params, carried, samples, x['label'])
-        return output if isinstance(output, Verdict) else Verdict(output, None), carried
+        return verdict(output), carried
 
     return BoundCritic(judge, trained=params, extra=state.extra)
 
@@ -129,8 +134,12 @@ def penalties(
     keys: Any,
     state: GanState,
 ) -> tuple[Any, Metrics]:
-    """Add up a player's penalties; the metrics name each."""
-    parts = {penalty_name(r): lazy_penalty(r, critic, real, fake, keys, state) for r in regularizers}
+    """Add up a player's penalties; the metrics name each, and add up those of one name."""
+    parts: Metrics = {}
+    for regularizer in regularizers:
+        name = penalty_name(regularizer)
+        value = lazy_penalty(regularizer, critic, real, fake, keys, state)
+        parts[name] = parts[name] + value if name in parts else value
     return sum(parts.values(), jnp.float32(0.0)), parts
 
 

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaxgan.types import Key, Keys, Sampler
+from jaxgan.errors import InputError
+from jaxgan.types import Key, Keys, Sampler, StyleLatents
 
 
 @functools.cache
@@ -43,6 +44,60 @@ def normal(dim: int) -> Sampler:
         return jax.vmap(one)(jax.random.split(key, n))
 
     return sample
+
+
+def styled(dim: int, mixing: float = 0.0) -> Sampler:
+    """Sample what a style-based generator sees in training: z, a second style for some layers, and a key of its noise.
+
+    z is that of ``normal(dim)`` for the same key. With probability ``mixing`` the crossover is uniform among 65,536
+    places in [0, 1), and the layers after it have the second style; otherwise it is 1.
+
+    Args:
+        dim: values in a latent.
+        mixing: the probability of two styles in an image; 0.9 in the paper.
+
+    Raises:
+        InputError: ``mixing`` is no probability.
+
+    References:
+        Karras, Laine and Aila 2019, arXiv 1812.04948, section 3.1 (mixing regularization).
+    """
+    if not 0.0 <= mixing <= 1.0:
+        raise InputError(f'mixing {mixing} must be in [0, 1]')
+    plain = normal(dim)
+
+    def one(key: Key) -> StyleLatents:
+        other_key, place_key, noise_key = (jax.random.fold_in(key, i) for i in range(3))
+        if not mixing:
+            return StyleLatents(None, None, None, noise_key)
+        place, chance = jax.random.bits(place_key, (2,), jnp.uint16).astype(jnp.float32) / 2**16
+        crossover = jnp.where(chance < mixing, place, 1.0)
+        return StyleLatents(None, plain(other_key, 1)[0], crossover, noise_key)
+
+    def sample(key: Key, n: int) -> StyleLatents:
+        return jax.vmap(one)(jax.random.split(key, n))._replace(z=plain(key, n))
+
+    return sample
+
+
+def truncate(w: Any, average: Any, psi: float, cutoff: int | None = None) -> Any:
+    """Pull styles towards their average: ``average + psi (w - average)``, for better images that vary less.
+
+    Args:
+        w: [B, layers, W], of ``Network.mapping``.
+        average: [W], of training: ``aux['averages']['w']`` for StyleGAN2.
+        psi: 1: as they are; 0: all the average.
+        cutoff: only the first so many layers, which decide the coarse things; None: all.
+
+    Returns:
+        [B, layers, W], for ``Network.synthesis``.
+
+    References:
+        Karras, Laine and Aila 2019, arXiv 1812.04948, appendix B.
+    """
+    pulled = average[None, None] + psi * (w - average[None, None])
+    chosen = jnp.arange(w.shape[1]) < (w.shape[1] if cutoff is None else cutoff)
+    return jnp.where(chosen[None, :, None], pulled, w)
 
 
 def of_keys(sampler: Sampler, keys: Keys) -> Any:

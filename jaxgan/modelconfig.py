@@ -3,8 +3,54 @@
 A field ``d_x`` is the discriminator's x where it differs from the generator's.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
+
+Conditioning = Literal['projection', 'concatenation', 'auxiliary', 'd2d_ce']
+
+
+@dataclass(frozen=True)
+class BigGAN:
+    """A residual pair with self-attention (Brock et al. 2018) for 32, 64, 128, 256 or 512 pixels."""
+
+    latent_dim: int = 120
+    """Number of values in a latent: a multiple of the number of parts into which it is cut, 4 at 32 pixels to 8 at 512."""
+    width: int = 96
+    """The paper's ch: features of the widest layers are 16 times as many, 4 times at 32 pixels."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    attention: tuple[int, ...] = (64,)
+    """Sides at which both networks have self-attention."""
+    shared: int | None = 128
+    """Size of the label's embedding that all blocks share; none: each normalization has gains and biases for each class."""
+    hierarchical: bool = True
+    """Give each block a part of the latent of its own."""
+    initialization: Literal['orthogonal', 'normal'] = 'orthogonal'
+    """Of all kernels: orthogonal, or N(0, 0.02^2)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
+
+@dataclass(frozen=True)
+class BigGANDeep:
+    """BigGAN with bottleneck blocks, four times as deep (Brock et al. 2018), for 32, 64, 128, 256 or 512 pixels."""
+
+    latent_dim: int = 128
+    """Number of values in a latent."""
+    width: int = 128
+    """The paper's ch: features of the widest layers are 16 times as many, 4 times at 32 pixels."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    attention: tuple[int, ...] = (64,)
+    """Sides at which both networks have self-attention."""
+    shared: int = 128
+    """Size of the label's embedding that all blocks share."""
+    initialization: Literal['orthogonal', 'normal'] = 'orthogonal'
+    """Of all kernels: orthogonal, or N(0, 0.02^2)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +73,8 @@ class DCGAN:
     """Features at full size, next to the image; 0: none, as in the paper."""
     d_refine: int | None = None
     """The discriminator's (default: as the generator's)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +127,52 @@ class R3GAN:
     """Residual blocks in a stage."""
     remat: bool = False
     """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
+
+@dataclass(frozen=True)
+class SNGAN:
+    """A residual pair (Miyato et al. 2018) for 32, 48, 64 or 128 pixels, made for spectral normalization of D."""
+
+    latent_dim: int = 128
+    """Number of values in a latent."""
+    width: int = 64
+    """The unit of all widths, 64 in the paper: 256 features in G and 128 in D at 32 pixels, up to 1024 at larger sizes."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    conditioning: Conditioning = 'projection'
+    """How labels reach the discriminator's verdict."""
+
+
+@dataclass(frozen=True)
+class StyleGAN2:
+    """A style-based generator and a convolutional discriminator (Karras et al. 2020)."""
+
+    latent_dim: int = 512
+    """Number of values in a latent z."""
+    w_dim: int = 512
+    """Number of values in a style w."""
+    mapping_layers: int = 8
+    """Layers between z and w."""
+    d_mapping_layers: int = 8
+    """Layers between the label's embedding and what the discriminator projects on."""
+    channel_base: int = 32_768
+    """Features at a side are this divided by it."""
+    channel_max: int = 512
+    """The most features of a layer."""
+    mixing: float = 0.9
+    """The probability that an image in training has two styles."""
+    clamp: float | None = 256.0
+    """The largest magnitude of activations; none: any."""
+    low_precision: int = 4
+    """So many of the largest sides compute in the run's dtype, the others (and 4x4) in float32."""
+    d_architecture: Literal['residual', 'skip', 'orig'] = 'residual'
+    """Residual blocks, an image at each side, or neither."""
+    d_deviation_group: int = 4
+    """Samples that the minibatch deviation compares; 1: none."""
+    d_deviation_features: int = 1
+    """Feature maps that it makes."""
 
 
 @dataclass(frozen=True)
@@ -105,19 +199,35 @@ class Transformer:
     """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
 
 
-TRANSFORMERS: dict[str, Transformer] = {
-    'S': Transformer(width=384, depth=12, heads=6),
-    'B': Transformer(width=768, depth=12, heads=12),
-    'L': Transformer(width=1024, depth=24, heads=16),
-    'XL': Transformer(width=1152, depth=28, heads=16),
-}
-"""The sizes of Hyun et al. 2025, arXiv 2509.24935, section 3."""
+STYLEGAN2: Mapping[str, StyleGAN2] = MappingProxyType(
+    {  # Karras et al. 2020, arXiv 2006.06676 (its released settings)
+        'cifar': StyleGAN2(mapping_layers=2, mixing=0.0, d_architecture='orig', d_deviation_group=32),
+        'paper256': StyleGAN2(channel_base=16_384, d_deviation_group=8),
+        'paper512': StyleGAN2(d_deviation_group=8),
+        'paper1024': StyleGAN2(d_deviation_group=4),
+    }
+)
+"""StyleGAN2 at its papers' settings."""
 
-Model = DCGAN | FastGAN | MLP | R3GAN | Transformer
+TRANSFORMERS: Mapping[str, Transformer] = MappingProxyType(
+    {  # Hyun et al. 2025, arXiv 2509.24935, section 3 (heads: its program)
+        'S': Transformer(width=384, depth=12, heads=6),
+        'B': Transformer(width=768, depth=12, heads=12),
+        'L': Transformer(width=1024, depth=24, heads=16),
+        'XL': Transformer(width=1152, depth=28, heads=16),
+    }
+)
+"""The transformer pair at its paper's sizes."""
+
+Model = BigGAN | BigGANDeep | DCGAN | FastGAN | MLP | R3GAN | SNGAN | StyleGAN2 | Transformer
 KINDS: dict[str, type] = {
+    'biggan': BigGAN,
+    'biggan_deep': BigGANDeep,
     'dcgan': DCGAN,
     'fastgan': FastGAN,
     'mlp': MLP,
     'r3gan': R3GAN,
+    'sngan': SNGAN,
+    'stylegan2': StyleGAN2,
     'transformer': Transformer,
 }

@@ -10,6 +10,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from jaxgan.spectral import spectral_norm as spectral_norm
 from jaxgan.types import Network
 
 
@@ -18,7 +19,8 @@ def from_linen(module: nn.Module) -> Network:
 
     Args:
         module: its ``__call__`` takes the inputs and a keyword ``train``: whether to use and update batch
-            statistics (``True``), or to use the running ones (``False``).
+            statistics (``True``), or to use the running ones (``False``). Its methods ``mapping`` and ``synthesis``,
+            where it has them, become the network's.
 
     Returns:
         A network whose ``aux`` holds every collection of variables besides ``params``.
@@ -35,7 +37,12 @@ def from_linen(module: nn.Module) -> Network:
     def infer(params: Any, aux: Any, *inputs: Any) -> Any:
         return module.apply({'params': params, **aux}, *inputs, train=False)
 
-    return Network(init, apply, infer)
+    def method(name: str) -> Callable | None:
+        if not hasattr(type(module), name):
+            return None
+        return lambda params, aux, *inputs: module.apply({'params': params, **aux}, *inputs, method=name)
+
+    return Network(init, apply, infer, method('mapping'), method('synthesis'))
 
 
 def from_functions(init: Callable, apply: Callable) -> Network:

@@ -24,6 +24,7 @@ from jaxgan.critic import (
     loss_cotangents,
     make_critic,
     penalties,
+    verdict,
 )
 from jaxgan.errors import InputError
 from jaxgan.state import GanState
@@ -174,7 +175,9 @@ def mixes_samples(discriminator: Network, samples: Any, label: Any = None) -> bo
     def reached() -> Any:
         params, aux = discriminator.init(jax.random.key(0), samples, label)
         params = jax.tree.map(_not_zero, params)
-        logits, pull = jax.vjp(lambda x: discriminator.apply(params, aux, x, label)[0], samples)
+        logits, pull = jax.vjp(
+            lambda x: verdict(discriminator.apply(params, aux, x, label)[0]).logits, samples
+        )
         (gradient,) = pull(jnp.zeros_like(logits).at[0].set(1.0))
         return jnp.any(gradient[1:] != 0.0)
 

@@ -65,14 +65,18 @@ def repeat(phase: Phase, times: int) -> Phase:
 
 
 def observe(phase: Phase, memories: Sequence[Memory]) -> Phase:
-    """Run a phase, and update memories from its metrics; see ``Memory``."""
+    """Run a phase, update memories from its metrics, and add what they report; see ``Memory``."""
 
     def observed(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         state, metrics = phase(state, batch, key)
         seen = {name.removeprefix('d/'): value for name, value in metrics.items()}
         images = batch['image'].shape[0]
         new = {m.name: m.update(state.extra[m.name], seen, images) for m in memories if m.update is not None}
-        return state.replace(extra={**state.extra, **new}), metrics
+        reports = [
+            (m.name, m.report(new[m.name])) for m in memories if m.report is not None and m.name in new
+        ]
+        told = {f'{name}/{key}': value for name, found in reports for key, value in found.items()}
+        return state.replace(extra={**state.extra, **new}), metrics | told
 
     return observed
 

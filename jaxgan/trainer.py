@@ -90,7 +90,9 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     classes = _classes(config, info)
     mesh = data_mesh(config.batch_size, config.microbatches)
     whole = replicated(mesh)
-    architecture = build.architecture(config.model, info.size, info.channels, classes, config.dtype)
+    architecture = build.architecture(
+        config.model, info.size, info.channels, classes, config.dtype, config.spectral_norm
+    )
     generator = build.build_generator(architecture)
     discriminator = build.build_discriminator(architecture)
     recipe = build.build_recipe(config)
@@ -126,7 +128,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         abstract=abstract,
         program=program,
         dispatch=_dispatcher(program, feed, length, whole),
-        samples=_grid_sampler(config, generator, recipe.latents, classes),
+        samples=_grid_sampler(config, generator, build.build_latents(config.model), classes),
         meta=functools.partial(_meta, config, info, architecture),
         total_steps=total_steps,
         length=length,

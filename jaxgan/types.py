@@ -46,6 +46,18 @@ def value_at(value: Any, images_seen: Any) -> Any:
     return value(images_seen) if callable(value) else value
 
 
+class StyleLatents(NamedTuple):
+    """What a style-based generator may draw for a sample of training: besides z, a second style and noise.
+
+    A latent [B, Z] alone means one style and the noise that the generator keeps in ``aux``.
+    """
+
+    z: Any  # [B, Z]
+    other: Any  # [B, Z]: the style of the last layers; None: z is that of all
+    crossover: Any  # [B], in [0, 1]: the part of the layers after the first that still have z's style
+    noise: Any  # keys [B]
+
+
 class Network(NamedTuple):
     """A pure network; ``jaxgan.networks`` makes one from a Flax module or from plain functions.
 
@@ -54,14 +66,15 @@ class Network(NamedTuple):
     spectral-norm vectors; ``{}`` for most.
 
     A generator with an intermediate latent w says how it is made and used, so that path lengths, truncation and
-    inversion can reach it: ``synthesis(params, aux, mapping(params, aux, z, label))`` is ``infer``'s image.
+    inversion can reach it: ``synthesis(params, aux, mapping(params, aux, z, label))`` is ``infer``'s image. In training
+    ``synthesis(params, aux, w, latents)`` also sees the latents from which w came, for what else they hold (noise).
     """
 
     init: Callable  # (key, *inputs) -> (params, aux)
     apply: Callable  # (params, aux, *inputs) -> (output, aux): as in training
     infer: Callable  # (params, aux, *inputs) -> output: as after training (running statistics)
     mapping: Callable | None = None  # (params, aux, z, label) -> w [B, layers, W]
-    synthesis: Callable | None = None  # (params, aux, w) -> samples
+    synthesis: Callable | None = None  # (params, aux, w, latents=None) -> samples
 
 
 class Verdict(NamedTuple):
@@ -87,12 +100,14 @@ class Memory(NamedTuple):
 
     After each update of D it becomes ``update(old, metrics, images)``, ``metrics`` being those of D's phase (``loss``,
     ``real`` and ``fake``: mean logits; ``real_sign`` and ``fake_sign``: means of their signs; the penalties) and
-    ``images`` the number of real images in the step. Without ``update`` it belongs to a phase.
+    ``images`` the number of real images in the step. Without ``update`` it belongs to a phase. What ``report`` finds
+    in the new value is logged, as ``name/...``.
     """
 
     name: str
     initial: Any  # a tree of arrays
     update: Callable | None = None  # (old, metrics, images) -> new
+    report: Callable | None = None  # value -> metrics
 
 
 class Regularizer(NamedTuple):

@@ -72,6 +72,9 @@ def test_reading_is_strict(change, message):
         ({'d_steps': 2, 'training': 'one_stage'}, 'd_steps 2 needs training two_stage, not one_stage'),
         ({'batch_size': 10, 'microbatches': 4}, 'batch_size 10 does not divide into 4 microbatches'),
         ({'penalties': (Penalty('r1', every=0),)}, 'penalty r1: every 0 must be at least 1'),
+        ({'penalties': (Penalty('dragan', sigma=0.0),)}, 'penalty dragan: sigma 0.0 must be above 0'),
+        ({'g_penalties': (Penalty('zcr'), Penalty('zcr'))}, "g_penalties name 'zcr' twice: add the weights"),
+        ({'top_k': (1.0, 0.0)}, 'top_k (1.0, 0.0) must be in (0, 1]'),
         ({'images': 2**31, 'batch_size': 64}, f'images {2**31} must be below {2**31 - 65}'),
         (
             {'g_optimizer': Optimizer((-1.0, 1.0))},

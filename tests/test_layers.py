@@ -9,11 +9,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / 'jaxgan/bench/peers'  # programs for a Python with PyTorch: no part of the package
 FILES = sorted(path for path in (ROOT / 'jaxgan').rglob('*.py') if path.parent != PEERS)
-LEAVES = ('losses', 'regularizers', 'augment', 'latents', 'ema', 'schedules', 'models', 'ops')
+LEAVES = ('losses', 'regularizers', 'augment', 'latents', 'ema', 'optimizers', 'schedules', 'models', 'ops')
 CORE = (
     *LEAVES,
     'types',
     'networks',
+    'spectral',
     'state',
     'phases',
     'critic',
@@ -73,7 +74,8 @@ def test_the_step_knows_signatures_only():
     }
     assert parts_used(ROOT / 'jaxgan/phases.py') <= {'types', 'state'}
     assert parts_used(ROOT / 'jaxgan/state.py') <= {'types'}
-    assert parts_used(ROOT / 'jaxgan/networks.py') <= {'types'}
+    assert parts_used(ROOT / 'jaxgan/networks.py') <= {'types', 'spectral'}
+    assert parts_used(ROOT / 'jaxgan/spectral.py') <= {'types', 'errors'}
     assert parts_used(ROOT / 'jaxgan/types.py') == set()
 
 
@@ -90,10 +92,10 @@ def test_only_models_and_one_adapter_know_flax_linen():
 
 
 def test_only_build_maps_names_to_the_families():
-    families = {'losses', 'regularizers', 'augment', 'models', 'latents', 'ema'}
+    families = {'losses', 'regularizers', 'augment', 'models', 'latents', 'ema', 'optimizers'}
     for path in FILES:
         own = package(name(path))
-        if own not in (*CORE, 'build', None):
+        if own not in (*CORE, 'build', 'build_optimizer', None):
             assert not parts_used(path) & families, path
 
 

@@ -1,5 +1,7 @@
 """One-stage training: its gradients are the simultaneous ones, and networks that mix samples are refused."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -28,6 +30,7 @@ from jaxgan.phases import named_key
 from jaxgan.steps import draw_inputs
 
 N = 8
+NAMES = sorted(LOSSES)
 R1_R2 = (Regularizer(regularizers.r1, 0.5), Regularizer(regularizers.r2, 0.3))
 ALL = (*R1_R2, Regularizer(regularizers.wgan_gp, 0.1))
 
@@ -38,9 +41,26 @@ def jitter(keys, x, state):
 
 def scaled(network, factor):
     """The network with its logits multiplied, so that they lie on both sides of the hinge's margins, and far off."""
-    return from_functions(
-        lambda key, *x: network.init(key, *x)[0],
-        lambda params, *x: factor * (0.75 + network.infer(params, {}, *x)),
+
+    def init(key, *x):
+        return {'net': network.init(key, *x)[0], 'factor': jnp.float32(factor)}
+
+    return from_functions(init, lambda p, *x: p['factor'] * (0.75 + network.infer(p['net'], {}, *x)))
+
+
+@functools.cache
+def networks(classes=3, factor=1.0):
+    """Made once: whether a network mixes samples is found by a program of its own, once a network."""
+    g, d = pair(classes=classes)
+    return g, scaled(d, factor)
+
+
+def any_loss(i):
+    """All losses as one, chosen by a traced number (a name's place), so that one program tests them all."""
+    made = [LOSSES[name] for name in NAMES]
+    return Loss(
+        lambda real, fake: jax.lax.switch(i, [loss.discriminator for loss in made], real, fake),
+        lambda real, fake: jax.lax.switch(i, [loss.generator for loss in made], real, fake),
     )
 
 
@@ -81,33 +101,50 @@ def close(found, expected, tolerance=1e-5):
 
 
 def setup(key, classes=3, factor=1.0, **changes):
-    g, d = pair(classes=classes)
-    d = scaled(d, factor)
+    g, d = networks(classes, factor)
     unit = {'g_tx': optax.trace(0.0), 'd_tx': optax.trace(0.0)}  # their memory is the last gradient
     made = recipe(**unit, **changes)
     batch = points(key, N, classes=classes)
     return g, d, made, init_state(key, g, d, made, batch), batch
 
 
-@pytest.mark.parametrize('name', sorted(LOSSES))
-def test_gradients_are_the_simultaneous_ones(name, key):
-    g, d, made, state, batch = setup(key, factor=6.0, loss=LOSSES[name], d_regularizers=R1_R2, augment=jitter)
-    after, metrics = jax.jit(one_stage_phase(g, d, made))(state, batch, key)
-    for_g, for_d = jax.jit(lambda s, b, k: two_passes(g, d, made, s, b, k))(state, batch, key)
+@pytest.fixture(scope='module')
+def both_ways():
+    """One-stage training, and plain differentiation, of any loss: two programs."""
+    g, d, made, state, batch = setup(jax.random.key(0), factor=6.0, d_regularizers=ALL, augment=jitter)
+
+    @jax.jit
+    def one_pass(i, state, key):
+        return one_stage_phase(g, d, made._replace(loss=any_loss(i)))(state, batch, key)
+
+    @jax.jit
+    def plain(i, state, key):
+        return two_passes(g, d, made._replace(loss=any_loss(i)), state, batch, key)
+
+    return (g, d, made, state, batch), one_pass, plain
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_gradients_are_the_simultaneous_ones(name, key, both_ways):
+    (*_, state, _), one_pass, plain = both_ways
+    after, metrics = one_pass(NAMES.index(name), state, key)
+    for_g, for_d = plain(NAMES.index(name), state, key)
     close(after.g.opt.trace, for_g)
     close(after.d.opt.trace, for_d)
     assert float(metrics['g/grad_norm']) == pytest.approx(float(optax.tree.norm(for_g)), rel=1e-4, abs=1e-30)
     assert float(metrics['d/grad_norm']) == pytest.approx(float(optax.tree.norm(for_d)), rel=1e-4)
 
 
-def test_hinge_beyond_its_margin(key):
+def test_hinge_beyond_its_margin(key, both_ways):
     """Where the discriminator's own cotangent is exactly 0, the generator still gets its whole gradient."""
-    g, d, made, state, batch = setup(key, factor=40.0, loss=LOSSES['hinge'], d_regularizers=())
+    (g, d, made, state, batch), one_pass, plain = both_ways
+    state = state.replace(d=state.d.replace(params=state.d.params | {'factor': jnp.float32(40.0)}))
     x = draw_inputs(batch, key, made)
-    fake = d.infer(state.d.params, {}, g.infer(state.g.params, {}, x['latents'], x['label']), x['label'])
+    seen = jitter(x['view_keys'], g.infer(state.g.params, {}, x['latents'], x['label']), state)
+    fake = d.infer(state.d.params, {}, seen, x['label'])
     assert (np.asarray(fake) < -1).any() and (np.asarray(fake) > -1).any()
-    after, _ = jax.jit(one_stage_phase(g, d, made))(state, batch, key)
-    for_g, for_d = two_passes(g, d, made, state, batch, key)
+    after, _ = one_pass(NAMES.index('hinge'), state, key)
+    for_g, for_d = plain(NAMES.index('hinge'), state, key)
     close(after.g.opt.trace, for_g)
     close(after.d.opt.trace, for_d)
 
@@ -124,20 +161,6 @@ def test_least_squares_where_every_logit_is_zero(key):
     close(after.g.opt.trace, for_g)
 
 
-def test_a_loss_across_the_logits_of_a_batch(key):
-    """Relativistic average: the loss itself mixes logits, which is no obstacle."""
-
-    def average_d(real, fake):
-        return jax.nn.softplus(jnp.mean(fake)[None] - real) + jax.nn.softplus(fake - jnp.mean(real)[None])
-
-    average = Loss(average_d, lambda real, fake: average_d(fake, real))
-    g, d, made, state, batch = setup(key, loss=average, d_regularizers=R1_R2)
-    after, _ = jax.jit(one_stage_phase(g, d, made))(state, batch, key)
-    for_g, for_d = two_passes(g, d, made, state, batch, key)
-    close(after.g.opt.trace, for_g)
-    close(after.d.opt.trace, for_d)
-
-
 @pytest.mark.slow
 def test_images_with_convolutions_and_diffaugment(key):
     g, d = build_networks(DCGAN(latent_dim=4, width=2, norm='none'), 16, 3, 3, 'float32')
@@ -151,11 +174,11 @@ def test_images_with_convolutions_and_diffaugment(key):
     close(after.d.opt.trace, for_d)
 
 
-@pytest.mark.parametrize('parts', [4])
-def test_accumulation_equals_the_full_batch(parts, key):
-    g, d, made, state, batch = setup(key, d_regularizers=ALL, augment=jitter)
-    whole, metrics = jax.jit(make_one_stage_step(g, d, made))(state, batch)
-    split, part_metrics = jax.jit(make_one_stage_step(g, d, made._replace(microbatches=parts)))(state, batch)
+def test_accumulation_equals_the_full_batch(key, both_ways):
+    (g, d, made, state, batch), one_pass, _ = both_ways
+    whole, metrics = one_pass(NAMES.index('relativistic'), state, key)
+    parts = made._replace(loss=LOSSES['relativistic'], microbatches=4)
+    split, part_metrics = jax.jit(one_stage_phase(g, d, parts))(state, batch, key)
     close(split.g.opt.trace, whole.g.opt.trace)
     close(split.d.opt.trace, whole.d.opt.trace)
     for name, value in metrics.items():
@@ -164,7 +187,7 @@ def test_accumulation_equals_the_full_batch(parts, key):
 
 def test_metrics_and_the_discriminators_first_step_are_those_of_two_stages(key):
     """The same draws and losses: D takes the very step it takes in two stages; G moves against the old D."""
-    g, d = pair()
+    g, d = networks(0)
     made = recipe()
     batch = points(key, N)
     state = init_state(key, g, d, made, batch)

@@ -88,7 +88,7 @@ def run(config: Config, reference: list[np.ndarray], points: int) -> list[dict]:
 def draw(curves: dict[str, list[list[dict]]], path: Path) -> None:
     """Draw the two measures, one line a seed, one colour a way of training."""
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout='constrained')
-    labels = ('Frechet distance of simple features to held-out images', 'd/loss')
+    labels = ('distance to held-out images', 'd/loss')
     for axis, name, label in zip(axes, ('distance', 'd_loss'), labels, strict=True):
         for color, (training, runs) in zip(('tab:blue', 'tab:orange'), curves.items(), strict=True):
             for seed, rows in enumerate(runs):

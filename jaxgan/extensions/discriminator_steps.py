@@ -10,7 +10,8 @@ from jaxgan.types import Batch, Extension, Key, Metrics, Phase
 def discriminator_steps(times: int) -> Extension:
     """Update D on each of so many equal parts of the batch, and G once, with as many images as one part has.
 
-    The batch is ``times`` times as large, so each update of D sees real images of its own; all count as seen.
+    The batch is ``times`` times as large, so each update of D sees real images of its own; all count as seen. G's phases
+    are those called ``g`` and ``g_...``.
 
     Raises:
         ValueError: ``times`` is not positive, or the step updates both players at once.
@@ -24,7 +25,9 @@ def discriminator_steps(times: int) -> Extension:
     def extend(phases: dict[str, Phase], *_: Any) -> dict[str, Phase]:
         if 'g' not in phases:
             raise ValueError('several steps of the discriminator need a phase of its own for the generator')
-        return {**phases, 'd': over_parts(phases['d'], times), 'g': _on_last_part(phases['g'], times)}
+        own = {name: part for name, part in phases.items() if name == 'g' or name.startswith('g_')}
+        narrowed = {name: _on_last_part(part, times) for name, part in own.items()}
+        return {**phases, 'd': over_parts(phases['d'], times), **narrowed}
 
     return Extension(extend)
 

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
+from jaxgan.models.conditioning import Conditioned, Head, batch_norm
 from jaxgan.models.layers import (
     Conv,
     ConvTranspose,
@@ -73,10 +73,10 @@ class DCGANGenerator(nn.Module):
         return jnp.tanh(x) if self.output == 'tanh' else x
 
 
-class DCGANDiscriminator(nn.Module):
+class DCGANDiscriminator(Conditioned, nn.Module):
     """Map an image to a logit: 4x4 convolutions that halve the side down to 4, then one linear layer.
 
-    With classes the label enters by projection (Miyato and Koyama 2018, arXiv 1802.05637, equation 3).
+    With classes the label meets the sums of the last features over positions.
 
     Attributes:
         size: side of the image, a power of two of at least 16.
@@ -86,6 +86,7 @@ class DCGANDiscriminator(nn.Module):
         norm: ``'batch'`` (the paper; all layers but the first) or ``'none'``.
         refine: features at full size, made by a 3x3 convolution before the first halving; 0: none, as in the paper.
         classes: 0, or the number of classes.
+        conditioning: how labels enter: one of ``Head``'s.
         dtype: of the computation.
     """
 
@@ -96,16 +97,23 @@ class DCGANDiscriminator(nn.Module):
     norm: str = 'batch'
     refine: int = 0
     classes: int = 0
+    conditioning: str = 'projection'
     dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        """Make the head, whose parameters stand among the discriminator's own."""
+        init, embedding_init = _init(self.norm, 1.0), fan_in_normal(0.1)
+        self.head = Head(self.classes, self.conditioning, init, embedding_init, dtype=self.dtype)
+        nn.share_scope(self, self.head)
 
     @property
     def mixes_samples(self) -> bool:
-        """Whether a sample's logit depends on others: with batch normalization."""
-        return self.norm == 'batch'
+        """Whether what a sample gets depends on others: with batch normalization, or with D2D-CE."""
+        return self.norm == 'batch' or super().mixes_samples
 
     @nn.compact
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
-        """Map images [B, size, size, channels] and labels [B] to logits [B]."""
+        """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         halvings = len(resolutions(self.size)) - 1
         if self.refine:
             x = leaky_relu(Conv(self.refine, kernel_init=_init(self.norm), dtype=self.dtype)(x))
@@ -121,13 +129,9 @@ class DCGANDiscriminator(nn.Module):
                 kernel_init=_init(self.norm),
                 dtype=self.dtype,
             )(x)
-            x = leaky_relu(_batch_norm(x, train) if norm == 'batch' else x)
-        h = x.reshape(x.shape[0], -1)
-        logits = Dense(1, kernel_init=_init(self.norm, 1.0), dtype=self.dtype)(h)[:, 0].astype(jnp.float32)
-        if self.classes:
-            pooled = jnp.sum(x.astype(jnp.float32), axis=(1, 2))
-            logits += jnp.sum(pooled * Embed(self.classes, x.shape[-1], fan_in_normal(0.1))(label), axis=-1)
-        return logits
+            x = leaky_relu(batch_norm(x, train) if norm == 'batch' else x)
+        pooled = jnp.sum(x.astype(jnp.float32), axis=(1, 2))
+        return self.head(pooled, label, x.reshape(x.shape[0], -1))
 
 
 def _init(norm: str, gain: float | None = None, overlap: int = 1) -> Any:
@@ -141,10 +145,5 @@ def _hidden(module: DCGANGenerator) -> Any:
     return partial(ConvTranspose, use_bias=module.norm == 'none', kernel_init=init, dtype=module.dtype)
 
 
-def _batch_norm(x: Any, train: bool) -> Any:
-    with jax.numpy_dtype_promotion('standard'):  # Flax computes the statistics in float32 by promotion
-        return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=x.dtype)(x)
-
-
 def _activate(x: Any, norm: str, train: bool) -> Any:
-    return nn.relu(_batch_norm(x, train)) if norm == 'batch' else leaky_relu(x)
+    return nn.relu(batch_norm(x, train)) if norm == 'batch' else leaky_relu(x)

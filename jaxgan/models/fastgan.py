@@ -16,10 +16,10 @@ References:
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
+from jaxgan.models.conditioning import batch_norm
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
 from jaxgan.types import Verdict
 
@@ -130,6 +130,11 @@ class FastGANDiscriminator(nn.Module):
         """Whether a sample's logit depends on others: with batch normalization."""
         return self.norm == 'batch'
 
+    @property
+    def returns_auxiliary(self) -> bool:
+        """Whether a penalty must bring in a further loss: always, the error of what is redrawn."""
+        return True
+
     @nn.compact
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B] and errors [B]."""
@@ -225,10 +230,7 @@ def _conv(module: Any, features: int, kernel: tuple[int, int], init: Any) -> Con
 
 
 def _normalize(x: Any, norm: str, train: bool) -> Any:
-    if norm == 'none':
-        return x
-    with jax.numpy_dtype_promotion('standard'):  # Flax computes the statistics in float32 by promotion
-        return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=x.dtype)(x)
+    return batch_norm(x, train) if norm == 'batch' else x
 
 
 def _double(module: Any, x: Any, features: int, convolutions: int, train: bool) -> Any:

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
+from jaxgan.models.conditioning import Conditioned, Head
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
 from jaxgan.ops import downsample2d, upsample2d
 
@@ -85,11 +86,11 @@ class R3GANGenerator(nn.Module):
         return Conv(self.channels, (1, 1), use_bias=False, name='to_image')(x)
 
 
-class R3GANDiscriminator(nn.Module):
+class R3GANDiscriminator(Conditioned, nn.Module):
     """Map an image to a logit: the generator's stages in reverse, then a 4x4 depthwise convolution and a linear map.
 
-    With classes the linear map has as many outputs as the first stage has features, and the logit is their inner
-    product with the label's embedding.
+    With classes and the paper's projection the linear map has as many outputs as the first stage has features, and the
+    logit is their inner product with the label's embedding: unlike ``Head``'s, there is no term without the label.
 
     Attributes:
         size: side of the image, a power of two of at least 16.
@@ -98,6 +99,7 @@ class R3GANDiscriminator(nn.Module):
         groups: of each stage's 3x3 convolutions.
         blocks_per_stage: 2 in the paper.
         classes: 0, or the number of classes.
+        conditioning: how labels enter: ``'projection'`` as the paper does, or another one of ``Head``'s.
         dtype: of the stages' computation; the 4x4 stage, and those below the four largest, stay in float32.
         remat: keep only what enters each block for the backward pass, and compute its inside again there.
     """
@@ -108,12 +110,13 @@ class R3GANDiscriminator(nn.Module):
     groups: Sequence[int] = (96, 96, 96, 96)
     blocks_per_stage: int = 2
     classes: int = 0
+    conditioning: str = 'projection'
     dtype: Any = jnp.float32
     remat: bool = False
 
     @nn.compact
     def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
-        """Map images [B, size, size, channels] and labels [B] to logits [B]."""
+        """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         del train
         stages = list(reversed(_stages(self)))
         x = Conv(self.widths[-1], (1, 1), use_bias=False, dtype=stages[0][3], name='from_image')(x)
@@ -127,6 +130,8 @@ class R3GANDiscriminator(nn.Module):
         h = pool(x)[:, 0, 0, :]
         if not self.classes:
             return Dense(1, use_bias=False, name='logit')(h)[:, 0]
+        if self.conditioning != 'projection':
+            return Head(self.classes, self.conditioning, name='head')(h, label)
         h = Dense(width, use_bias=False, name='logit')(h)
         embedding = Embed(self.classes, width, fan_in_normal(width**-0.5))(label)
         return jnp.sum(h * embedding, axis=-1)

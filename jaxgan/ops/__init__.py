@@ -2,6 +2,6 @@
 
 from jaxgan.ops.conv import conv, conv_transpose
 from jaxgan.ops.native import portable
-from jaxgan.ops.resample import downsample2d, upsample2d
+from jaxgan.ops.resample import blur2d, downsample2d, upsample2d
 
-__all__ = ['conv', 'conv_transpose', 'downsample2d', 'portable', 'upsample2d']
+__all__ = ['blur2d', 'conv', 'conv_transpose', 'downsample2d', 'portable', 'upsample2d']

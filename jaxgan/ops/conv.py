@@ -9,7 +9,7 @@ from jaxgan.errors import InputError
 from jaxgan.ops import plain
 from jaxgan.ops.geometry import Geometry, conv_padding, transpose_padding
 from jaxgan.ops.native import form
-from jaxgan.ops.primitives import conv_p, transposed_p, unmirrored
+from jaxgan.ops.primitives import conv_p, transposed_p
 
 Maps = Float[Array, 'b h w c']
 Kernel = Float[Array, 'kh kw i o']
@@ -84,14 +84,14 @@ def conv_transpose(
     """
     _check(x, w, stride, groups)
     exact = transpose_padding(padding, x.shape[1:3], w.shape[:2], stride, shape)
-    return _apply(plain.transposed, transposed_p, x, w, Geometry(stride, exact, groups, mirrored=True))
+    return _apply(plain.conv_transpose, transposed_p, x, w, Geometry(stride, exact, groups, mirrored=True))
 
 
 def _apply(portable: Any, primitive: Any, a: Any, w: Any, geometry: Geometry) -> Any:
     # read while the caller's context holds: the lowering may run after it
     precision = jax.config.jax_default_matmul_precision  # pyright: ignore[reportAttributeAccessIssue]
     if form.value == 'portable':
-        return unmirrored(portable)(a, w, geometry, precision)
+        return portable(a, w, geometry, precision)
     return primitive.bind(a, w, geometry=geometry, precision=precision)
 
 

@@ -30,6 +30,25 @@ def transposed(y: Any, w: Any, geometry: Geometry, precision: Any = None) -> Any
     return jax.linear_transpose(lambda x: conv(x, w, geometry, precision), x)(y)[0]
 
 
+def conv_transpose(y: Any, w: Any, geometry: Geometry, precision: Any = None) -> Any:
+    """Apply a transposed convolution with Flax's kernel w [kh, kw, C/groups, O]: a convolution of dilated images.
+
+    The result is ``transposed``'s with the mirrored kernel; the layout of w is the one that converters to other
+    formats know.
+    """
+    padding = [(k - 1 - lo, k - 1 - hi) for k, (lo, hi) in zip(w.shape, geometry.padding)]
+    return lax.conv_general_dilated(
+        y,
+        w,
+        (1, 1),
+        padding,
+        lhs_dilation=(geometry.stride, geometry.stride),
+        dimension_numbers=DIMENSIONS,
+        feature_group_count=geometry.groups,
+        precision=precision,
+    )
+
+
 def weight_gradient(x: Any, y: Any, geometry: Geometry, precision: Any = None) -> Any:
     """Apply the adjoint of ``conv`` in w to y [B, h, w, O]: [kh, kw, C/groups, O]."""
     kernel = geometry.kernel_size(x.shape[1:3], y.shape[1:3])

@@ -1,4 +1,4 @@
-"""Resampling by two with the filter [1, 3, 3, 1], as shifts and additions.
+"""Resampling by two, and smoothing, with the filter [1, 3, 3, 1], as shifts and additions.
 
 References:
     Karras et al. 2020, Analyzing and improving the image quality of StyleGAN, arXiv 1912.04958, appendix B; used by
@@ -47,6 +47,30 @@ def downsample2d(x: Images) -> Resampled:
     if x.shape[1] % 2 or x.shape[2] % 2:
         raise InputError(f'size {x.shape[1]} x {x.shape[2]} must be even to be halved')
     return _downsample(_downsample(x, 1), 2)
+
+
+def blur2d(x: Images, padding: int) -> Resampled:
+    """Smooth with the filter ``outer([1, 3, 3, 1]) / 64``.
+
+    Along each axis ``out[i] = (x[i - p] + 3 x[i - p + 1] + 3 x[i - p + 2] + x[i - p + 3]) / 8``, p the padding, x zero
+    outside. Before a 3x3 convolution of stride 2 that does not pad, padding 2 halves an even size; after a transposed
+    one, whose result has 2H + 1 rows, padding 1 gives 2H of a quarter of their brightness.
+
+    Args:
+        x: [B, H, W, C].
+        padding: rows of zeros at each side, at least 0.
+
+    Returns:
+        [B, H + 2 padding - 3, W + 2 padding - 3, C].
+    """
+    return _blur(_blur(x, 1, padding), 2, padding)
+
+
+def _blur(x: Array, axis: int, padding: int) -> Array:
+    padded = jnp.pad(x, [(padding, padding) if i == axis else (0, 0) for i in range(x.ndim)])
+    size = padded.shape[axis] - 3
+    a, b, c, d = (padded[(slice(None),) * axis + (slice(i, i + size),)] for i in range(4))
+    return (b + c) * 0.375 + (a + d) * 0.125
 
 
 def _upsample(x: Array, axis: int) -> Array:

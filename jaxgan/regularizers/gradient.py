@@ -1,14 +1,9 @@
-"""Penalties on the critic: ``penalty(critic, real, fake, keys) -> [B]``, one value a sample.
-
-The critic maps samples to logits and already holds the discriminator's parameters, the labels and the
-augmentation, so a gradient is taken with respect to the sample *before* augmentation. A value belongs to one
-sample only where the critic does not mix samples: with batch normalization or minibatch standard deviation in the
-discriminator the gradient of the summed logits leaks across the batch.
-"""
+"""Penalties on the gradient of the logit with respect to the sample: R1, R2, WGAN-GP, DRAGAN."""
 
 import jax
 import jax.numpy as jnp
 
+from jaxgan.regularizers.noise import gaussian
 from jaxgan.types import Critic, Keys, PerSample, Samples
 
 
@@ -54,17 +49,32 @@ def wgan_gp(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSamp
         Gulrajani et al. 2017, arXiv 1704.00028, equation 3.
     """
     u = jax.vmap(lambda key: jax.random.uniform(key, (1,) * (real.ndim - 1), real.dtype))(keys)
-    squared = _squared_norm(_input_gradient(critic, real + u * (fake - real)))
-    return jnp.square(_safe_sqrt(squared) - 1.0)
+    return _pull_to_one(critic, real + u * (fake - real))
 
 
-def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSample:
-    """Add the discriminator's own further loss on real samples: ``Verdict.auxiliary`` (a classifier's, a decoder's).
+def dragan(
+    critic: Critic, real: Samples, fake: Samples, keys: Keys, *, sigma: float | int = 0.5
+) -> PerSample:
+    """Pull the norm of the critic's gradient to 1 around real samples: ``(||grad_x D(x)|| - 1)^2``.
+
+    ``x = real + sigma eps`` with eps from N(0, I); the paper's weight lambda is 10.
+
+    Args:
+        critic: samples -> logits.
+        real: [B, ...].
+        fake: not looked at.
+        keys: [B].
+        sigma: the noise's standard deviation, in units of the samples, which lie in [-1, 1].
 
     References:
-        Odena et al. 2016 (AC-GAN), arXiv 1610.09585, equation 3; Liu et al. 2021 (FastGAN), arXiv 2101.04775, equation 4.
+        Kodali et al. 2017, On convergence and stability of GANs, arXiv 1705.07215: DRAGAN with k = 1 and delta from
+        N(0, c I). Public implementations shift by half the pixels' deviation times uniform noise instead.
     """
-    return critic.auxiliary(real)
+    return _pull_to_one(critic, real + sigma * gaussian(keys, real))
+
+
+def _pull_to_one(critic: Critic, samples: Samples) -> PerSample:
+    return jnp.square(_safe_sqrt(_squared_norm(_input_gradient(critic, samples))) - 1.0)
 
 
 def _safe_sqrt(x: PerSample) -> PerSample:
