@@ -164,16 +164,17 @@ def build_recipe(config: Config) -> Recipe:
 def _check_conditioning(config: Config) -> None:
     """Refuse an auxiliary loss that nothing would train, and one that would not be there."""
     model = config.model
-    conditioning = f'model.conditioning {getattr(model, "conditioning", None)}'
-    if _property(model, True, 'returns_auxiliary') and not config.conditional:
-        raise InputError(f'{conditioning} needs labels: give --conditional, or take projection')
+    conditioning = getattr(model, 'conditioning', None)
+    what = f'model {to_dict(model)["kind"]}' if conditioning is None else f'model.conditioning {conditioning}'
+    labelled, has = (_property(model, labels, 'returns_auxiliary') for labels in (True, config.conditional))
+    if labelled and not has:
+        raise InputError(f'{what} needs labels: give --conditional, or take projection')
     asked = [penalty.name for penalty in config.penalties]
-    if _property(model, config.conditional, 'returns_auxiliary') and not any(
-        PENALTIES.get(name) in regularizers.AUXILIARY for name in asked
-    ):
+    if has and not any(PENALTIES.get(name) in regularizers.AUXILIARY for name in asked):
+        also = '' if conditioning is None else ", and 'auxiliary_fake' to g_penalties"
         raise InputError(
-            f'{conditioning} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '
-            "add 'auxiliary_real' to penalties, and 'auxiliary_fake' to g_penalties"
+            f'{what} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '
+            f"add 'auxiliary_real' to penalties{also}"
         )
 
 

@@ -182,12 +182,12 @@ def sample_command(
     draw = make_sampler(network, build.build_latents(found.card['architecture']), found.params, found.aux)
     pixels = draw(chosen, labels)
     if target.suffix == '.png':
-        images.save_png(target, images.grid(pixels, columns=columns, scale=scale))
+        images.save_png(target, images.picture(pixels, columns=columns, scale=scale))
     elif target.suffix == '.npz':
         save_arrays(target, pixels, chosen, labels)
     else:
         for one, number in zip(pixels, chosen, strict=True):
-            images.save_png(target / f'seed{number:010d}.png', one)
+            images.save_png(target / f'seed{number:010d}.png', images.visible(one))
     print(f'wrote {target}: {len(chosen)} images of {pixels.shape[1]}x{pixels.shape[2]}')
     return 0
 

@@ -219,9 +219,10 @@ def _check_adaptive(config: Config) -> None:
 
 
 def _check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:
-    """Check every whole number of a record: at least 1, or what ``lowest`` says."""
+    """Check every whole number of a record: at least 1, or 0 where that is the default, or what ``lowest`` says."""
     for spec in dataclasses.fields(record):
-        value, bound = getattr(record, spec.name), lowest.get(spec.name, 1)
+        value = getattr(record, spec.name)
+        bound = lowest.get(spec.name, 0 if spec.default == 0 else 1)
         for number in value if isinstance(value, tuple) else (value,):
             if type(number) is int and number < bound:
                 raise InputError(f'{prefix}{spec.name} {value} must be at least {bound}')

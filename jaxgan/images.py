@@ -1,4 +1,4 @@
-"""Images at the edges: between floats in [-1, 1] and bytes, grids of them, and PNG files."""
+"""Images at the edges: between floats in [-1, 1] and bytes, grids and plots of them, and PNG files."""
 
 import math
 import os
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from jaxgan.errors import InputError
 
 BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
 VISIBLE = 64  # pixels that a tile should have at least
+PLOT_SCALE = 2  # pixels of a plot for each of a coordinate's 256 levels
+PLOT_MARGIN = 8
+POINT = (31, 79, 153, 128)  # half transparent, so that many points on one place are darker than one
 
 
 def to_uint8(images: Any) -> np.ndarray:
@@ -35,6 +38,54 @@ def to_float(images: Any) -> np.ndarray:
     [-1.0, 1.0]
     """
     return np.asarray(images, np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def picture(images: np.ndarray, columns: int | None = None, scale: int | None = None) -> np.ndarray:
+    """Show samples as their shape asks: points of the plane, [n, 1, 1, 2], as a ``scatter`` plot, others as a ``grid``.
+
+    Args:
+        images: uint8 [n, h, w, c], n >= 1; two channels are shown as red and green.
+        columns: of a grid.
+        scale: of a grid.
+
+    Returns:
+        uint8 [H, W, 1, 3 or 4].
+
+    Raises:
+        InputError: the images are no such array, or a number is out of range.
+    """
+    images = np.asarray(images)
+    if images.shape[1:] == (1, 1, 2):
+        return scatter(images.reshape(-1, 2))
+    return grid(visible(images), columns, scale=scale)
+
+
+def visible(images: np.ndarray) -> np.ndarray:
+    """Show two channels as red and green, with no blue; other numbers of channels stay as they are."""
+    if images.shape[-1] != 2:
+        return images
+    return np.concatenate([images, np.zeros_like(images[..., :1])], axis=-1)
+
+
+def scatter(points: np.ndarray) -> np.ndarray:
+    """Plot points on white: x to the right, y upwards, both from 0 to 255.
+
+    The point (x, y) is a square of 3x3 pixels in the middle of which is the pixel in column ``8 + 2 x``, row
+    ``8 + 2 (255 - y)``.
+
+    Args:
+        points: uint8 [n, 2].
+
+    Returns:
+        uint8 [527, 527, 3].
+    """
+    side = 2 * PLOT_MARGIN + PLOT_SCALE * 255 + 1
+    canvas = Image.new('RGB', (side, side), 'white')
+    pen = ImageDraw.Draw(canvas, 'RGBA')
+    for x, y in points.tolist():
+        column, row = PLOT_MARGIN + PLOT_SCALE * x, PLOT_MARGIN + PLOT_SCALE * (255 - y)
+        pen.rectangle((column - 1, row - 1, column + 1, row + 1), fill=POINT)
+    return np.asarray(canvas)
 
 
 def grid(

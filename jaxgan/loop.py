@@ -199,7 +199,7 @@ class Run:
     def draw(self, state: GanState) -> np.ndarray:
         """Make the grid of fixed latents by the averaged generator."""
         started = time.perf_counter()
-        grid = images.grid(self.trainer.samples(state))
+        grid = images.picture(self.trainer.samples(state))
         self.since += time.perf_counter() - started  # a grid does not count in images/s
         return grid
 

@@ -78,6 +78,42 @@ class DCGAN:
 
 
 @dataclass(frozen=True)
+class FastGAN:
+    """A light pair for few images of 32 to 512 pixels a side (Liu et al. 2021); its D redraws what it sees."""
+
+    latent_dim: int = 256
+    """Number of values in a latent."""
+    width: int = 64
+    """Features at side 128; 16 times as many at side 4, a quarter at side 512."""
+    d_width: int | None = None
+    """The discriminator's width (default: as the generator's)."""
+    max_width: int = 1024
+    """The most features of a layer."""
+    norm: Literal['batch', 'none'] = 'batch'
+    """Batch normalization as in the paper, or none."""
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A fully connected pair on flattened samples, for points and the smallest images."""
+
+    latent_dim: int = 64
+    """Number of values in a latent."""
+    width: int = 256
+    """Features of each hidden layer."""
+    d_width: int | None = None
+    """The discriminator's (default: as the generator's)."""
+    depth: int = 3
+    """Number of hidden layers."""
+    d_depth: int | None = None
+    """The discriminator's (default: as the generator's)."""
+    d_fourier: int = 0
+    """Random frequencies whose sines and cosines the discriminator sees beside the sample; 0: none."""
+    d_scale: float = 1.0
+    """Their standard deviation, in periods for each unit of the sample's values."""
+
+
+@dataclass(frozen=True)
 class R3GAN:
     """A norm-free residual pair (Huang et al. 2025)."""
 
@@ -139,6 +175,30 @@ class StyleGAN2:
     """Feature maps that it makes."""
 
 
+@dataclass(frozen=True)
+class Transformer:
+    """A transformer pair on patches of pixels (Hyun et al. 2025); ``TRANSFORMERS`` holds the paper's sizes."""
+
+    latent_dim: int = 64
+    """Number of values in a latent."""
+    patch: int = 2
+    """Side of a token's patch; must divide the image's."""
+    width: int = 384
+    """Features of a token, a multiple of 4 and of the heads."""
+    d_width: int | None = None
+    """The discriminator's (default: as the generator's)."""
+    depth: int = 12
+    """Number of blocks."""
+    d_depth: int | None = None
+    """The discriminator's (default: as the generator's)."""
+    heads: int = 6
+    """Of each block's attention."""
+    d_heads: int | None = None
+    """The discriminator's (default: as the generator's)."""
+    remat: bool = False
+    """Compute each block's inside again in the backward pass: less memory, more time, the same gradients."""
+
+
 STYLEGAN2: Mapping[str, StyleGAN2] = MappingProxyType(
     {  # Karras et al. 2020, arXiv 2006.06676 (its released settings)
         'cifar': StyleGAN2(mapping_layers=2, mixing=0.0, d_architecture='orig', d_deviation_group=32),
@@ -149,12 +209,25 @@ STYLEGAN2: Mapping[str, StyleGAN2] = MappingProxyType(
 )
 """StyleGAN2 at its papers' settings."""
 
-Model = BigGAN | BigGANDeep | DCGAN | R3GAN | SNGAN | StyleGAN2
+TRANSFORMERS: Mapping[str, Transformer] = MappingProxyType(
+    {  # Hyun et al. 2025, arXiv 2509.24935, section 3 (heads: its program)
+        'S': Transformer(width=384, depth=12, heads=6),
+        'B': Transformer(width=768, depth=12, heads=12),
+        'L': Transformer(width=1024, depth=24, heads=16),
+        'XL': Transformer(width=1152, depth=28, heads=16),
+    }
+)
+"""The transformer pair at its paper's sizes."""
+
+Model = BigGAN | BigGANDeep | DCGAN | FastGAN | MLP | R3GAN | SNGAN | StyleGAN2 | Transformer
 KINDS: dict[str, type] = {
     'biggan': BigGAN,
     'biggan_deep': BigGANDeep,
     'dcgan': DCGAN,
+    'fastgan': FastGAN,
+    'mlp': MLP,
     'r3gan': R3GAN,
     'sngan': SNGAN,
     'stylegan2': StyleGAN2,
+    'transformer': Transformer,
 }

@@ -15,7 +15,8 @@ class DataConfig:
     """Where the images come from, and their size, channels and labels."""
 
     name: str = 'pixel_avatars'
-    """pixel_avatars; pixel_avatars/ATTRIBUTE (labelled); a TFDS name, like cifar10; folder:PATH; npz:PATH."""
+    """pixel_avatars; pixel_avatars/ATTRIBUTE (labelled); a TFDS name, like cifar10; folder:PATH; npz:PATH;
+    points:ring25 or points:grid25; stacked:NAME (three grey images as channels; stacked2:, stacked1:)."""
     split: str = 'train'
     """The split, with a slice if you like: train, test, train[:10%], train[1000:]."""
     data_dir: str | None = None

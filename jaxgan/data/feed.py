@@ -15,7 +15,7 @@ from jax.sharding import Mesh, Sharding
 
 from jaxgan.data.config import DataConfig
 from jaxgan.data.order import shuffled_index
-from jaxgan.data.source import ImageSource, read_all, read_many
+from jaxgan.data.source import DataInfo, ImageSource, read_all, read_many
 from jaxgan.sharding import replicated, split
 from jaxgan.types import Batch, Key
 
@@ -36,7 +36,7 @@ class Feed(NamedTuple):
     batch: Callable[[Any, Any, Any], Batch]
     """``batch(data, step, i) -> batch``: pure, traced; the batch of step ``step``, the i-th of its dispatch.
 
-    'image': uint8 [B, H, W, C] and, if there are classes, 'label': int32 [B]."""
+    'image': [B, H, W, C], uint8 or float32, and, if there are classes, 'label': int32 [B]."""
     close: Callable[[], None]
     """Stop reading ahead, and let go of the images."""
 
@@ -53,7 +53,7 @@ def open_feed(
         seed: decides the order of the images.
         mesh: where the data go: whole onto every device, or the batches of a stream split over ``data``.
     """
-    size = source.info.count * source.info.size**2 * source.info.channels
+    size = source.info.count * _sample_bytes(source.info)
     if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
         place = replicated(mesh) if mesh else None
         return _resident(
@@ -73,7 +73,7 @@ def device_feed(
     """Put all samples on the device, once; a step picks its own.
 
     Args:
-        arrays: 'image': uint8 [N, H, W, C] and perhaps 'label': int32 [N].
+        arrays: 'image': [N, H, W, C], uint8 or float32, and perhaps 'label': int32 [N].
         batch_size: samples a step.
         seed: decides the order.
         sharding: where the arrays go, such as a whole copy on every device.
@@ -118,8 +118,13 @@ def _resident(
 def _shapes(source: ImageSource, *leading: int) -> dict[str, jax.ShapeDtypeStruct]:
     """Describe arrays of samples with some leading axes."""
     info = source.info
-    shapes = {'image': jax.ShapeDtypeStruct((*leading, info.size, info.size, info.channels), jnp.uint8)}
+    shape = (*leading, info.size, info.size, info.channels)
+    shapes = {'image': jax.ShapeDtypeStruct(shape, jnp.dtype(info.dtype))}
     return shapes | ({'label': jax.ShapeDtypeStruct(leading, jnp.int32)} if info.classes else {})
+
+
+def _sample_bytes(info: DataInfo) -> int:
+    return info.size**2 * info.channels * np.dtype(info.dtype).itemsize
 
 
 def _placed(shapes: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.ShapeDtypeStruct]:
@@ -164,11 +169,11 @@ def stream_feed(
 
 
 def prepare(key: Key, batch: Batch, *, flip: bool) -> Batch:
-    """Turn pixels into what networks see: ``(x - 127.5) / 127.5``, float32 in [-1, 1].
+    """Turn pixels into what networks see: ``(x - 127.5) / 127.5``, float32 in [-1, 1]; floats are so already.
 
     Args:
         key: decides which images are mirrored.
-        batch: 'image': uint8 [B, H, W, C]; other entries stay as they are.
+        batch: 'image': [B, H, W, C], uint8 or float32; other entries stay as they are.
         flip: mirror each image left to right with chance 1/2. Every sample has a key of its own, so that its
             neighbours do not matter.
     """
@@ -177,6 +182,8 @@ def prepare(key: Key, batch: Batch, *, flip: bool) -> Batch:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(len(images)))
         mirrored = jax.vmap(jax.random.bernoulli)(keys)
         images = jnp.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+    if images.dtype != jnp.uint8:
+        return {**batch, 'image': images}
     # Not x / 127.5 - 1: the compiler makes x * (1 / 127.5) - 1 of it, which takes 255 to 1.0000001.
     return {**batch, 'image': (images.astype(jnp.float32) - 127.5) / 127.5}
 
@@ -203,8 +210,7 @@ class _Stream:
     def __init__(self, source: ImageSource, batch_size: int, seed: int, threads: int):
         import grain
 
-        info = source.info
-        ahead = _AHEAD_BYTES // (batch_size * info.size**2 * info.channels)
+        ahead = _AHEAD_BYTES // (batch_size * _sample_bytes(source.info))
         ahead = min(max(ahead, 2), 16)
         self._options = grain.ReadOptions(num_threads=min(threads, ahead), prefetch_buffer_size=ahead)
         self._batches = grain.MapDataset.source(_Batches(source, batch_size, seed))

@@ -29,7 +29,7 @@ def split_name(name: str) -> tuple[str, str | None, str | None]:
     if match is None:
         raise InputError(
             f'cannot read the data set name {name!r}; a TFDS name is NAME, NAME/CONFIG or NAME:1.0.0 '
-            '(other kinds: folder:PATH, npz:PATH)'
+            '(other kinds: folder:PATH, npz:PATH, points:ring25, stacked:NAME)'
         )
     return match['base'], match['config'], match['version']
 
@@ -95,5 +95,5 @@ def unknown_name(name: str) -> InputError:
     hint = f'; did you mean {close[0]!r}?' if close else ''
     return InputError(
         f'unknown data set {name!r}{hint} (allowed: pixel_avatars, the {len(known) - 1} names of TFDS, '
-        'folder:PATH, npz:PATH)'
+        'folder:PATH, npz:PATH, points:ring25, stacked:NAME)'
     )

@@ -17,6 +17,8 @@ _KINDS = {
     'folder:': 'jaxgan.data.folder:open_folder',
     'npz:': 'jaxgan.data.npz:open_npz',
     'pixel_avatars': 'jaxgan.data.pixel_avatars.builder:open_avatars',
+    'points:': 'jaxgan.data.points:open_points',
+    'stacked': 'jaxgan.data.stacked:open_stacked',
     '': 'jaxgan.data.tfds:open_tfds',
 }
 _CHUNK = 256  # images a task: small enough to share the work evenly, large enough that tasks cost nothing
@@ -38,6 +40,7 @@ class DataInfo:
     origin: str = 'not stated'  # a URL or a path
     skipped: tuple[tuple[str, str], ...] = ()  # (file, reason)
     resize: str = 'as they are'
+    dtype: str = 'uint8'  # or float32, in [-1, 1]
 
 
 @runtime_checkable
@@ -51,7 +54,7 @@ class ImageSource(Protocol):
         ...
 
     def __getitem__(self, index: SupportsIndex, /) -> dict[str, Any]:
-        """Read {'image': uint8 [H, W, C]} and, if there are classes, 'label': int32 scalar."""
+        """Read {'image': [H, W, C] of ``info.dtype``} and, if there are classes, 'label': int32 scalar."""
         ...
 
     def labels(self) -> np.ndarray:
@@ -79,14 +82,14 @@ def read_all(source: ImageSource, threads: int | None = None) -> dict[str, np.nd
             threads only wait for each other, because Python is busier than the decoder).
 
     Returns:
-        'image': uint8 [N, H, W, C] and, if there are classes, 'label': int32 [N].
+        'image': [N, H, W, C] of ``info.dtype`` and, if there are classes, 'label': int32 [N].
 
     Raises:
         InputError: if an image cannot be read.
     """
     info = source.info
     arrays: dict[str, np.ndarray] = {
-        'image': np.empty((len(source), info.size, info.size, info.channels), np.uint8)
+        'image': np.empty((len(source), info.size, info.size, info.channels), info.dtype)
     }
     if info.classes:
         arrays['label'] = np.empty(len(source), np.int32)
@@ -113,10 +116,7 @@ def summary(source: ImageSource) -> Table:
     """Describe a source on one screen, as a table that rich prints."""
     info = source.info
     rows = [
-        (
-            'images',
-            f'{info.count:,}, {info.size}x{info.size} pixels, {"grey" if info.channels == 1 else "colour"}',
-        ),
+        ('images', f'{info.count:,}, {info.size}x{info.size} pixels, {_channels(info)}'),
         ('pixels', info.resize),
         ('labels', _count_labels(source) if info.classes else 'none'),
         ('licence', info.licence),
@@ -130,6 +130,11 @@ def summary(source: ImageSource) -> Table:
     for row in rows:
         table.add_row(*map(Text, row))  # as text, because brackets in a file name are no markup
     return table
+
+
+def _channels(info: DataInfo) -> str:
+    named = {1: 'grey', 3: 'colour'} if info.dtype == 'uint8' else {}
+    return named.get(info.channels, f'{info.channels} channels of {info.dtype}')
 
 
 def _count_labels(source: ImageSource) -> str:
