@@ -76,7 +76,7 @@ def open_points(config: DataConfig) -> PointSource:
 def centres(name: str) -> np.ndarray:
     """Tell the modes' centres, float32 [modes, 2], in x and y.
 
-    >>> centres('points:grid4').round(1).tolist()
+    >>> centres('points:grid4').astype(float).round(1).tolist()
     [[-0.8, -0.8], [-0.8, 0.8], [0.8, -0.8], [0.8, 0.8]]
 
     Raises:
