@@ -160,9 +160,9 @@ def test_a_start_that_fails_is_said(monkeypatch):
 
 
 def test_a_part_that_is_missing_is_said(monkeypatch):
-    monkeypatch.setattr('jaxgan.bench.suite_modes.enable', lambda: Kernels(False, 'no compiler'))
+    monkeypatch.setattr('jaxgan.bench.suite_variants.enable', lambda: Kernels(False, 'no compiler'))
     given, _ = session(only=('native',))
-    document = run_suite('modes', given, None, {})
+    document = run_suite('variants', given, None, {})
     assert document['rows'] == []
     assert document['notes'][-1] == 'no rows for native: none of our own: no compiler'
 
@@ -251,3 +251,11 @@ def test_both_sides_build_the_same_pair(name):
     ours = [sum(leaf.size for leaf in jax.tree.leaves(shape)) for shape in shapes]
     with Peer(TORCH, 'cpu') as peer:
         assert peer.ask(case=case.asked(), seconds=0)['parameters'] == ours
+
+
+def test_modes_without_data_is_skipped_in_one_line():
+    given, said = session()
+    document = run_suite('modes', given, None, {})
+    assert document['rows'] == []
+    assert [line for line in said if line.startswith('modes: skipped')] == said[-1:]
+    assert '--data' in said[-1]

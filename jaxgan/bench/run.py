@@ -15,11 +15,11 @@ from rich.console import Console
 from jaxgan import kernels
 from jaxgan.bench.machine import describe_machine
 from jaxgan.bench.session import Session, open_peer
-from jaxgan.bench.table import table
+from jaxgan.bench.table import described, table
 from jaxgan.errors import InputError, unknown
 from jaxgan.runtime import keep_freed_memory
 
-SUITES = ('ops', 'step', 'sample', 'input', 'startup', 'scale', 'modes')
+SUITES = ('ops', 'step', 'sample', 'input', 'startup', 'scale', 'variants', 'modes')
 
 
 def bench_command(
@@ -30,6 +30,7 @@ def bench_command(
     quick: bool,
     only: str | None,
     rounds: int | None,
+    data: str | None,
 ) -> int:
     """Run one suite, or all of them, each with a peer of its own.
 
@@ -50,7 +51,7 @@ def bench_command(
         console.width = 140  # a file or a pipe has no width of its own
     for name in chosen:
         session = Session(
-            quick, rounds or (3 if quick else 7), 0.2 if quick else 1.5, cases, None, console.print
+            quick, rounds or (3 if quick else 7), 0.2 if quick else 1.5, cases, None, console.print, data
         )
         document = run_suite(name, session, torch, settings)
         console.print(table(document))
@@ -105,7 +106,8 @@ def run_suite(name: str, session: Session, torch: str | None, settings: dict[str
 def _progress(rows: Iterator[Any], session: Session) -> Iterator[Any]:
     for row in rows:
         ratio = f', {row["ratio"]:.2f} of PyTorch' if 'ratio' in row else ''
-        session.say(f'{row["name"]}: {row["ours"]["median"]:.3g} ms{ratio}')
+        found = f'{row["ours"]["median"]:.3g} ms{ratio}' if 'ours' in row else described(row)
+        session.say(f'{row["name"]}: {found}')
         yield row
 
 

@@ -22,6 +22,7 @@ class Session(NamedTuple):
     only: tuple[str, ...]  # cases to measure; none: all
     peer: Peer | None
     say: Callable[[str], None]  # for what a reader must know besides the table
+    data: str | None = None  # images for suites that need some
 
     def wants(self, name: str) -> bool:
         """Say whether a case was asked for."""

@@ -14,6 +14,10 @@ COLUMNS = {
     'memory_mib': ('MiB', '{:,.0f}'),
     'device_peak_mib': ('device peak MiB', '{:,.0f}'),
     'of_first': ('speed', '{:.2f}'),
+    'modes': ('modes', '{}'),
+    'kl': ('KL', '{:.4f}'),
+    'diverged_at': ('diverged at step', '{}'),
+    'train_seconds': ('seconds', '{:,.0f}'),
     'note': ('', '{}'),
 }
 
@@ -24,12 +28,25 @@ def cells(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
     extra = [name for name in COLUMNS if any(name in row for row in rows)]
     compared = any('peers' in row for row in rows)
     peers = ['PyTorch ms', 'ratio', 'range', 'best PyTorch'] if compared else []
-    headings = ['case', 'ms', 'min', 'IQR', *peers, *(COLUMNS[name][0] for name in extra)]
+    times = ['ms', 'min', 'IQR'] if not rows or any('ours' in row for row in rows) else []
+    headings = ['case', *times, *peers, *(COLUMNS[name][0] for name in extra)]
     return headings, [_line(row, compared, extra) for row in rows]
 
 
+def described(row: dict[str, Any]) -> str:
+    """Write a row's entries besides its times in one line.
+
+    >>> described({'name': 'a', 'modes': 99, 'kl': 0.25})
+    'modes 99, KL 0.2500'
+    """
+    return ', '.join(
+        f'{COLUMNS[name][0]} {COLUMNS[name][1].format(row[name])}' for name in COLUMNS if name in row
+    )
+
+
 def _line(row: dict[str, Any], compared: bool, extra: list[str]) -> list[str]:
-    line = [row['name'], *(number(row['ours'][name]) for name in ('median', 'min', 'iqr'))]
+    times = (number(row['ours'][name]) for name in ('median', 'min', 'iqr')) if 'ours' in row else ()
+    line = [row['name'], *times]
     if compared:
         peer = row['peers'][row['best_peer']] if 'peers' in row else None
         low, high = row.get('ratio_range', (0, 0))
