@@ -61,7 +61,7 @@ class BoundCritic(NamedTuple):
         return self.judge(samples)[0].logits
 
 
-def verdict(output: Any) -> Verdict:
+def as_verdict(output: Any) -> Verdict:
     """Make a verdict of what a discriminator returned: logits alone have no auxiliary loss."""
     return output if isinstance(output, Verdict) else Verdict(output, None)
 
@@ -75,7 +75,7 @@ def make_critic(
         if augmented:
             samples = recipe.augment(x['view_keys'], samples, state)
         output, carried = discriminator.apply(params, carried, samples, x['label'])
-        return verdict(output), carried
+        return as_verdict(output), carried
 
     return BoundCritic(judge, trained=params, extra=state.extra)
 

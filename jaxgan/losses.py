@@ -125,7 +125,7 @@ relativistic_average = Loss(_average_discriminator, _exchanged(_average_discrimi
 The means are over the batch in hand: microbatches, which see fewer samples, change the loss.
 
 References:
-    Jolicoeur-Martineau 2018, arXiv 1807.00734, the relativistic average standard GAN (RaSGAN).
+    Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.3 with the standard loss (RaSGAN).
 """
 
 relativistic_average_hinge = Loss(_average_hinge_discriminator, _exchanged(_average_hinge_discriminator))
@@ -134,7 +134,7 @@ relativistic_average_hinge = Loss(_average_hinge_discriminator, _exchanged(_aver
 The means are over the batch in hand: microbatches, which see fewer samples, change the loss.
 
 References:
-    Jolicoeur-Martineau 2018, arXiv 1807.00734, the relativistic average hinge GAN (RaHingeGAN).
+    Jolicoeur-Martineau 2018, arXiv 1807.00734, section 4.3 with the hinge loss (RaHingeGAN).
 """
 
 dual_contrastive = Loss(_dual_contrastive_discriminator, _exchanged(_dual_contrastive_discriminator))
@@ -145,8 +145,7 @@ see fewer, change the loss. The paper writes the game as one value that D maximi
 its non-saturating form, as for the other losses.
 
 References:
-    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748: the contrastive
-    loss of real samples and its dual, of fake ones.
+    Yu et al. 2021, Dual contrastive loss and attention for GANs, arXiv 2103.16748, section 3.
 """
 
 

@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.critic import (
+    as_verdict,
     bind_generator,
     generator_objective,
     logit_metrics,
     loss_cotangents,
     make_critic,
     penalties,
-    verdict,
 )
 from jaxgan.errors import InputError
 from jaxgan.state import GanState
@@ -176,7 +176,7 @@ def mixes_samples(discriminator: Network, samples: Any, label: Any = None) -> bo
         params, aux = discriminator.init(jax.random.key(0), samples, label)
         params = jax.tree.map(_not_zero, params)
         logits, pull = jax.vjp(
-            lambda x: verdict(discriminator.apply(params, aux, x, label)[0]).logits, samples
+            lambda x: as_verdict(discriminator.apply(params, aux, x, label)[0]).logits, samples
         )
         (gradient,) = pull(jnp.zeros_like(logits).at[0].set(1.0))
         return jnp.any(gradient[1:] != 0.0)

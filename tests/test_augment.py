@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.augment import POLICIES, diffaugment
+from jaxgan.augment import diffaugment
 from jaxgan.augment.diffaugment import color, cutout, translation
 from jaxgan.schedules import cosine
 
@@ -62,23 +62,6 @@ def test_cutout_zeroes_at_most_a_square_of_half_the_side(key):
         assert hole.sum() == rows * columns and rows <= SIDE // 2 and columns <= SIDE // 2
         areas.append(hole.sum())
     assert max(areas) == (SIDE // 2) ** 2 and min(areas) < max(areas)
-
-
-@pytest.mark.parametrize('name', sorted(POLICIES))
-def test_shape_gradient_and_purity(name, images, key):
-    augment = jax.jit(lambda keys, x: diffaugment((name,))(keys, x, STATE))
-    keys = jax.random.split(key, 8)
-    out = augment(keys, images)
-    assert out.shape == images.shape and (out == augment(keys, images)).all()
-    gradient = jax.grad(lambda x: jnp.sum(augment(keys, x) ** 2))(images)
-    assert np.isfinite(gradient).all() and float(jnp.abs(gradient).max()) > 0
-
-
-def test_a_sample_is_augmented_by_its_own_key(images, key):
-    augment = jax.jit(lambda keys, x: diffaugment(tuple(POLICIES))(keys, x, STATE))
-    keys = jax.random.split(key, 8)
-    order = jnp.array([5, 2, 7, 0, 1, 3, 4, 6])
-    np.testing.assert_array_equal(augment(keys, images)[order], augment(keys[order], images[order]))
 
 
 def test_probability_follows_its_schedule(images, key):

@@ -76,47 +76,6 @@ def test_r3gan_has_the_published_number_of_parameters(name):
         assert aux == {}
 
 
-@pytest.mark.parametrize('kind', sorted(PAIRS))
-@pytest.mark.parametrize('classes', [0, 3])
-def test_a_pair_maps_latents_to_images_to_logits(kind, classes, key):
-    g, d = (made(kind, player, classes=classes, channels=2) for player in 'gd')
-    label = jnp.array([0, 1, 2, 1]) if classes else None
-    z = jax.random.normal(key, (4, 8))
-
-    @jax.jit
-    def run(key):
-        params, aux = g.init(key, z, label)
-        fake, aux = g.apply(params, aux, z, label)
-        d_params, d_aux = d.init(key, fake, label)
-        return fake, d.apply(d_params, d_aux, fake, label)[0], d.infer(d_params, d_aux, fake, label)
-
-    fake, logits, inferred = run(key)
-    assert fake.shape == (4, 16, 16, 2)
-    assert logits.shape == inferred.shape == (4,)
-    assert fake.dtype == logits.dtype == jnp.float32
-    assert all(np.isfinite(value).all() for value in (fake, logits, inferred))
-    assert np.ptp(fake, axis=0).max() > 0  # different latents, different images
-
-
-@pytest.mark.parametrize('kind', sorted(PAIRS))
-def test_bfloat16_computes_near_float32_with_float32_parameters(kind, key):
-    for player, inputs in (
-        ('g', jax.random.normal(key, (4, 8))),
-        ('d', jax.random.normal(key, (4, 16, 16, 3))),
-    ):
-        full, half = made(kind, player), made(kind, player, dtype=jnp.bfloat16)
-
-        @jax.jit
-        def run(key):
-            params, aux = half.init(key, inputs, None)
-            return params, half.apply(params, aux, inputs, None)[0], full.apply(params, aux, inputs, None)[0]
-
-        params, low, high = run(key)
-        assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype('float32')}
-        assert low.dtype == jnp.float32
-        assert float(jnp.abs(low - high).max() / jnp.abs(high).max()) < 0.1
-
-
 @pytest.mark.parametrize('size', [16, 32, 128])
 def test_dcgan_makes_any_power_of_two(size):
     z = jax.ShapeDtypeStruct((2, 64), jnp.float32)

@@ -21,7 +21,6 @@ from jaxgan.regularizers.noise import gaussian
 from jaxgan.types import Verdict
 
 B, SHAPE, DIM, LATENT = 5, (8, 2, 1), 16, 3
-OF_G = {'latent_diversity'}  # penalties that pull at the generator
 MEMORY = {'lecam': {'real': 0.4, 'fake': -0.3, 'weight': 0.5}}
 
 
@@ -235,79 +234,6 @@ def test_orthogonal_counts_the_products_of_different_filters(inputs, key):
     assert float(free) == pytest.approx(0.0, abs=1e-8)
     with pytest.raises(InputError, match='no parameter named kernel of rank 2'):
         regularizers.orthogonal(bound(None, trained={'kernel': jnp.ones(3)}), *inputs)
-
-
-def ready(name):
-    """A penalty as a configuration makes it."""
-    return build._regularizer(Penalty(name), 0).penalty
-
-
-@pytest.fixture(scope='module')
-def battery():
-    """Every penalty's values, slopes and finite differences, and its values for each sample alone: two programs."""
-    key = jax.random.key(0)
-    a, b, c, d, e = jax.random.split(key, 5)
-    base, matrix = jax.random.normal(a, (DIM,)), jax.random.normal(b, (LATENT, DIM))
-    real, z, keys = (
-        jax.random.normal(c, (B, *SHAPE)),
-        jax.random.normal(d, (B, LATENT)),
-        jax.random.split(e, B),
-    )
-
-    def penalize(name, t, real, z, keys):
-        g = t if name in OF_G else 0.0
-
-        def generate(z):
-            return jnp.sin(z @ (matrix + g)).reshape(-1, *SHAPE)
-
-        critic = bound(
-            lambda x: jnp.sin(flat(x) @ (base + t)) * 2.0,
-            BoundGenerator(generate, z),
-            {'kernel': matrix + t},
-        )
-        return ready(name)(critic, real, generate(z), keys)
-
-    names = sorted(PENALTIES)
-
-    def total(t):
-        return {name: jnp.sum(penalize(name, t, real, z, keys)) for name in names}
-
-    @jax.jit
-    def measure(t):
-        return total(t), jax.jacrev(total)(t)
-
-    @jax.jit
-    def values():
-        whole = {name: penalize(name, 0.0, real, z, keys) for name in names}
-        alone = {
-            name: jax.vmap(
-                lambda r, z, k, name=name: penalize(name, 0.0, r[None], z[None], k[None]).reshape(())
-            )(real, z, keys)
-            for name in names
-        }
-        return whole, alone
-
-    step = 2e-3
-    up, down, slopes = measure(step)[0], measure(-step)[0], measure(0.0)[1]
-    numeric = {name: (float(up[name]) - float(down[name])) / (2 * step) for name in names}
-    return slopes, numeric, *values()
-
-
-@pytest.mark.parametrize('name', sorted(PENALTIES))
-def test_gradient_of_the_penalty_agrees_with_finite_differences(name, battery):
-    slopes, numeric, _, _ = battery
-    assert float(slopes[name]) == pytest.approx(numeric[name], rel=1e-2, abs=2e-3)
-    assert abs(numeric[name]) > 5e-3
-
-
-@pytest.mark.parametrize('name', sorted(PENALTIES))
-def test_a_value_belongs_to_one_sample(name, battery):
-    *_, whole, alone = battery
-    if name == 'orthogonal':  # one value for all
-        assert whole[name].shape == ()
-    else:
-        assert whole[name].shape == (B,)
-        np.testing.assert_allclose(whole[name], alone[name], rtol=1e-3, atol=1e-6)
 
 
 def test_every_penalty_of_the_package_is_registered():

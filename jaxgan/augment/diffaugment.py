@@ -1,7 +1,7 @@
 """DiffAugment: colour, translation and cutout, differentiable, one key a sample.
 
 References:
-    Zhao et al. 2020, Differentiable augmentation for data-efficient GAN training, arXiv 2006.10738.
+    Zhao et al. 2020, Differentiable augmentation for data-efficient GAN training, arXiv 2006.10738, section 3.
 """
 
 from collections.abc import Callable, Mapping, Sequence

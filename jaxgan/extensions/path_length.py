@@ -1,5 +1,6 @@
 """Path length regularization of generators with styles."""
 
+import math
 from typing import Any
 
 import jax
@@ -91,7 +92,7 @@ def lengths(generator: Network, params: Params, aux: Any, x: dict) -> Any:
     def seen(w: Any) -> Any:
         image = synthesis(params, aux, w, x['latents'])
         noise = jax.vmap(lambda key: jax.random.normal(key, image.shape[1:], image.dtype))(x['keys'])
-        return jnp.sum(image * noise) / (image.shape[1] * image.shape[2]) ** 0.5
+        return jnp.sum(image * noise) / math.prod(image.shape[1:-1]) ** 0.5
 
     pulled = jax.grad(seen)(w)
     return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(pulled), axis=2), axis=1) + 1e-12)

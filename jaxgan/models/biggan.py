@@ -3,8 +3,8 @@
 Spectral normalization of both networks is worn from outside: ``jaxgan.networks.spectral_norm``.
 
 References:
-    Brock, Donahue and Simonyan 2018, Large scale GAN training for high fidelity natural image synthesis, arXiv
-    1809.11096, appendix B, tables 4 to 6 (128, 256 and 512 pixels); at 32 and 64 pixels, which the paper does not
+    Brock, Donahue and Simonyan 2018, Large scale GAN training for high fidelity natural image synthesis,
+    arXiv 1809.11096, appendix B, figure 15 and tables 4 to 6 (128, 256 and 512 pixels); at 32 and 64 pixels, which the paper does not
     describe, the authors' later settings for CIFAR-10 and ImageNet.
 """
 
@@ -18,6 +18,7 @@ from jaxgan.errors import InputError
 from jaxgan.models.conditioning import Conditioned, Head, SelfAttention
 from jaxgan.models.layers import Embed
 from jaxgan.models.resblocks import DownBlock, UpBlock, finish, start
+from jaxgan.types import Images, Logits, Verdict
 
 
 class Layout(NamedTuple):
@@ -68,7 +69,7 @@ class BigGANGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         layout, init = layout_of(self), INITS[self.initialization]
         first, *widths = (self.width * multiple for multiple in layout.generator)
@@ -132,7 +133,7 @@ class BigGANDiscriminator(Conditioned, nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits | Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         del train
         layout, init = layout_of(self), INITS[self.initialization]

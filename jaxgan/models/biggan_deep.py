@@ -15,6 +15,7 @@ from jaxgan.models.biggan import INITS, LAYOUTS, Layout, judge, layout_of
 from jaxgan.models.conditioning import ConditionalBatchNorm, Conditioned, SelfAttention
 from jaxgan.models.layers import Conv, Embed
 from jaxgan.models.resblocks import average_pool, finish, start, upsample
+from jaxgan.types import Images, Logits, Verdict
 
 # The discriminator's first width is that of its first convolution; its stages are as BigGAN's blocks but at 32 pixels.
 LAYOUTS = LAYOUTS | {32: Layout((4, 4, 4, 4), (4, 4, 4, 4), 2)}
@@ -119,7 +120,7 @@ class BigGANDeepGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         layout, init = layout_of(self, LAYOUTS), INITS[self.initialization]
         if self.classes:
@@ -158,7 +159,7 @@ class BigGANDeepDiscriminator(Conditioned, nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits | Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         del train
         layout, init = layout_of(self, LAYOUTS), INITS[self.initialization]

@@ -1,7 +1,7 @@
 """DCGAN: a plain convolutional pair for any power-of-two size from 16 and any number of channels.
 
 References:
-    Radford, Metz and Chintala 2015, arXiv 1511.06434.
+    Radford, Metz and Chintala 2015, arXiv 1511.06434, section 3 and figure 1.
 """
 
 from functools import partial
@@ -21,6 +21,7 @@ from jaxgan.models.layers import (
     leaky_relu,
     resolutions,
 )
+from jaxgan.types import Images, Logits, Verdict
 
 
 class DCGANGenerator(nn.Module):
@@ -52,7 +53,7 @@ class DCGANGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         doublings = len(resolutions(self.size)) - 1
         hidden = _hidden(self)
@@ -112,7 +113,7 @@ class DCGANDiscriminator(Conditioned, nn.Module):
         return self.norm == 'batch' or super().mixes_samples
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits | Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         halvings = len(resolutions(self.size)) - 1
         if self.refine:

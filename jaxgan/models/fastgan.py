@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import batch_norm
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
-from jaxgan.types import Verdict
+from jaxgan.types import Images, Verdict
 
 MULTIPLES = {4: 16.0, 8: 8.0, 16: 4.0, 32: 2.0, 64: 2.0, 128: 1.0, 256: 0.5, 512: 0.25}
 """Features at each side, in units of ``width``."""
@@ -82,7 +82,7 @@ class FastGANGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         sides = _sides(self.size)
         reach = min(REACH, self.size // 4)
@@ -136,7 +136,7 @@ class FastGANDiscriminator(nn.Module):
         return True
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Verdict:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B] and errors [B]."""
         image, side = x, _sides(self.size)[-1]
         halved = side > 256

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.models.layers import Dense, Embed, fan_in_normal, leaky_gain, leaky_relu
+from jaxgan.types import Images, Logits
 
 
 class MLPGenerator(nn.Module):
@@ -35,7 +36,7 @@ class MLPGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to samples [B, size, size, channels]."""
         del train
         if self.classes:
@@ -73,7 +74,7 @@ class MLPDiscriminator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits:
         """Map samples [B, size, size, channels] and labels [B] to logits [B]."""
         del train
         x = x.reshape(x.shape[0], -1)

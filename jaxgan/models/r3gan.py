@@ -15,6 +15,7 @@ from jaxgan.errors import InputError
 from jaxgan.models.conditioning import Conditioned, Head
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
 from jaxgan.ops import downsample2d, upsample2d
+from jaxgan.types import Images, Logits, Verdict
 
 
 class R3GANBlock(nn.Module):
@@ -71,7 +72,7 @@ class R3GANGenerator(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         del train
         stages = _stages(self)
@@ -115,7 +116,7 @@ class R3GANDiscriminator(Conditioned, nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits | Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         del train
         stages = list(reversed(_stages(self)))

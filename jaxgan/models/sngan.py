@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import Conditioned, Head
 from jaxgan.models.resblocks import DownBlock, UpBlock, finish, start
+from jaxgan.types import Images, Logits, Verdict
 
 
 class Layout(NamedTuple):
@@ -54,7 +55,7 @@ class SNGANGenerator(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         layout = _layout(self.size)
         first, *widths = (self.width * multiple for multiple in layout.generator)
@@ -84,7 +85,7 @@ class SNGANDiscriminator(Conditioned, nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits | Verdict:
         """Map images [B, size, size, channels] and labels [B] to logits [B], or to a ``Verdict``."""
         del train
         layout = _layout(self.size)

@@ -1,9 +1,9 @@
 """StyleGAN2: a generator whose layers are modulated by styles, and a discriminator that sees how samples vary.
 
 References:
-    Karras et al. 2020, Analyzing and improving the image quality of StyleGAN, arXiv 1912.04958; class conditioning and
-    the settings for CIFAR-10, Karras et al. 2020, Training generative adversarial networks with limited data, arXiv
-    2006.06676, appendices.
+    Karras et al. 2020, Analyzing and improving the image quality of StyleGAN, arXiv 1912.04958, sections 2 and 4.1, figures 2
+    and 7; class conditioning and the settings for CIFAR-10, Karras et al. 2020, Training generative adversarial networks
+    with limited data, arXiv 2006.06676, appendix D.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation
 from jaxgan.models.layers import resolutions
 from jaxgan.models.styles import StyledConv, StyleMapping, ToImage
 from jaxgan.ops import downsample2d, upsample2d
-from jaxgan.types import StyleLatents
+from jaxgan.types import Images, Logits, StyleLatents
 
 AVERAGE_DECAY = 0.995
 
@@ -112,7 +112,7 @@ class StyleGAN2Generator(nn.Module):
         """Map w [B, layers, W] to images [B, size, size, channels], with the noise of StyleLatents or the kept one."""
         return self.painter(w, latents.noise if isinstance(latents, StyleLatents) else None)
 
-    def __call__(self, latents: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, latents: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents ([B, Z] or StyleLatents) and labels [B] to images [B, size, size, channels]."""
         w = self.mapping(latents, label)
         if train and not self.is_initializing():
@@ -192,7 +192,7 @@ class StyleGAN2Discriminator(nn.Module):
         return self.deviation_group > 1
 
     @nn.compact
-    def __call__(self, image: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, image: Images, label: Any = None, *, train: bool = True) -> Logits:
         """Map images [B, size, size, channels] and labels [B] to logits [B]."""
         del train
         stages = _stages(self)[::-1]

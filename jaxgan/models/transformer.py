@@ -19,6 +19,7 @@ import numpy as np
 
 from jaxgan.errors import InputError
 from jaxgan.models.layers import Dense, Embed, fan_in_normal
+from jaxgan.types import Images, Logits
 
 SMALL = 0.1  # what scales, gates and layer scales start at: a block starts near the identity
 
@@ -51,7 +52,7 @@ class TransformerGenerator(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
         del train
         side = _tokens(self)
@@ -98,7 +99,7 @@ class TransformerDiscriminator(nn.Module):
     remat: bool = False
 
     @nn.compact
-    def __call__(self, x: Any, label: Any = None, *, train: bool = True) -> Any:
+    def __call__(self, x: Images, label: Any = None, *, train: bool = True) -> Logits:
         """Map images [B, size, size, channels] and labels [B] to logits [B]."""
         del train
         side = _tokens(self)

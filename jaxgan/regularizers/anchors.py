@@ -18,7 +18,7 @@ def make_lecam(decay: float | int = 0.99) -> Regularizer:
         decay: of a past step's weight at each new one.
 
     References:
-        Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310: R_LC.
+        Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310, section 3.2.
     """
 
     def lecam(critic: Any, real: Samples, fake: Samples, keys: Keys) -> PerSample:
@@ -38,5 +38,5 @@ lecam = make_lecam()
 """``(D(real) - a_fake)^2 + (D(fake) - a_real)^2``, moving averages a of D's logits, decay 0.99.
 
 References:
-    Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310, R_LC.
+    Tseng et al. 2021, Regularizing GANs under limited data, arXiv 2104.03310, section 3.2.
 """

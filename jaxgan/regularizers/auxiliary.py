@@ -4,7 +4,7 @@ from jaxgan.types import Critic, Keys, PerSample, Samples
 
 
 def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSample:
-    """Take the discriminator's own further loss on real samples: what it makes of their labels.
+    """Take the discriminator's own further loss on real samples, ``auxiliary(real)``: what it makes of their labels.
 
     Among D's penalties it trains an auxiliary classifier, or D2D-CE's embeddings; the weight is the papers' lambda.
 
@@ -18,7 +18,7 @@ def auxiliary_real(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> 
 
 
 def auxiliary_fake(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> PerSample:
-    """Take the discriminator's own further loss on fake samples, with the labels from which they were made.
+    """Take the discriminator's own further loss on fake samples, ``auxiliary(fake)``, with the labels they were made from.
 
     Among G's penalties it makes fake samples show their labels. AC-GAN has it among D's too; later work leaves it out
     there.

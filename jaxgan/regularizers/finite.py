@@ -19,11 +19,12 @@ def approximate_r1(
         real: [B, ...].
         fake: not looked at.
         keys: [B].
-        sigma: the noise's standard deviation; samples lie in [-1, 1].
+        sigma: the noise's standard deviation; samples lie in [-1, 1]. In bfloat16 a logit is rounded by a part in 256,
+            which divided by a small sigma is more than the difference: take a larger one there, such as 0.1.
 
     References:
-        Lin et al. 2025, Diffusion adversarial post-training (APT), arXiv 2501.08316, the approximated R1 (not divided
-        by sigma, weight 100); Hyun et al. 2025, Scalable GANs with transformers (GAT), arXiv 2509.24935 (weight 0.1).
+        Lin et al. 2025, Diffusion adversarial post-training (APT), arXiv 2501.08316, section 3.4, the approximated R1
+        (not divided by sigma, weight 100); Hyun et al. 2025, Scalable GANs with transformers (GAT), arXiv 2509.24935 (weight 0.1).
     """
     return _difference(critic, real, keys, sigma)
 
@@ -36,7 +37,7 @@ def approximate_r2(
     As ``approximate_r1``, for the fake samples: twice what ``r2`` is, in the mean over eps as sigma falls.
 
     References:
-        Lin et al. 2025, arXiv 2501.08316; Hyun et al. 2025, arXiv 2509.24935.
+        Lin et al. 2025, arXiv 2501.08316, section 3.4; Hyun et al. 2025, arXiv 2509.24935.
     """
     return _difference(critic, fake, keys, sigma)
 

@@ -67,8 +67,8 @@ def dragan(
         sigma: the noise's standard deviation, in units of the samples, which lie in [-1, 1].
 
     References:
-        Kodali et al. 2017, On convergence and stability of GANs, arXiv 1705.07215: DRAGAN with k = 1 and delta from
-        N(0, c I). Public implementations shift by half the pixels' deviation times uniform noise instead.
+        Kodali et al. 2017, On convergence and stability of GANs, arXiv 1705.07215, section 2.4: DRAGAN with k = 1
+        and delta from N(0, c I). Public implementations shift by half the pixels' deviation times uniform noise instead.
     """
     return _pull_to_one(critic, real + sigma * gaussian(keys, real))
 
