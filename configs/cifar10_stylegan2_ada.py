@@ -16,8 +16,7 @@ from jaxgan.modelconfig import STYLEGAN2
 
 def get_config() -> Config:
     """Return the recipe."""
-    g_adam = Optimizer(learning_rate=(2.5e-3, 2.5e-3), beta1=0.0, beta2=(0.99, 0.99))
-    d_adam = dataclasses.replace(g_adam, lazy=16)
+    adam = Optimizer(learning_rate=(2.5e-3, 2.5e-3), beta1=0.0, beta2=(0.99, 0.99))
     return Config(
         data=DataConfig('cifar10'),
         model=STYLEGAN2['cifar'],
@@ -27,8 +26,10 @@ def get_config() -> Config:
         penalties=(Penalty('r1', (0.01, 0.01), 16),),
         ada=('bgc',),
         ada_target=0.6,
-        g_optimizer=g_adam,
-        d_optimizer=d_adam,
+        g_optimizer=dataclasses.replace(
+            adam, lazy=4
+        ),  # as the authors' program has it, though nothing is lazy in G here
+        d_optimizer=dataclasses.replace(adam, lazy=16),
         ema=Ema(half_life=(500_000.0, 500_000.0), rampup=0.05),
         batch_size=64,
         images=100_000_000,

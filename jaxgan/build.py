@@ -9,9 +9,10 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgan import augment as augmentations
 from jaxgan import extensions, latents, losses, regularizers
+from jaxgan.augment import GROUPS as ADA_GROUPS
 from jaxgan.augment import POLICIES, ada, ada_pipeline, diffaugment, shift_and_flip
+from jaxgan.augment import SETS as ADA_SETS
 from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
 from jaxgan.config import Config, Ema, Penalty
 from jaxgan.configjson import to_dict
@@ -41,9 +42,7 @@ def _is_penalty(value: Any) -> bool:
 
 LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
 PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
-AUGMENTATIONS: Mapping[str, Callable] = MappingProxyType(
-    {**POLICIES, **_members(augmentations, inspect.isfunction)}
-)
+AUGMENTATIONS: Mapping[str, Callable] = MappingProxyType(dict(POLICIES))
 EXTENSIONS: Mapping[str, Callable] = _members(extensions, inspect.isfunction)
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
@@ -134,6 +133,7 @@ def build_recipe(config: Config) -> Recipe:
         InputError: a name is unknown, or parts do not go together.
     """
     _check_conditioning(config)
+    _check_players(config)
     mixes = mixes_samples(config.model, config.conditional)
     if mixes and config.training == 'one_stage':
         raise InputError(
@@ -159,6 +159,20 @@ def build_recipe(config: Config) -> Recipe:
         memories=remembered,
         extensions=_extensions(config),
     )
+
+
+def _check_players(config: Config) -> None:
+    """Refuse a penalty in the list of a player whose parameters do not enter it."""
+    for field, other, without in (
+        ('penalties', 'g_penalties', regularizers.FAKE_ONLY),
+        ('g_penalties', 'penalties', regularizers.REAL_ONLY),
+    ):
+        for penalty in getattr(config, field):
+            if PENALTIES.get(penalty.name) in without:
+                raise InputError(
+                    f"penalty {penalty.name} has no effect in {field}: that player's parameters do not enter it; "
+                    f'move it to {other}'
+                )
 
 
 def _check_conditioning(config: Config) -> None:
@@ -246,7 +260,7 @@ def _refuse_relative(name: str, field: str) -> None:
     if jnp.allclose(there, moved, rtol=1e-4):
         raise InputError(
             f'{field} needs a loss for which the sign of a logit means something, and {name} knows differences only: '
-            f'take non_saturating or hinge, or {field} none'
+            f'take non_saturating or hinge, or {field} None'
         )
 
 
@@ -255,6 +269,8 @@ def _average(ema: Ema, burn_in: int) -> Any:
 
 
 __all__ = [
+    'ADA_GROUPS',
+    'ADA_SETS',
     'AUGMENTATIONS',
     'EXTENSIONS',
     'LOSSES',

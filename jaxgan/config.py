@@ -65,7 +65,7 @@ class Ema:
     half_life: Span = (5_000.0, 5_000.0)
     """After so many images an old value counts half: (start, final)."""
     rampup: float | None = 0.05
-    """The half-life is at most this part of the images seen; none: no limit."""
+    """The half-life is at most this part of the images seen; None: no limit."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Config:
     g_penalties: tuple[Penalty, ...] = ()
     """Penalties on the generator."""
     top_k: Span | None = None
-    """The generator's loss counts only this part of a batch, of the largest logits: (start, final); none: all."""
+    """The generator's loss counts only this part of a batch, of the largest logits: (start, final); None: all."""
     path_length: PathLength = field(default_factory=PathLength)
     training: Literal['two_stage', 'shared_fakes', 'one_stage'] = 'two_stage'
     """Update D, then G against the new D, each on fakes of its own or on shared ones; or both at once from one pass of D.
@@ -122,7 +122,7 @@ class Config:
     """ADA's augmentations instead: sets (b to bgcfnc), groups (blit, geometric, color, filter, noise, cutout) or single ones,
     each with a multiplier of its probability if need be: ``color:0.5``."""
     ada_target: float | None = 0.6
-    """Their probability keeps the mean sign of D's real logits here; none: it follows augment_p."""
+    """Their probability keeps the mean sign of D's real logits here; None: it follows augment_p."""
     ada_images: int = 500_000
     """Images over which their probability may rise from 0 to 1."""
     apa_target: float | None = None
@@ -214,7 +214,7 @@ def _check_adaptive(config: Config) -> None:
     if config.ada and config.ada_target is not None and config.augment_p != (1.0, 1.0):
         raise InputError(
             f'augment_p {config.augment_p} has no effect while ada_target {config.ada_target} moves the probability: '
-            'give ada_target none'
+            'give ada_target None'
         )
 
 

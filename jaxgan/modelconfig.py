@@ -24,7 +24,7 @@ class BigGAN:
     attention: tuple[int, ...] = (64,)
     """Sides at which both networks have self-attention."""
     shared: int | None = 128
-    """Size of the label's embedding that all blocks share; none: each normalization has gains and biases for each class."""
+    """Size of the label's embedding that all blocks share; None: each normalization has gains and biases for each class."""
     hierarchical: bool = True
     """Give each block a part of the latent of its own."""
     initialization: Literal['orthogonal', 'normal'] = 'orthogonal'
@@ -164,7 +164,7 @@ class StyleGAN2:
     mixing: float = 0.9
     """The probability that an image in training has two styles."""
     clamp: float | None = 256.0
-    """The largest magnitude of activations; none: any."""
+    """The largest magnitude of activations; None: any."""
     low_precision: int = 4
     """So many of the largest sides compute in the run's dtype, the others (and 4x4) in float32."""
     d_architecture: Literal['residual', 'skip', 'orig'] = 'residual'

@@ -27,7 +27,8 @@ def families(recipes: Path = Path('configs')) -> dict[str, Rows]:
         'conditioning': _conditioning(),
         'losses': describe(build.LOSSES),
         'penalties': describe(build.PENALTIES),
-        'augmentations': describe(build.AUGMENTATIONS),
+        'augment': describe(build.AUGMENTATIONS),
+        'ada': _ada(),
         'optimizers': describe(build.OPTIMIZERS),
         'trainings': describe(build.STEPS),
         'extensions': describe(build.EXTENSIONS),
@@ -95,6 +96,18 @@ def _attribute_docs(module: str) -> dict[str, str]:
         if isinstance(text, str):
             found |= {target.id: inspect.cleandoc(text) for target in targets if isinstance(target, ast.Name)}
     return found
+
+
+def _ada() -> Rows:
+    """List the names that ``Config.ada`` takes: sets of groups, groups of transformations, and these alone."""
+    sets = {name: f'The groups {", ".join(groups)}.' for name, groups in build.ADA_SETS.items()}
+    groups = {
+        name: f'The transformations {", ".join(members)}.' for name, members in build.ADA_GROUPS.items()
+    }
+    alone = {
+        name: f'Of the group {group}.' for group, members in build.ADA_GROUPS.items() for name in members
+    }
+    return sets | alone | groups
 
 
 def _conditioning() -> Rows:

@@ -17,12 +17,20 @@ import jax
 import jax.numpy as jnp
 import jaxtyping
 import numpy as np
+import pytest
 
 from jaxgan.critic import as_verdict
 from jaxgan.networks import from_functions
 from jaxgan.types import Verdict
 
 SEEDS = 2  # of the map
+
+
+def slow_but(fast, names):
+    """Parameters of a test: all names, sorted; in the fast suite only those in ``fast``, for a compilation each takes long."""
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in sorted(names)]
+
+
 ORIGIN = re.compile(r'(arXiv|doi) ?:?[\w./]+', re.IGNORECASE)
 PLACE = re.compile(
     r'\b(equation|eq\.|section|algorithm|figure|table|appendix|theorem|proposition)s?\s+\(?\w', re.IGNORECASE

@@ -207,11 +207,13 @@ def images():
     return jax.random.uniform(jax.random.key(8), (6, 16, 16, 3), minval=-1.0, maxval=1.0)
 
 
+@pytest.mark.slow
 def test_at_probability_0_every_bit_stays(everything, images, key):
     out, *_ = everything(jax.random.split(key, 6), images, 0.0)
     np.testing.assert_array_equal(out, images)
 
 
+@pytest.mark.slow
 def test_shape_purity_and_own_keys(everything, images, key):
     keys, order = jax.random.split(key, 6), jnp.array([4, 2, 5, 0, 1, 3])
     out = everything(keys, images, 0.8)[0]
@@ -233,6 +235,7 @@ def test_derivatives_of_both_orders(everything, images, key):
     assert float(value) > 0
 
 
+@pytest.mark.slow
 def test_the_warp_vmaps_and_grey_images_keep_one_channel(images, key):
     """vmap over two runs equals each alone; the colours of grey images are ``a x + b``, a and b a sample's own."""
     matrices = jnp.eye(3)[None, None] + 0.2 * jax.random.normal(key, (2, 3, 3, 3)).at[:, :, 2].set(0.0)
@@ -249,6 +252,7 @@ def test_the_warp_vmaps_and_grey_images_keep_one_channel(images, key):
     )  # also turned around
 
 
+@pytest.mark.slow
 def test_noise_and_cutout_do_what_they_say(key):
     keys = jax.random.split(key, 800)
     ones = jnp.ones((800, 16, 16, 1))
@@ -334,6 +338,7 @@ def as_images(network):
     )
 
 
+@pytest.mark.slow
 def test_ada_adapts_in_a_training(key):
     """p in the state is the closed form of the signs that were logged, and the log shows it."""
     generator, critic = mlp((16,)), as_images(mlp((16, 1), squeeze=True))
@@ -354,6 +359,7 @@ def test_ada_adapts_in_a_training(key):
     assert max(found) > 0
 
 
+@pytest.mark.slow
 def test_apa_shows_generated_images_as_real_ones(key):
     """At p = 1/4 a quarter of D's real images is G's; at 0 the step is the usual one; p follows the signs."""
     generator, critic = pair()

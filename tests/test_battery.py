@@ -13,7 +13,6 @@ import optax
 import pytest
 
 from jaxgan import build, critic, extensions, init_state, losses, regularizers, scan_steps
-from jaxgan.augment import POLICIES
 from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.critic import as_verdict
 from jaxgan.errors import InputError
@@ -125,7 +124,7 @@ def model_program(name, label):
     return jax.jit(run)
 
 
-@pytest.mark.parametrize('name', sorted(build.MODELS))
+@pytest.mark.parametrize('name', battery.slow_but(('dcgan', 'mlp'), build.MODELS))
 def test_model(name):
     g, d, size = networks(name)
     label = jnp.arange(B) % 3
@@ -164,7 +163,7 @@ def is_choice(kind):
     return typing.get_origin(kind) is typing.Literal
 
 
-@pytest.mark.parametrize('name', sorted(build.MODELS))
+@pytest.mark.parametrize('name', battery.slow_but(('dcgan', 'fastgan', 'mlp', 'transformer'), build.MODELS))
 def test_model_options_have_the_shapes(name):
     """With and without classes, and for each value of each switch: shapes and dtypes, without computing."""
     refused = 0
@@ -321,8 +320,11 @@ D_ONLY = ('zcr',)  # what else G makes is a constant to it
 
 def penalty_of(name):
     """A penalty as a configuration makes it."""
-    penalty = Penalty(name, sigma=SIGMA.get(name))
-    return build.build_recipe(dataclasses.replace(Config(), penalties=(penalty,))).d_regularizers[0]
+    field = 'g_penalties' if build.PENALTIES[name] in regularizers.FAKE_ONLY else 'penalties'
+    recipe = build.build_recipe(
+        dataclasses.replace(Config(penalties=()), **{field: (Penalty(name, sigma=SIGMA.get(name)),)})
+    )
+    return (*recipe.d_regularizers, *recipe.g_regularizers)[0]
 
 
 @functools.cache
@@ -366,7 +368,7 @@ def penalty_value(member, pair):
     def value(players, x, real, keys):
         bound = critic.bind_generator(g, players['g'], {}, x)
         made = critic.make_critic(d, recipe, players['d'], {}, x, state)
-        made = made._replace(generator=bound, trained=players['d'])
+        made = made._replace(generator=bound, trained=players)
         return member.penalty(made, real, bound.apply(x['latents']), keys)
 
     return value
@@ -411,6 +413,11 @@ def test_penalty(name):
         if player == 'd' or name not in D_ONLY:
             np.testing.assert_allclose(found['slopes'][player][0], numeric, rtol=0.02, atol=2e-3 * scale)
     battery.assert_close(battery.assert_pure(value, battery.first(points), *inputs), values[0])
+    for player, without in (('g', regularizers.REAL_ONLY), ('d', regularizers.FAKE_ONLY)):
+        enters = any(bool((leaf != 0).any()) for leaf in jax.tree.leaves(found['gradient'][player]))
+        assert enters == (
+            build.PENALTIES[name] not in without
+        )  # the tables by which a configuration is refused
     if values.ndim == 2:  # a value belongs to one sample
         battery.assert_close(found['others'][:, 0], values[:, 0], 1e-5)
 
@@ -426,14 +433,17 @@ def test_penalty_is_documented_and_typed(name):
 
 # augmentations
 
-AUGMENTATIONS = typing.get_args(typing.get_args(typing.get_type_hints(Config)['augment'])[0])
+
+def test_a_configuration_takes_every_augmentation():
+    names = typing.get_args(typing.get_args(typing.get_type_hints(Config)['augment'])[0])
+    assert set(names) == set(build.AUGMENTATIONS)
 
 
 def augmentation(name):
     return build.build_recipe(dataclasses.replace(Config(), augment=(name,), augment_p=(1.0, 1.0)))
 
 
-@pytest.mark.parametrize('name', sorted(AUGMENTATIONS))
+@pytest.mark.parametrize('name', sorted(build.AUGMENTATIONS))
 def test_augmentation(name):
     recipe = augmentation(name)
     shape = (16, 16, 3)
@@ -465,9 +475,9 @@ def test_augmentation(name):
     battery.assert_close(battery.assert_pure(recipe.augment, keys, images, state), found['out'][0])
 
 
-@pytest.mark.parametrize('name', sorted(POLICIES))
+@pytest.mark.parametrize('name', sorted(build.AUGMENTATIONS))
 def test_augmentation_is_documented_and_typed(name):
-    function = POLICIES[name]
+    function = build.AUGMENTATIONS[name]
     assert battery.cites(function.__doc__, importlib.import_module(function.__module__).__doc__)
     assert all(map(battery.is_typed, battery.annotations(function).values()))
 
@@ -500,7 +510,7 @@ def training_start():
 PAIR = battery.toy_pair((4,))
 
 
-@pytest.mark.parametrize('name', sorted(TRAININGS))
+@pytest.mark.parametrize('name', battery.slow_but(('two_stage',), TRAININGS))
 def test_training(name):
     """One program, mapped over seeds and numbers of steps: 1, 20 and 20."""
     training, extended = TRAININGS[name]

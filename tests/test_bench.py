@@ -209,6 +209,7 @@ def test_directions_have_the_shapes_of_their_arguments(op):
     assert op.flops(2) == 2 * 2 * positions**2 * op.kernel**2 * into * out / op.groups
 
 
+@pytest.mark.slow
 def test_a_training_counts_parameters_and_moves():
     training = Training(Case('dcgan', 2, size=16, width=2), steps=2)
     g, d = training.parameters()

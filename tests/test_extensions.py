@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from battery import slow_but
 from toys import mlp, pair, points, recipe
 
 from jaxgan import (
@@ -47,7 +48,7 @@ def weights(critic, real, fake, keys):
     return 0.5 * optax.tree.norm(critic.trained, squared=True)
 
 
-@pytest.mark.parametrize('name', sorted(MAKERS))
+@pytest.mark.parametrize('name', slow_but('two', MAKERS))
 def test_generator_penalties_add_their_gradient_in_every_training(name, key):
     g, d = pair()
     batch = points(key, N)
@@ -84,7 +85,7 @@ def drawn_latents(name, made, key):
     return made.latents(jax.random.split(phase_key, 3)[0], N)
 
 
-@pytest.mark.parametrize('name', sorted(MAKERS))
+@pytest.mark.parametrize('name', slow_but('two', MAKERS))
 def test_generator_weights_scale_its_loss(name, key):
     g, d = pair()
     batch = points(key, N)
@@ -99,7 +100,7 @@ def test_generator_weights_scale_its_loss(name, key):
     assert float(norms[2.0]['d/grad_norm']) == pytest.approx(float(norms[1.0]['d/grad_norm']), rel=1e-6)
 
 
-@pytest.mark.parametrize('name', sorted(MAKERS))
+@pytest.mark.parametrize('name', slow_but('two', MAKERS))
 def test_a_memory_follows_the_discriminators_metrics(name, key):
     """A regularizer reads what its memory holds, as it was before this step."""
     memory = Memory('seen', jnp.float32(0.0), lambda old, metrics, images: old + images + 0 * metrics['real'])
@@ -135,6 +136,7 @@ def test_signs_of_the_logits_are_metrics(key):
     assert float(metrics['d/real_sign']) == pytest.approx(float(jnp.mean(jnp.sign(real))))
 
 
+@pytest.mark.slow
 def test_a_verdict_brings_an_auxiliary_loss(key):
     """D's own further loss reaches its parameters through a penalty that asks for it, and nothing else does."""
     plain = mlp((8, 1), squeeze=True)
@@ -162,6 +164,7 @@ def test_a_verdict_brings_an_auxiliary_loss(key):
         BoundCritic(lambda x, **_: (Verdict(x, None), {})).auxiliary(batch['image'])
 
 
+@pytest.mark.slow
 def test_each_update_of_the_discriminator_sees_images_of_its_own(key):
     """Three steps of D on thirds of the batch equal three calls of its phase, and G takes one."""
     g, d = pair()
@@ -185,6 +188,7 @@ def test_each_update_of_the_discriminator_sees_images_of_its_own(key):
         make_one_stage_step(g, d, made)
 
 
+@pytest.mark.slow
 def test_an_extension_may_add_a_phase(key):
     def watch(state, batch, key):
         seen = state.extra['watched'] + 1

@@ -130,6 +130,7 @@ def test_batch_normalization_mixes_samples():
 OPTIONS = {'size': 32, 'width': 2, 'max_width': 8, 'norm': 'none'}
 
 
+@pytest.mark.slow
 def test_the_error_is_of_each_sample_alone_and_falls(key):
     """Gradient descent on the error of redrawing makes it smaller; a sample's values do not depend on its neighbours'."""
     d = from_linen(FastGANDiscriminator(**OPTIONS, classes=2))

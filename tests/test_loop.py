@@ -73,6 +73,7 @@ def test_stopping_and_continuing_equals_never_stopping(whole, tmp_path):
     assert lines(tmp_path / 'run') == lines(workdir)
 
 
+@pytest.mark.slow
 def test_a_signal_saves_and_the_same_command_continues(whole, tmp_path, monkeypatch):
     config, workdir = whole
     taken = []
@@ -128,6 +129,7 @@ def test_nothing_compiles_after_the_first_dispatch(whole, tmp_path, monkeypatch)
     assert len(set(at)) == 1  # the same count at each later report
 
 
+@pytest.mark.slow
 def test_labels_reach_the_networks_and_the_grid(whole, tmp_path):
     config, _ = whole
     config = dataclasses.replace(config, conditional=True, images=16)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from battery import slow_but
 from toys import mlp, pair, points, recipe
 
 from jaxgan import (
@@ -124,7 +125,7 @@ def both_ways():
     return (g, d, made, state, batch), one_pass, plain
 
 
-@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('name', slow_but(('hinge', 'relativistic', 'wasserstein'), NAMES))
 def test_gradients_are_the_simultaneous_ones(name, key, both_ways):
     (*_, state, _), one_pass, plain = both_ways
     after, metrics = one_pass(NAMES.index(name), state, key)
@@ -149,6 +150,7 @@ def test_hinge_beyond_its_margin(key, both_ways):
     close(after.d.opt.trace, for_d)
 
 
+@pytest.mark.slow
 def test_least_squares_where_every_logit_is_zero(key):
     """A generator of zeros: the discriminator's fake cotangents are exactly 0, the generator's are not."""
     g, d, made, state, batch = setup(key, loss=LOSSES['least_squares'], d_regularizers=())
@@ -174,6 +176,7 @@ def test_images_with_convolutions_and_diffaugment(key):
     close(after.d.opt.trace, for_d)
 
 
+@pytest.mark.slow
 def test_accumulation_equals_the_full_batch(key, both_ways):
     (g, d, made, state, batch), one_pass, _ = both_ways
     whole, metrics = one_pass(NAMES.index('relativistic'), state, key)
@@ -185,6 +188,7 @@ def test_accumulation_equals_the_full_batch(key, both_ways):
         assert float(part_metrics[name]) == pytest.approx(float(value), rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_metrics_and_the_discriminators_first_step_are_those_of_two_stages(key):
     """The same draws and losses: D takes the very step it takes in two stages; G moves against the old D."""
     g, d = networks(0)
@@ -255,6 +259,7 @@ def test_networks_that_mix_samples_are_refused_with_the_reason(key):
         jax.jit(make_one_stage_step(g, d, made))(state, batch)
 
 
+@pytest.mark.slow
 def test_it_evaluates_less(key):
     """Counted by the compiler: at most 3/4 of the two-stage step's operations without penalties."""
     g, d = mlp((256, 256, 256)), mlp((256, 256, 1), squeeze=True)

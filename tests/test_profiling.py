@@ -84,6 +84,7 @@ def trainer(tmp_path_factory):
     return make_trainer(config, open_source(config.data))
 
 
+@pytest.mark.slow
 def test_a_profile_names_the_phases_and_leaves_a_trace(trainer, tmp_path):
     found = profile(trainer, tmp_path / 'profile')
     assert found.steps == 6
@@ -100,6 +101,7 @@ def test_a_profile_names_the_phases_and_leaves_a_trace(trainer, tmp_path):
     assert (tmp_path / 'profile' / 'table.txt').read_text() == table(found)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_profiled_stays_as_it_is(trainer, tmp_path, capsys):
     config, workdir = trainer.config, tmp_path / 'run'
     assert profile_command(trainer, workdir / 'profile') == 0

@@ -17,6 +17,7 @@ from jaxgan.sharedfakes import shared_fakes_phase
 from jaxgan.steps import discriminator_phase, draw_inputs
 
 
+@pytest.mark.slow
 def test_the_discriminator_moves_as_in_the_usual_step(key):
     g, d, made, state, batch = setup(key, d_regularizers=R1_R2, augment=jitter)
     shared, metrics = jax.jit(make_shared_fakes_step(g, d, made))(state, batch)
@@ -72,7 +73,14 @@ def apart_and_shared(microbatches):
     return program
 
 
-@pytest.mark.parametrize(('name', 'microbatches'), [*((name, 1) for name in NAMES), ('hinge', 2)])
+@pytest.mark.parametrize(
+    ('name', 'microbatches'),
+    [
+        *((name, 1) for name in NAMES if name != 'dual_contrastive'),
+        pytest.param('dual_contrastive', 1, marks=pytest.mark.slow),
+        pytest.param('hinge', 2, marks=pytest.mark.slow),
+    ],
+)
 def test_penalties_that_share_the_backward_pass_have_the_same_gradient(name, microbatches, key):
     """Also where the loss's own cotangent is 0 (hinge beyond its margin), and for WGAN-GP, which cannot share."""
     (apart, names), (shared, metrics) = apart_and_shared(microbatches)(NAMES.index(name), key)
@@ -81,6 +89,7 @@ def test_penalties_that_share_the_backward_pass_have_the_same_gradient(name, mic
         assert float(metrics[metric]) == pytest.approx(float(names[metric]), rel=1e-5, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_sharing_saves_the_penalties_first_backward_passes(key):
     """Of three linear layers: R1 and R2 apart take two more passes to the samples than together with the loss."""
     g, d, made, state, batch = setup(key, d_regularizers=R1_R2, loss=LOSSES['relativistic'])

@@ -362,7 +362,7 @@ def test_kernels_start_orthogonal(key):
         (BigGANDeep(), 16, 0, 'image size 16 must be one of [32, 64, 128, 256, 512] for BigGAN'),
         (BigGAN(), 32, 0, 'model.attention (64,) must be among the sides [8, 16, 32] of images of 32'),
         (BigGAN(100), 128, 0, 'model.latent_dim 100 must be a multiple of 6: a part for the linear layer'),
-        (BigGAN(shared=None), 128, 5, 'model.shared none needs --model.no-hierarchical'),
+        (BigGAN(shared=None), 128, 5, 'model.shared None needs --model.no-hierarchical'),
     ],
 )
 def test_what_an_architecture_cannot_make_is_refused(model, size, classes, message):

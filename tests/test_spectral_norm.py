@@ -149,6 +149,7 @@ def test_what_cannot_be_divided_is_refused(key):
         spectral_norm(MIRROR, names=('weight',)).init(key)
 
 
+@pytest.mark.slow
 def test_in_training_the_average_has_vectors_of_its_own(key):
     """Both networks wear it, with R1 through it; the average's u follows the average's kernels, not the live ones."""
     g, d = (spectral_norm(net, names=('w',)) for net in (mlp((8, 2)), mlp((8, 1), squeeze=True)))

@@ -94,6 +94,7 @@ def test_k_scanned_steps_equal_k_calls(key):
         assert float(mean) == pytest.approx(np.mean([float(m[name]) for m in found]), rel=1e-4, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_one_program_runs_fewer_steps_to_the_same_bits(key):
     """Three dispatches of 4, 4 and 1 steps by one program, and one of 9: equal states, and means over the steps."""
     step, state, _ = setup(key, g_tx=optax.adam(1e-3), d_tx=optax.adam(1e-3), ema=half_life(50.0))
@@ -116,7 +117,7 @@ def test_one_program_runs_fewer_steps_to_the_same_bits(key):
     assert dispatch._cache_size() == 1
 
 
-@pytest.mark.parametrize('parts', [2, 8])
+@pytest.mark.parametrize('parts', [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_accumulation_equals_the_full_batch(key, parts):
     """Latents, augmentation and penalties are drawn a sample at a time, so splitting the batch moves nothing."""
 
@@ -275,6 +276,7 @@ def test_extra_state_belongs_to_phases(key):
     assert int(after.extra['count']) == 2
 
 
+@pytest.mark.slow
 def test_the_whole_step_batches_over_seeds(key):
     """vmap over initial keys trains independent runs at once."""
     g, d = pair()
@@ -288,6 +290,7 @@ def test_the_whole_step_batches_over_seeds(key):
     near(jax.tree.map(lambda leaf: leaf[1], together).g.params, alone.g.params, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_penalty_costs_no_second_forward_pass(key):
     """XLA merges the penalties' forward passes with the loss's: the same FLOPs as the objective written by hand."""
     g, d = mlp((32, 2)), mlp((256, 256, 1), squeeze=True)

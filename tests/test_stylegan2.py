@@ -91,6 +91,7 @@ def test_modulated_convolution_is_one_with_a_kernel_a_sample(up, demodulate, key
         np.testing.assert_allclose(found[i], expected[0], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_modulated_convolution_below_float32_and_its_gradients(key):
     """Scaling style and kernel first changes neither the result nor a gradient, beyond rounding."""
     a, b, c = jax.random.split(key, 3)
@@ -115,6 +116,7 @@ def test_modulated_convolution_below_float32_and_its_gradients(key):
     np.testing.assert_allclose(huge.astype(jnp.float32) / 256, full[0][1], atol=0.05)
 
 
+@pytest.mark.slow
 def test_equalized_layers_scale_their_parameters_when_used(key):
     x = jax.random.normal(key, (2, 8, 8, 50))
     dense = EqualDense(40, activate=True, lr_multiplier=0.01, bias=0.5)
@@ -153,6 +155,7 @@ def test_minibatch_deviation_is_its_formula(key):
         minibatch_deviation(jnp.asarray(x), 3, 3)
 
 
+@pytest.mark.slow
 def test_styles_mix_at_the_crossover(made, key):
     g, _, params, aux, *_ = made
     layers = 4
@@ -170,6 +173,7 @@ def test_styles_mix_at_the_crossover(made, key):
     np.testing.assert_array_equal(plain, own)
 
 
+@pytest.mark.slow
 def test_latents_of_training_extend_those_of_sampling(key):
     """z is the seed's; styles mix with the given probability, anywhere; each sample depends on its own key alone."""
     found = jax.jit(lambda key: styled(6, 0.9)(key, 2000))(key)
@@ -204,6 +208,7 @@ def test_synthesis_sees_the_noise_of_training(made, key):
     np.testing.assert_allclose(image, apply(params, aux, latents, None)[0], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_noise_is_the_samples_own_and_reproducible(made, key):
     _, _, params, aux, apply, infer = made
     z = jnp.broadcast_to(normal(6)(key, 1), (4, 6))
@@ -220,6 +225,7 @@ def test_noise_is_the_samples_own_and_reproducible(made, key):
     assert float(jnp.abs(infer(params, moved, z, None) - fixed).max()) > 1e-3
 
 
+@pytest.mark.slow
 def test_only_training_moves_the_average_style(made, key):
     g, sampler, params, aux, apply, _ = made
     np.testing.assert_array_equal(aux['averages']['w'], 0)
@@ -343,6 +349,7 @@ def path_lengths():
     return g, made, state, batch, jax.jit(found['g_path_length'])
 
 
+@pytest.mark.slow
 def test_path_length_is_that_of_the_jacobian_and_takes_a_step_of_its_own(path_lengths, key):
     """From explicit Jacobians: the lengths, the mean that is remembered, and the step down the penalty's gradient."""
     g, _, start, batch, phase = path_lengths
@@ -373,6 +380,7 @@ def test_path_length_is_that_of_the_jacobian_and_takes_a_step_of_its_own(path_le
     jax.tree.map(np.testing.assert_array_equal, (between.g, between.extra), (start.g, start.extra))
 
 
+@pytest.mark.slow
 def test_path_length_of_the_parts_of_a_batch_is_that_of_the_batch(path_lengths, key):
     g, made, state, batch, whole = path_lengths
     parts = jax.jit(path_length_phase(g, made._replace(microbatches=2), 2.0 * 2, 0.25, 4))
@@ -434,6 +442,7 @@ def small_run(key):
     return config, made, build.build_networks(model, 8, 1, 2, 'float32'), batch
 
 
+@pytest.mark.slow
 def test_build_makes_what_a_configuration_asks_for(key):
     """Training draws styles and noise, sampling does not, though from the same z."""
     config, made, (g, d), batch = small_run(key)

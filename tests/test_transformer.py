@@ -93,6 +93,7 @@ def test_a_scaled_block_is_its_formula_and_starts_near_the_identity(key):
     np.testing.assert_allclose(found, y, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_modulation_at_initialization(key):
     """Its kernel has a tenth of the usual scale and no bias, so gates start near 0; at 0 a block is the identity."""
     x, style = jax.random.normal(key, (4, 3, 64)), jax.random.normal(jax.random.key(1), (4, 256))
@@ -162,6 +163,7 @@ def test_the_papers_sizes_by_their_counts(name, millions, key):
     assert [round(n / 1e6, 1) for n in found] == list(millions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('classes', [0, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_pair_maps_latents_to_images_to_logits(classes, key):
     g = from_linen(TransformerGenerator(**TINY, classes=classes))
@@ -193,6 +195,7 @@ def test_a_pair_maps_latents_to_images_to_logits(classes, key):
     np.testing.assert_allclose(logits[:1], alone, rtol=1e-4, atol=1e-5)  # samples do not mix
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('module', [TransformerGenerator, TransformerDiscriminator])
 def test_bfloat16_and_rematerialization_give_nearly_the_same(module, key):
     shape = (2, 8) if module is TransformerGenerator else (2, 16, 16, 3)

@@ -24,7 +24,7 @@ def test_every_registered_member_is_there_with_a_line():
         'models': KINDS,
         'losses': build.LOSSES,
         'penalties': build.PENALTIES,
-        'augmentations': build.AUGMENTATIONS,
+        'augment': build.AUGMENTATIONS,
         'optimizers': build.OPTIMIZERS,
         'trainings': build.STEPS,
         'extensions': build.EXTENSIONS,
@@ -43,6 +43,9 @@ def test_lines_are_those_of_the_sources():
     assert found['penalties']['lecam'].startswith('``(D(real) - a_fake)^2')
     assert found['penalties']['wgan_gp'].startswith("Pull the norm of the critic's gradient to 1")
     assert found['recipes']['folder'].startswith('Your own pictures')
+    assert (
+        found['ada']['bg'] == 'The groups blit, geometric.' and found['ada']['hue'] == 'Of the group color.'
+    )
 
 
 def test_what_has_no_docstring_or_no_source_gets_an_empty_line(tmp_path):

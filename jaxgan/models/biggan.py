@@ -93,7 +93,7 @@ class BigGANGenerator(nn.Module):
             )
         if self.classes and self.shared is None:
             raise InputError(
-                'model.shared none needs --model.no-hierarchical: without it no embedding joins z'
+                'model.shared None needs --model.no-hierarchical: without it no embedding joins z'
             )
         z, *parts = jnp.split(z, blocks + 1, axis=-1)
         embedded = self._embedded(label)

@@ -16,8 +16,16 @@ from jaxgan.regularizers.finite import approximate_r1, approximate_r2
 from jaxgan.regularizers.gradient import dragan, r1, r2, wgan_gp
 from jaxgan.regularizers.weights import orthogonal
 
+REAL_ONLY = (approximate_r1, auxiliary_real, cr, dragan, r1)
+"""Penalties that look at real samples only, so that the generator's parameters do not enter."""
+
+FAKE_ONLY = (latent_diversity,)
+"""Penalties that do not ask the critic, so that the discriminator's parameters do not enter."""
+
 __all__ = [
     'AUXILIARY',
+    'FAKE_ONLY',
+    'REAL_ONLY',
     'approximate_r1',
     'approximate_r2',
     'auxiliary_fake',
