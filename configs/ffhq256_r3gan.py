@@ -2,9 +2,9 @@
 
     python train.py --config ffhq256_r3gan --data.name folder:PATH   (70,000 aligned faces of any size)
 
-Published: FID 2.75, recall 0.49 (table 4; 50,000 samples against all of the data) after 200 M images, three weeks on 8
-RTX A6000. Here: not run to the end. One difference: both networks see the same real
-images in a step, where the paper draws anew for each.
+Published: FID 2.75, recall 0.49 (table 4; 50,000 samples against all of the data) after 200 M images, three weeks on
+8 RTX A6000. Here: not run to the end. Two differences: both networks see the same real images in a step, where the
+paper draws anew for each; and a real and a fake image that are compared share one augmentation.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty

@@ -3,7 +3,8 @@
     python train.py --config ffhq256_stylegan2 --data.name folder:FFHQ
 
 Published: FID 3.78 (as listed by Huang et al. 2025, arXiv 2501.05441, table 4), from 50,000 samples against all 70,000
-images and their mirror images; 25 M images on 8 GPUs. Here: not run to the end. On one device, ``--microbatches 8``
+images and their mirror images; 25 M images on 8 GPUs. Here: not run to the end. One difference: R1 joins D's
+step each 16 steps, where the authors' program takes one more step for it. On one device, ``--microbatches 8``
 computes the batch of 64 in groups of 8, as large as those that the discriminator compares.
 """
 

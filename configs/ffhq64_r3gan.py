@@ -2,9 +2,9 @@
 
     python train.py --config ffhq64_r3gan --data.name folder:PATH    (70,000 aligned faces of any size)
 
-Published: FID 1.95, recall 0.53 (table 5; 50,000 samples against all of the data) after 100 M images on 8 GPUs. Here: not
-run to the end. One difference: both networks see the same real
-images in a step, where the paper draws anew for each.
+Published: FID 1.95, recall 0.53 (table 5; 50,000 samples against all of the data) after 100 M images on 8 GPUs. Here:
+not run to the end. Two differences: both networks see the same real images in a step, where the paper draws anew for
+each; and a real and a fake image that are compared share one augmentation.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty

@@ -3,9 +3,10 @@
     jaxgan prepare imagenet_resized/64x64        (once; needs the network and the extra jaxgan[prepare])
     python train.py --config imagenet64_r3gan    (or --data.name folder:PATH, a folder a class)
 
-Published: FID 2.09, recall 0.59 (table 8; 50,000 samples against all of the data) after 1,000 M images on 64 GPUs. Here:
-not run to the end. A batch of 4096 is for many GPUs; --microbatches accumulates it on fewer. One difference: both networks see the same real
-images in a step, where the paper draws anew for each.
+Published: FID 2.09, recall 0.59 (table 8; 50,000 samples against all of the data) after 1,000 M images on 64 GPUs.
+Here: not run to the end. A batch of 4096 is for many GPUs; --microbatches accumulates it on fewer. Two differences:
+both networks see the same real images in a step, where the paper draws anew for each; and a real and a fake image
+that are compared share one augmentation.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty

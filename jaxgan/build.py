@@ -90,8 +90,13 @@ def _module(card: Mapping[str, Any], player: int) -> Any:
     kind = arguments.pop('kind', None)
     if kind not in MODELS:
         raise unknown('architecture', kind, MODELS)
-    arguments.pop('latent_dim', None)
     cls = MODELS[kind][player]
+    if card.get('spectral_norm', 'none') != 'none' and getattr(cls, 'equalized', False):
+        raise InputError(
+            f'spectral_norm {card["spectral_norm"]} does not go with model {kind}, whose layers scale their kernels '
+            'themselves (equalized learning rate): take none'
+        )
+    arguments.pop('latent_dim', None)
     own = {name[2:]: arguments.pop(name) for name in list(arguments) if name.startswith('d_')}
     if player:  # what a configuration gives as d_width is the discriminator's width
         arguments |= {name: value for name, value in own.items() if value is not None}
@@ -180,11 +185,13 @@ def _check_conditioning(config: Config) -> None:
     model = config.model
     conditioning = getattr(model, 'conditioning', None)
     what = f'model {to_dict(model)["kind"]}' if conditioning is None else f'model.conditioning {conditioning}'
+    if conditioning not in (None, 'projection') and not config.conditional:
+        raise InputError(f'{what} needs labels: give --conditional, or take projection')
     labelled, has = (_property(model, labels, 'returns_auxiliary') for labels in (True, config.conditional))
     if labelled and not has:
         raise InputError(f'{what} needs labels: give --conditional, or take projection')
     asked = [penalty.name for penalty in config.penalties]
-    if has and not any(PENALTIES.get(name) in regularizers.AUXILIARY for name in asked):
+    if has and 'auxiliary_real' not in asked:
         also = '' if conditioning is None else ", and 'auxiliary_fake' to g_penalties"
         raise InputError(
             f'{what} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '
@@ -231,7 +238,7 @@ def _parameters(value: Any) -> Mapping[str, Any]:
 def _extensions(config: Config) -> tuple[Extension, ...]:
     found = []
     if config.apa_target is not None:
-        _refuse_relative(config.loss, 'apa_target')
+        _refuse_signless(config.loss, 'apa_target')
         found.append(apa(config.apa_target, config.apa_images))
     if config.path_length.weight:
         found.append(path_length(**dataclasses.asdict(config.path_length)))
@@ -248,18 +255,16 @@ def _augmentation(config: Config) -> tuple[Augment, tuple[Memory, ...]]:
         return no_augment, ()
     if config.ada_target is None:
         return ada_pipeline(config.ada, p), ()
-    _refuse_relative(config.loss, 'ada_target')
+    _refuse_signless(config.loss, 'ada_target')
     augment, memory = ada(config.ada, config.ada_target, config.ada_images)
     return augment, (memory,)
 
 
-def _refuse_relative(name: str, field: str) -> None:
-    """Refuse to read the sign of a real logit where the loss leaves all logits free up to a constant."""
-    real, fake = jnp.float32([0.3, -1.2]), jnp.float32([0.8, -0.4])
-    there, moved = (LOSSES[name].discriminator(real + shift, fake + shift) for shift in (0.0, 4.0))
-    if jnp.allclose(there, moved, rtol=1e-4):
+def _refuse_signless(name: str, field: str) -> None:
+    reason = losses.why_no_sign(LOSSES[name])
+    if reason:
         raise InputError(
-            f'{field} needs a loss for which the sign of a logit means something, and {name} knows differences only: '
+            f'{field} needs a loss for which the sign of a logit means something, and {name} {reason}: '
             f'take non_saturating or hinge, or {field} None'
         )
 

@@ -18,6 +18,7 @@ def _is_optimizer(value: Any) -> bool:
     """Whether Optax makes one of a learning rate alone, that needs no more than gradients (no loss, no key)."""
     parameters = list(inspect.signature(value).parameters) if inspect.isfunction(value) else []
     own = parameters[:1] == ['learning_rate'] and not value.__name__.startswith('scale_by_')
+    own = own and value is not optax.rprop  # whose rates live in its state: no schedule reaches them
     return own and not {'linesearch', 'key'} & set(parameters)
 
 

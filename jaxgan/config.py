@@ -55,7 +55,8 @@ class Optimizer:
     clip_weights: float | None = None
     """Keep every parameter in [-this, this], as in the first Wasserstein GAN."""
     lazy: int | None = None
-    """The interval k of this player's lazy penalties: learning rate times k / (k + 1), betas to the power of it."""
+    """The interval k of this player's lazy penalties: learning rate times k / (k + 1), betas to the power of it. The
+    papers' programs take an optimizer step for the penalty alone; here a penalty joins the step of the loss."""
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def check(config: Config) -> Config:
         InputError: names the field, its value and what is allowed.
     """
     _check_counts('', config, {'burn_in': 0, 'seed': 0})
-    _check_counts('model.', config.model, {'refine': 0, 'd_refine': 0})
+    _check_counts('model.', config.model, {'refine': 0, 'd_refine': 0, 'low_precision': 0})
     if config.seed >= 2**32:
         raise InputError(f'seed {config.seed} must be in 0..{2**32 - 1}')
     if config.images > 2**31 - 1 - step_images(config):
@@ -187,6 +188,12 @@ def check(config: Config) -> Config:
         raise InputError(f'd_steps {config.d_steps} needs training two_stage, not {config.training}')
     for name in ('g_optimizer', 'd_optimizer'):
         _check_optimizer(name, getattr(config, name))
+    for penalty in config.penalties if config.d_steps > 1 else ():
+        if penalty.every > 1:
+            raise InputError(
+                f'penalty {penalty.name}: every {penalty.every} needs d_steps 1, not {config.d_steps}: steps are counted, '
+                'so all updates of one step would have it'
+            )
     for penalty in (*config.penalties, *config.g_penalties):
         if penalty.every < 1:
             raise InputError(f'penalty {penalty.name}: every {penalty.every} must be at least 1')
@@ -202,7 +209,31 @@ def check(config: Config) -> Config:
     if not all(0 <= p <= 1 for p in config.augment_p):
         raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
     _check_adaptive(config)
+    _check_used(config)
     return config
+
+
+def _check_used(config: Config) -> None:
+    """Refuse values that nothing would read."""
+    default = Config()
+    for names, used, wanted in (
+        (('ada_target', 'ada_images'), bool(config.ada), 'ada'),
+        (('ada_images',), config.ada_target is not None, 'ada_target'),
+        (('apa_images',), config.apa_target is not None, 'apa_target'),
+        (('augment_p',), bool(config.augment or config.ada), 'augment or ada'),
+    ):
+        for name in names:
+            if not used and getattr(config, name) != getattr(default, name):
+                raise InputError(f'{name} {getattr(config, name)} has no effect without {wanted}')
+    lengths = config.path_length
+    if not lengths.weight and lengths != PathLength():
+        raise InputError(f'{lengths} has no effect while its weight is 0: give path_length.weight')
+    every = {penalty.every for penalty in config.penalties}
+    lazy = config.d_optimizer.lazy
+    if lazy is not None and lazy not in every:
+        raise InputError(
+            f'd_optimizer.lazy {lazy} must be the interval of a penalty; every is {sorted(every) or "nowhere"}'
+        )
 
 
 def _check_adaptive(config: Config) -> None:

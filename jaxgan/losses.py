@@ -149,6 +149,22 @@ References:
 """
 
 
+def why_no_sign(loss: Loss) -> str | None:
+    """Say why the sign of a logit does not tell whether D takes a sample for real; ``None`` where it does.
+
+    It does where ``L_D(real, fake) = L_D(-fake, -real)``, so that an unsure discriminator says 0, and ``L_D`` changes when
+    a number is added to all logits. Tried at two pairs of logits.
+
+    >>> why_no_sign(hinge), why_no_sign(relativistic)
+    (None, 'knows differences only')
+    """
+    d, real, fake = loss.discriminator, jnp.float32([0.3, -1.2]), jnp.float32([0.8, -0.4])
+    here, moved, mirrored = d(real, fake), d(real + 4.0, fake + 4.0), d(-fake, -real)
+    if not jnp.allclose(here, mirrored, rtol=1e-4):
+        return 'is not symmetric: an unsure discriminator does not say 0'
+    return 'knows differences only' if jnp.allclose(here, moved, rtol=1e-4) else None
+
+
 def top_k(fraction: float | int | Schedule) -> Callable[[Any, Any], Any]:
     """Weigh the generator's loss: only the k fake samples with the largest logits count, k = fraction B.
 

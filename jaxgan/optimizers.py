@@ -42,7 +42,8 @@ def clip_weights(limit: float | int) -> optax.GradientTransformation:
 def lazy_rate(rate: float | int | Schedule, every: int) -> float | Schedule:
     """Correct a learning rate for a penalty that is computed each ``every`` steps: ``rate k / (k + 1)``, k = every.
 
-    The papers' implementations count the lazy penalty as one more step in each k, with an optimizer step of its own.
+    The papers' programs take an optimizer step of its own for the lazy penalty: k + 1 steps in each k. Here a penalty joins
+    the loss's step, so the rate is 1 / (k + 1) lower than theirs in effect; path lengths have a step of their own.
 
     References:
         Karras et al. 2020 (StyleGAN2), arXiv 1912.04958, appendix B, lazy regularization.

@@ -102,14 +102,16 @@ def over_parts(phase: Phase, parts: int) -> Phase:
 
 
 def split_batch(leaf: Any, parts: int, what: str = 'parts') -> Any:
-    """Reshape [B, ...] to [parts, B / parts, ...].
+    """Deal [B, ...] out to [parts, B / parts, ...]: part i has the samples i, i + parts, i + 2 parts, ...
+
+    So each part has samples from every device that the batch is split over, and its work is split like the batch's.
 
     Raises:
         ValueError: the parts do not divide the batch.
     """
     if leaf.shape[0] % parts:
         raise ValueError(f'a batch of {leaf.shape[0]} does not divide into {parts} {what}')
-    return leaf.reshape(parts, leaf.shape[0] // parts, *leaf.shape[1:])
+    return jnp.swapaxes(leaf.reshape(leaf.shape[0] // parts, parts, *leaf.shape[1:]), 0, 1)
 
 
 def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from jaxgan.config import Config
+from jaxgan.configjson import from_dict, to_dict
 from jaxgan.errors import InputError, unknown
 
 
@@ -11,7 +12,7 @@ def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
     """Load a recipe: the embedded default for ``None``, else a file, or a name in ``configs/``.
 
     Raises:
-        InputError: there is no such file, it fails, or it does not return a ``Config``.
+        InputError: there is no such file, it fails, or it does not return a ``Config`` of the right types.
     """
     if name is None:
         return Config()
@@ -29,7 +30,7 @@ def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
         raise InputError(
             f'config {path}: get_config() must return a jaxgan.config.Config, not {type(config).__name__}'
         )
-    return config
+    return from_dict(to_dict(config))  # as strict as a run that is continued
 
 
 def _find(name: str, folder: Path) -> Path:

@@ -86,5 +86,6 @@ def init_state(
         g=Player(g_params, g_aux, recipe.g_tx.init(g_params)),
         d=Player(d_params, d_aux, recipe.d_tx.init(d_params)),
         g_ema=jax.tree.map(jnp.copy, Average(g_params, g_aux)),  # a copy: donated buffers must not be shared
-        extra={memory.name: memory.initial for memory in memories(recipe)} | ({} if extra is None else extra),
+        extra={memory.name: jax.tree.map(jnp.array, memory.initial) for memory in memories(recipe)}
+        | (extra or {}),
     )

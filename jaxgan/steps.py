@@ -156,7 +156,11 @@ def ema_phase(generator: Network, recipe: Recipe) -> Phase:
         )
         aux = state.g_ema.aux
         if jax.tree.leaves(aux):
-            _, aux = generator.apply(params, aux, recipe.latents(key, size), batch.get('label'))
+            part = size // recipe.microbatches  # no more samples at once than elsewhere in the step
+            label = batch.get('label')
+            _, aux = generator.apply(
+                params, aux, recipe.latents(key, part), None if label is None else label[:part]
+            )
         return state.replace(g_ema=Average(params, aux)), {}
 
     return phase

@@ -20,7 +20,7 @@ from jaxgan.errors import InputError
 from jaxgan.phases import named_key, scan_steps
 from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
-from jaxgan.sharding import data_mesh, replicated, split
+from jaxgan.sharding import data_mesh, replicated, split, split_latents
 from jaxgan.state import GanState, init_state
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
@@ -96,6 +96,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     generator = build.build_generator(architecture)
     discriminator = build.build_discriminator(architecture)
     recipe = build.build_recipe(config)
+    recipe = recipe._replace(latents=split_latents(recipe.latents, mesh))
     feed = open_feed(source, config.data, batch_size=step_images(config), seed=config.seed, mesh=mesh)
     total_steps = math.ceil(config.images / step_images(config))
     length = min(config.steps_per_dispatch, total_steps)

@@ -57,6 +57,11 @@ class StyleLatents(NamedTuple):
     crossover: Any  # [B], in [0, 1]: the part of the layers after the first that still have z's style
     noise: Any  # keys [B]
 
+    @property
+    def styles(self) -> dict[str, Any]:
+        """What may move a little; the other fields are choices."""
+        return {'z': self.z} if self.other is None else {'z': self.z, 'other': self.other}
+
 
 class Network(NamedTuple):
     """A pure network; ``jaxgan.networks`` makes one from a Flax module or from plain functions.

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.ndimage
-from toys import mlp, pair, recipe
+from toys import mlp, pair, points, recipe
 
 from jaxgan import build, init_state, losses, make_train_step
 from jaxgan.augment import ada, ada_pipeline, controller, strengths
@@ -22,6 +22,7 @@ from jaxgan.config import Config, check
 from jaxgan.errors import InputError
 from jaxgan.extensions import apa
 from jaxgan.schedules import cosine
+from jaxgan.state import memories
 
 STATE = SimpleNamespace(images_seen=jnp.int32(0), extra={})
 N = 4000
@@ -336,6 +337,18 @@ def as_images(network):
         init=lambda key, x, label: network.init(key, x.reshape(x.shape[0], -1), label),
         apply=lambda p, aux, x, label: network.apply(p, aux, x.reshape(x.shape[0], -1), label),
     )
+
+
+def test_a_state_with_memories_can_be_donated(key):
+    """Each leaf of a state has a buffer of its own, also apart from the recipe's, which serves more than one run."""
+    _, memory = ada(('xflip',), 0.6, 1000)
+    made = recipe(memories=(memory,), extensions=(apa(0.6, 1000),))
+    state = init_state(key, *pair(), made, points(key, 8))
+    own, shared = (
+        [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(tree) if isinstance(leaf, jax.Array)]
+        for tree in (state.replace(key=0), [one.initial for one in memories(made)])
+    )
+    assert len(set(own)) == len(own) > 10 and not set(own) & set(shared)
 
 
 @pytest.mark.slow

@@ -10,11 +10,11 @@ import optax
 import pytest
 
 from jaxgan import build
-from jaxgan.config import Config, Ema, Optimizer, Penalty, check
+from jaxgan.config import Config, Ema, Optimizer, PathLength, Penalty, check
 from jaxgan.configjson import differences, from_dict, to_dict, to_json
 from jaxgan.data import DataConfig
 from jaxgan.errors import InputError
-from jaxgan.modelconfig import DCGAN, R3GAN
+from jaxgan.modelconfig import DCGAN, R3GAN, StyleGAN2
 from jaxgan.recipes import load_recipe
 
 CONFIGS = Path(__file__).parent.parent / 'configs'
@@ -94,6 +94,22 @@ def test_reading_is_strict(change, message):
         ),
         ({'model': DCGAN(width=0)}, 'model.width 0 must be at least 1'),
         ({'ema': Ema((-1.0, 0.0))}, 'ema.half_life (-1.0, 0.0) must be finite and at least 0'),
+        (
+            {'d_steps': 2, 'penalties': (Penalty('r1', every=4),)},
+            'penalty r1: every 4 needs d_steps 1, not 2',
+        ),
+        ({'ada_target': 0.5}, 'ada_target 0.5 has no effect without ada'),
+        (
+            {'ada': ('bg',), 'ada_target': None, 'ada_images': 7},
+            'ada_images 7 has no effect without ada_target',
+        ),
+        ({'apa_images': 7}, 'apa_images 7 has no effect without apa_target'),
+        ({'augment_p': (0.0, 0.5)}, 'augment_p (0.0, 0.5) has no effect without augment or ada'),
+        ({'path_length': PathLength(every=2)}, 'PathLength(weight=0.0, every=2'),
+        (
+            {'d_optimizer': Optimizer(lazy=16), 'penalties': (Penalty('r1', every=4),)},
+            'd_optimizer.lazy 16 must be the interval of a penalty; every is [4]',
+        ),
     ],
 )
 def test_values_that_no_run_could_use_are_refused(change, message):
@@ -111,6 +127,37 @@ def test_differences_name_what_may_not_change_in_a_run():
     assert differences(Config(), dataclasses.replace(Config(), model=R3GAN()))
 
 
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (('images', 1e6), 'config.images 1000000.0 must be int'),
+        (('training', 'onestage'), "unknown config.training 'onestage'"),
+        (('spectral_norm', 'generator'), "unknown config.spectral_norm 'generator'"),
+        (('augment', ('colour',)), "unknown config.augment[0] 'colour'"),
+    ],
+)
+def test_a_recipe_of_other_types_is_refused(tmp_path, change, message):
+    """As a run's ``config.json`` is, so that whatever starts can be continued."""
+    path = tmp_path / 'mine.py'
+    name, value = change
+    lines = (  # a frozen record that is changed where the tests' own check of types does not see it
+        'from jaxgan.config import Config',
+        'def get_config():',
+        '    config = Config()',
+        f'    object.__setattr__(config, {name!r}, {value!r})',
+        '    return config',
+    )
+    path.write_text('\n'.join(lines))
+    with pytest.raises(InputError) as error:
+        load_recipe(str(path))
+    assert message in str(error.value)
+
+
+def test_equalized_layers_refuse_spectral_normalization():
+    with pytest.raises(InputError, match='spectral_norm both does not go with model stylegan2'):
+        build.build_networks(StyleGAN2(), 16, 3, 0, 'float32', 'both')
+
+
 @pytest.mark.parametrize('path', sorted(CONFIGS.glob('*.py')), ids=lambda path: path.stem)
 def test_every_recipe_loads_builds_and_says_what_it_reached(path):
     config = check(load_recipe(path.stem, CONFIGS))
@@ -125,6 +172,31 @@ def test_every_recipe_loads_builds_and_says_what_it_reached(path):
     ('change', 'message'),
     [
         ({'loss': 'hing'}, "unknown loss 'hing'; did you mean 'hinge'?"),
+        (
+            {'penalties': (Penalty('latent_diversity'),)},
+            'penalty latent_diversity has no effect in penalties: that player',
+        ),
+        ({'g_penalties': (Penalty('r1'),)}, 'penalty r1 has no effect in g_penalties: that player'),
+        (
+            {'loss': 'least_squares', 'ada': ('bg',)},
+            'ada_target needs a loss for which the sign of a logit means something, and least_squares is not symmetric',
+        ),
+        (
+            {'loss': 'relativistic', 'apa_target': 0.6},
+            'apa_target needs a loss for which the sign of a logit',
+        ),
+        (
+            {'model': DCGAN(conditioning='concatenation')},
+            'model.conditioning concatenation needs labels: give --conditional',
+        ),
+        (
+            {
+                'model': DCGAN(conditioning='auxiliary'),
+                'conditional': True,
+                'penalties': (Penalty('auxiliary_fake'),),
+            },
+            'model.conditioning auxiliary gives the discriminator a loss of its own, and none of its',
+        ),
         ({'penalties': (Penalty('wgan'),)}, "unknown penalty 'wgan'; did you mean 'wgan_gp'?"),
         ({'g_penalties': (Penalty('wgan'),)}, "unknown penalty 'wgan'; did you mean 'wgan_gp'?"),
         (

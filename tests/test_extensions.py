@@ -175,7 +175,7 @@ def test_each_update_of_the_discriminator_sees_images_of_its_own(key):
     d_key = jax.random.fold_in(jax.random.fold_in(key, 0), zlib.crc32(b'd'))
     phase, expected, found = jax.jit(discriminator_phase(g, d, made)), state, []
     for i in range(3):
-        part = {'image': batch['image'][i * N : (i + 1) * N]}
+        part = {'image': batch['image'][i::3]}
         expected, values = phase(expected, part, jax.random.fold_in(d_key, i))
         found.append(float(values['loss']))
     for a, b in zip(jax.tree.leaves(after.d.params), jax.tree.leaves(expected.d.params)):

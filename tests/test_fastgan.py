@@ -19,11 +19,10 @@ from jaxgan.models.fastgan import (
     FastGANGenerator,
     SkipExcitation,
     glu,
-    mean_pool,
     reconstruction_error,
-    repeat_pixels,
     split_quarters,
 )
+from jaxgan.models.resblocks import average_pool, upsample
 from jaxgan.networks import from_linen
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, make_train_step
@@ -61,8 +60,8 @@ def test_glu_is_its_formula_and_its_gain_keeps_the_variance():
 
 def test_pooling_repeating_and_quarters():
     x = np.arange(2 * 4 * 4, dtype=np.float32).reshape(2, 4, 4, 1)
-    np.testing.assert_array_equal(repeat_pixels(x)[..., 0], np.kron(x[..., 0], np.ones((2, 2))))
-    np.testing.assert_array_equal(mean_pool(repeat_pixels(x), 2), x)
+    np.testing.assert_array_equal(upsample(x)[..., 0], np.kron(x[..., 0], np.ones((2, 2))))
+    np.testing.assert_array_equal(average_pool(upsample(x)), x)
     quarters = split_quarters(x)
     assert quarters.shape == (8, 2, 2, 1)
     for sample in range(2):
@@ -166,7 +165,7 @@ def test_a_step_adds_the_error_to_the_discriminators_loss(key):
     state = jax.jit(lambda: init_state(key, g, d, recipe, batch))()
     _, metrics = jax.jit(make_train_step(g, d, recipe))(state, batch)
     found = d.infer(state.d.params, {}, batch['image'], None).auxiliary
-    assert float(metrics['d/auxiliary_real']) == pytest.approx(float(found.mean()), rel=1e-4)
+    assert float(metrics['d/auxiliary_real']) == pytest.approx(2.0 * float(found.mean()), rel=1e-4)
 
 
 def test_a_discriminator_without_an_own_loss_is_refused(key):

@@ -84,7 +84,9 @@ def test_every_name_trains_with_the_defaults(name):
 
 def test_the_names_are_those_that_need_a_learning_rate_and_gradients_alone():
     assert {'adam', 'adamw', 'sgd', 'rmsprop', 'lion', 'adabelief', 'lamb'} <= set(OPTIMIZERS)
-    assert not {'lbfgs', 'noisy_sgd', 'scale_by_learning_rate', 'chain', 'sgdr_schedule'} & set(OPTIMIZERS)
+    assert not {'lbfgs', 'noisy_sgd', 'scale_by_learning_rate', 'chain', 'sgdr_schedule', 'rprop'} & set(
+        OPTIMIZERS
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Real processes: eight devices agree with one, signals save the run, and the scripts do what the README says."""
 
+import ast
 import json
 import os
 import signal
@@ -45,6 +46,22 @@ np.savez(sys.argv[1], **results)
 """
 
 
+SPLIT = """
+import re
+from jaxgan.config import Config, Penalty
+from jaxgan.data import DataConfig, open_source
+from jaxgan.modelconfig import MLP
+from jaxgan.trainer import make_trainer
+
+for changes in ({}, {'d_steps': 2}, {'microbatches': 2, 'batch_size': 64}):
+    config = Config(data=DataConfig('points:ring8', label='none'), model=MLP(latent_dim=4, width=24, depth=2), loss='hinge',
+                    **{'batch_size': 32, 'penalties': (Penalty('r1'),)} | changes)
+    program = make_trainer(config, open_source(config.data)).program
+    rows = {int(n) for n in re.findall(r' = f32\\[(\\d+),\\d+\\]\\S* dot\\(', program.compiled().as_text())}
+    print(changes, sorted(rows))
+"""
+
+
 def start(arguments, devices=1, **kwargs):
     env = os.environ | {
         'PYTHONPATH': str(ROOT),
@@ -64,6 +81,17 @@ def start(arguments, devices=1, **kwargs):
 def finish(process, seconds=300):
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
+
+
+def test_each_device_computes_its_part_only(tmp_path):
+    """32 samples at once on four devices, for a loss that does not pair real and fake: products of 8 rows, never of 32."""
+    script = tmp_path / 'split.py'
+    script.write_text(SPLIT)
+    code, out, err = finish(start([script], 4))
+    assert code == 0, err[-2000:]
+    for line in out.splitlines():
+        rows = ast.literal_eval(line[line.index('} [') + 2 :])
+        assert 8 in rows and 32 not in rows and 16 not in rows, line
 
 
 def test_eight_devices_agree_with_one(tmp_path):

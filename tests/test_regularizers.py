@@ -18,7 +18,7 @@ from jaxgan.config import Penalty
 from jaxgan.critic import BoundCritic, BoundGenerator
 from jaxgan.errors import InputError
 from jaxgan.regularizers.noise import gaussian
-from jaxgan.types import Verdict
+from jaxgan.types import StyleLatents, Verdict
 
 B, SHAPE, DIM, LATENT = 5, (8, 2, 1), 16, 3
 MEMORY = {'lecam': {'real': 0.4, 'fake': -0.3, 'weight': 0.5}}
@@ -166,6 +166,24 @@ def test_latent_steps_move_the_logit_and_the_samples(inputs, key):
     np.testing.assert_allclose(zcr, (moved @ np.asarray(w, np.float64)) ** 2, rtol=1e-3)
     diversity = regularizers.latent_diversity(critic, apply(z), apply(z), keys, sigma=0.2)
     np.testing.assert_allclose(diversity, -(moved**2).mean(1), rtol=1e-4)
+
+
+def test_a_step_of_style_latents_leaves_crossover_and_noise(inputs):
+    real, fake, keys = inputs
+    seen = []
+
+    def apply(latents):
+        seen.append(latents)
+        return fake
+
+    for other in (jnp.zeros((B, LATENT)), None):
+        latents = StyleLatents(jnp.zeros((B, LATENT)), other, jnp.linspace(0.0, 1.0, B), keys)
+        critic = linear(jnp.ones(DIM))._replace(generator=BoundGenerator(apply, latents))
+        regularizers.zcr(critic, real, fake, keys, sigma=0.2)
+        np.testing.assert_array_equal(seen[-1].crossover, latents.crossover)
+        assert seen[-1].noise is keys and (seen[-1].other is None) == (other is None)
+        moved = [seen[-1].z] if other is None else [seen[-1].z, seen[-1].other]
+        assert all(float(jnp.std(leaf)) == pytest.approx(0.2, rel=0.5) for leaf in moved)
 
 
 def test_latents_may_be_a_tree_with_choices(inputs):

@@ -171,11 +171,11 @@ def test_the_cifar_variants_have_their_widths(name):
 OTHERS = [  # sizes that no other test here makes, and bfloat16
     (SNGAN(8, 8, conditioning='concatenation'), 32),
     (BigGAN(8, 8, attention=(8, 16)), 32),
-    (BigGAN(10, 8), 64),
+    (BigGAN(10, 8, attention=(32,)), 64),
     (BigGAN(14, 8), 256),
     (BigGAN(16, 8), 512),
     (BigGANDeep(8, 8, attention=(16,)), 32),
-    (BigGANDeep(8, 8), 64),
+    (BigGANDeep(8, 8, attention=(32,)), 64),
 ]
 
 
@@ -360,7 +360,7 @@ def test_kernels_start_orthogonal(key):
             'image size 48 must be one of [32, 64, 128, 256, 512] for BigGAN; give --data.size',
         ),
         (BigGANDeep(), 16, 0, 'image size 16 must be one of [32, 64, 128, 256, 512] for BigGAN'),
-        (BigGAN(), 32, 0, 'model.attention (64,) must be among the sides [8, 16, 32] of images of 32'),
+        (BigGAN(), 32, 0, 'model.attention (64,) must be among the sides [8, 16] of images of 32'),
         (BigGAN(100), 128, 0, 'model.latent_dim 100 must be a multiple of 6: a part for the linear layer'),
         (BigGAN(shared=None), 128, 5, 'model.shared None needs --model.no-hierarchical'),
     ],

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaxgan.errors import unknown
 from jaxgan.types import Augment, Images, Key, Keys, Schedule, value_at
 
 Image = Float[Array, 'h w c']
@@ -70,11 +71,11 @@ def diffaugment(policy: Sequence[str], p: float | int | Schedule = 1.0) -> Augme
         ``augment(keys [B], images [B, H, W, C], state) -> images``; ``state.images_seen`` feeds the schedule.
 
     Raises:
-        ValueError: a name is not in ``POLICIES``.
+        InputError: a name is not in ``POLICIES``.
     """
     for name in policy:
         if name not in POLICIES:
-            raise ValueError(f'unknown augmentation {name!r} (allowed: {", ".join(POLICIES)})')
+            raise unknown('augmentation', name, POLICIES)
     transforms = [POLICIES[name] for name in policy]
 
     def augment(keys: Keys, images: Images, state: Any) -> Images:

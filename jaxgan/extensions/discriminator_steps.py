@@ -4,7 +4,8 @@ from typing import Any
 
 from jaxgan.phases import over_parts, split_batch
 from jaxgan.state import GanState
-from jaxgan.types import Batch, Extension, Key, Metrics, Phase
+from jaxgan.steps import ema_phase
+from jaxgan.types import Batch, Extension, Key, Metrics, Network, Phase
 
 
 def discriminator_steps(times: int) -> Extension:
@@ -22,14 +23,22 @@ def discriminator_steps(times: int) -> Extension:
     if times < 1:
         raise ValueError(f'{times} steps of the discriminator; there must be at least 1')
 
-    def extend(phases: dict[str, Phase], *_: Any) -> dict[str, Phase]:
+    def extend(phases: dict[str, Phase], generator: Network, _: Network, recipe: Any) -> dict[str, Phase]:
         if 'g' not in phases:
             raise ValueError('several steps of the discriminator need a phase of its own for the generator')
         own = {name: part for name, part in phases.items() if name == 'g' or name.startswith('g_')}
         narrowed = {name: _on_last_part(part, times) for name, part in own.items()}
-        return {**phases, 'd': over_parts(phases['d'], times), **narrowed}
+        averaged = {name: _averaging(generator, recipe, times) for name in phases if name == 'ema'}
+        return {**phases, 'd': over_parts(phases['d'], times), **narrowed, **averaged}
 
     return Extension(extend)
+
+
+def _averaging(generator: Network, recipe: Any, times: int) -> Phase:
+    """Average as after all images, but gather batch statistics from as many samples as G is trained on."""
+    decay = recipe.ema
+    counted = recipe._replace(ema=lambda images_seen, size: decay(images_seen, size * times))
+    return _on_last_part(ema_phase(generator, counted), times)
 
 
 def _on_last_part(phase: Phase, parts: int) -> Phase:

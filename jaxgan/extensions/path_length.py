@@ -99,7 +99,7 @@ def lengths(generator: Network, params: Params, aux: Any, x: dict) -> Any:
 
 
 def lazily(phase: Phase, every: int) -> Phase:
-    """Run the phase each ``every`` steps; in the others G and a stay, and the metrics are 0."""
+    """Run the phase each ``every`` steps; in the others G and a stay, ``length`` is a, and the other metrics are 0."""
 
     def run(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
         def step() -> Any:
@@ -108,6 +108,7 @@ def lazily(phase: Phase, every: int) -> Phase:
 
         shapes = jax.eval_shape(step)[2]
         nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+        nothing['length'] = state.extra[NAME]  # a log shows means over steps
         before = (state.g, state.extra[NAME], nothing)
         # around G alone: what passes through a branch may be copied
         g, a, metrics = jax.lax.cond(state.step % every == 0, step, lambda: before)

@@ -4,8 +4,8 @@ Spectral normalization of both networks is worn from outside: ``jaxgan.networks.
 
 References:
     Brock, Donahue and Simonyan 2018, Large scale GAN training for high fidelity natural image synthesis,
-    arXiv 1809.11096, appendix B, figure 15 and tables 4 to 6 (128, 256 and 512 pixels); at 32 and 64 pixels, which the paper does not
-    describe, the authors' later settings for CIFAR-10 and ImageNet.
+    arXiv 1809.11096, appendix B, figure 15 and tables 4 to 6 (128, 256 and 512 pixels); at 32 and 64 pixels, which the
+    paper does not describe, the authors' later settings for CIFAR-10 and ImageNet.
 """
 
 from collections.abc import Sequence
@@ -156,13 +156,13 @@ def layout_of(module: Any, layouts: dict[int, Layout] = LAYOUTS) -> Layout:
     """Find the layout of a module's size.
 
     Raises:
-        InputError: there is none, or attention is asked for at a side that no block has.
+        InputError: there is none, or attention is asked for at a side that no block of both networks has.
     """
     if module.size not in layouts:
         raise InputError(
             f'image size {module.size} must be one of {sorted(layouts)} for BigGAN; give --data.size'
         )
-    sides = [4 << i for i in range(1, module.size.bit_length() - 2)]
+    sides = [4 << i for i in range(1, module.size.bit_length() - 3)]
     if not set(module.attention) <= set(sides):
         raise InputError(
             f'model.attention {tuple(module.attention)} must be among the sides {sides} of images of {module.size}'

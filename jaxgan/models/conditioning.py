@@ -100,7 +100,7 @@ class SelfAttention(nn.Module):
         theta = project('theta', features // 8, x).reshape(batch, height * width, -1)
         phi = max_pool(project('phi', features // 8, x)).reshape(batch, height * width // 4, -1)
         g = max_pool(project('g', features // 2, x)).reshape(batch, height * width // 4, -1)
-        scores = jnp.einsum('bic,bjc->bij', theta, phi).astype(jnp.float32)
+        scores = jnp.einsum('bic,bjc->bij', theta, phi, preferred_element_type=jnp.float32)
         mixed = jnp.einsum('bij,bjc->bic', jax.nn.softmax(scores, axis=-1).astype(g.dtype), g)
         out = project('out', features, mixed.reshape(batch, height, width, -1))
         gamma = self.param('gamma', nn.initializers.zeros, (), jnp.float32)
@@ -234,7 +234,7 @@ def d2d_cross_entropy(
     With all vectors normalized, h_i a sample's and v_i its proxy,
     ``-log(p_i / (p_i + sum_j exp(max(h_i . h_j - (1 - m), 0) / t)))``, ``p_i = exp(min(h_i . v_i - m, 0) / t)``,
     j over the samples whose class is not i's: pairs that are far enough, or near enough, add nothing to the gradient.
-    A sample's value depends on its neighbours.
+    A sample's value depends on its neighbours: microbatches, which see fewer samples, change the loss.
 
     Args:
         embedded: [B, E].

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import batch_norm
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
+from jaxgan.models.resblocks import average_pool, upsample
 from jaxgan.types import Images, Verdict
 
 MULTIPLES = {4: 16.0, 8: 8.0, 16: 4.0, 32: 2.0, 64: 2.0, 128: 1.0, 256: 0.5, 512: 0.25}
@@ -54,7 +55,7 @@ class SkipExcitation(nn.Module):
         features = high.shape[-1]
         init = fan_in_normal(leaky_gain())
         squeeze = Conv(features, (4, 4), padding='VALID', kernel_init=init, dtype=self.dtype)
-        h = leaky_relu(squeeze(mean_pool(low, low.shape[1] // 4)))
+        h = leaky_relu(squeeze(average_pool(low, low.shape[1] // 4)))
         return high * nn.sigmoid(Conv(features, (1, 1), dtype=self.dtype)(h))
 
 
@@ -165,9 +166,9 @@ class FastGANDiscriminator(nn.Module):
         quarters = split_quarters(image)
         side, part = min(self.size, REDRAWN), min(self.size // 2, REDRAWN)
         redrawn = self._redraw(whole, side, train)
-        error = reconstruction_error(mean_pool(image, self.size // side), redrawn)
+        error = reconstruction_error(average_pool(image, self.size // side), redrawn)
         redrawn = self._redraw(split_quarters(parts), part, train)
-        errors = reconstruction_error(mean_pool(quarters, self.size // 2 // part), redrawn)
+        errors = reconstruction_error(average_pool(quarters, self.size // 2 // part), redrawn)
         return error + jnp.mean(errors.reshape(-1, 4), axis=1)
 
     def _redraw(self, x: Any, size: int, train: bool) -> Any:
@@ -185,18 +186,6 @@ def glu(x: Any) -> Any:
     return a * nn.sigmoid(b)
 
 
-def mean_pool(x: Any, factor: int) -> Any:
-    """Average squares of ``factor`` x ``factor`` pixels of [B, H, W, C]."""
-    b, h, w, c = x.shape
-    return jnp.mean(x.reshape(b, h // factor, factor, w // factor, factor, c), axis=(2, 4))
-
-
-def repeat_pixels(x: Any) -> Any:
-    """Double the side of [B, H, W, C]: each pixel becomes four."""
-    b, h, w, c = x.shape
-    return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
-
-
 def split_quarters(x: Any) -> Any:
     """Cut [B, H, W, C] into quarters, four to each sample and beside each other: [4 B, H / 2, W / 2, C]."""
     b, h, w, c = x.shape
@@ -207,7 +196,7 @@ def split_quarters(x: Any) -> Any:
 def reconstruction_error(image: Any, redrawn: Any) -> Any:
     """Compare images [B, H, W, C]: mean absolute difference at full, half and quarter size, their mean; [B]."""
     difference = image - redrawn
-    scales = [jnp.mean(jnp.abs(mean_pool(difference, factor)), axis=(1, 2, 3)) for factor in (1, 2, 4)]
+    scales = [jnp.mean(jnp.abs(average_pool(difference, factor)), axis=(1, 2, 3)) for factor in (1, 2, 4)]
     return sum(scales) / 3
 
 
@@ -234,7 +223,7 @@ def _normalize(x: Any, norm: str, train: bool) -> Any:
 
 
 def _double(module: Any, x: Any, features: int, convolutions: int, train: bool) -> Any:
-    x = repeat_pixels(x)
+    x = upsample(x)
     for _ in range(convolutions):
         x = glu(_normalize(_conv(module, 2 * features, (3, 3), _GLU)(x), module.norm, train))
     return x
@@ -246,6 +235,6 @@ def _halve(module: Any, x: Any, features: int, train: bool) -> Any:
     down = Conv(features, (4, 4), 2, 1, use_bias=bias, kernel_init=init, dtype=module.dtype)
     h = leaky_relu(_normalize(down(x), module.norm, train))
     h = leaky_relu(_normalize(_conv(module, features, (3, 3), init)(h), module.norm, train))
-    direct = _conv(module, features, (1, 1), init)(mean_pool(x, 2))
+    direct = _conv(module, features, (1, 1), init)(average_pool(x, 2))
     direct = leaky_relu(_normalize(direct, module.norm, train))
     return (h + direct) * 0.5**0.5  # the paper's mean, scaled to keep the variance

@@ -23,10 +23,12 @@ def upsample(x: Any) -> Any:
     return repeated.reshape(batch, 2 * height, 2 * width, features)
 
 
-def average_pool(x: Any) -> Any:
-    """Halve the side: the mean of each 2x2 pixels."""
+def average_pool(x: Any, factor: int = 2) -> Any:
+    """Divide the side by ``factor``: the mean of each square of so many pixels."""
     batch, height, width, features = x.shape
-    return jnp.mean(x.reshape(batch, height // 2, 2, width // 2, 2, features), axis=(2, 4))
+    return jnp.mean(
+        x.reshape(batch, height // factor, factor, width // factor, factor, features), axis=(2, 4)
+    )
 
 
 class UpBlock(nn.Module):

@@ -74,6 +74,8 @@ class StyleGAN2Generator(nn.Module):
         dtype: of the computation there.
     """
 
+    equalized = True  # kernels are scaled when used: spectral normalization would scale them away
+
     size: int
     channels: int = 3
     w_dim: int = 512
@@ -172,6 +174,8 @@ class StyleGAN2Discriminator(nn.Module):
         low_precision: so many of the largest sides compute in ``dtype``, the others and 4x4 in float32.
         dtype: of the computation there.
     """
+
+    equalized = True  # kernels are scaled when used: spectral normalization would scale them away
 
     size: int
     channels: int = 3

@@ -185,7 +185,8 @@ class Attention(nn.Module):
         width = x.shape[-1]
         qkv = Dense(3 * width, dtype=self.dtype, name='qkv')(x)
         q, k, v = jnp.split(qkv.reshape(*x.shape[:2], 3 * self.heads, -1), 3, axis=2)
-        scores = jnp.einsum('bthd,bshd->bhts', q, k).astype(jnp.float32) * q.shape[-1] ** -0.5
+        scores = jnp.einsum('bthd,bshd->bhts', q, k, preferred_element_type=jnp.float32)
+        scores = scores * q.shape[-1] ** -0.5
         mixed = jnp.einsum('bhts,bshd->bthd', jax.nn.softmax(scores).astype(self.dtype), v)
         return Dense(width, dtype=self.dtype, name='out')(mixed.reshape(x.shape))
 

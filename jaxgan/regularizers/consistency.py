@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxgan.errors import InputError
 from jaxgan.regularizers.noise import gaussian
-from jaxgan.types import Critic, Keys, PerSample, Samples
+from jaxgan.types import Critic, Keys, PerSample, Samples, StyleLatents
 
 Views = Callable[[Any, Any], Any]  # (keys [B], samples) -> samples
 
@@ -95,11 +95,13 @@ def _neighbours(critic: Any, keys: Keys, sigma: float | int) -> Samples:
     generator = getattr(critic, 'generator', None)
     if generator is None:
         raise InputError('a penalty asks for samples of other latents, and this critic knows no generator')
-    leaves, tree = jax.tree.flatten(generator.latents)
+    latents = generator.latents
+    leaves, tree = jax.tree.flatten(latents.styles if isinstance(latents, StyleLatents) else latents)
 
     def moved(i: int, leaf: Any) -> Any:
-        if not jnp.issubdtype(leaf.dtype, jnp.floating):  # a choice, such as where styles change
+        if not jnp.issubdtype(leaf.dtype, jnp.floating):  # a choice
             return leaf
         return leaf + sigma * gaussian(jax.vmap(lambda key: jax.random.fold_in(key, i))(keys), leaf)
 
-    return generator.apply(jax.tree.unflatten(tree, [moved(i, leaf) for i, leaf in enumerate(leaves)]))
+    there = jax.tree.unflatten(tree, [moved(i, leaf) for i, leaf in enumerate(leaves)])
+    return generator.apply(latents._replace(**there) if isinstance(latents, StyleLatents) else there)
