@@ -55,7 +55,7 @@ def run(session: Session) -> Iterator[Row]:
             'modes: skipped, for it needs digits: give --data mnist.npz (x_train, y_train, x_test, y_test) or mnist'
         )
         return
-    form = Form(steps=400) if session.quick else Form()
+    form = Form(steps=100) if session.quick else Form()
     train, test = open_digits(session.data)
     classifier, accuracy = fit(train, test)
     session.say(
