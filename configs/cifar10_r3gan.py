@@ -3,7 +3,8 @@
     jaxgan prepare cifar10                       (once; needs the network and the extra jaxgan[prepare])
     python train.py --config cifar10_r3gan
 
-Published: FID 1.96 after 250 M images, 4 days on 8 L40. Here: not run to the end. Two differences: both networks see
+Published: FID 1.96 after 250 M images, 4 days on 8 L40. Here: not run to the end; smaller,
+60,000 images: docs/results/README.md. Two differences: both networks see
 the same real images in a step, where the paper draws anew for each; and a real and a fake image that are compared
 share one augmentation.
 """

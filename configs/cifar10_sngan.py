@@ -5,7 +5,8 @@
 
 Meant for one GPU. PyTorch-StudioGAN published an FID of 13.25 and an Inception score of 8.68 after 100,000 steps of G, batch 64
 (9.4 hours on a TITAN RTX), for 10,000 samples against the moments of the test set; mmagic measured 10.20 with the
-same weights by its own protocol: compare such numbers only within one protocol. Here: not run to the end. One difference:
+same weights by its own protocol: compare such numbers only within one protocol. Here: narrower, 73,000 images,
+docs/results/README.md. One difference:
 the gains and biases of G's conditional batch normalization start at 1 and 0, as in the paper's own code.
 """
 

@@ -1,6 +1,9 @@
 """Twenty-five modes on a ring: the smallest training there is.
 
-python train.py --config ring25
+    python train.py --config ring25
+
+Here: 25 of 25 modes, 62.2% of samples within three standard deviations of one, after 3 M images and about six minutes
+(docs/results/README.md): the ring is covered, and most modes are not yet apart.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty
