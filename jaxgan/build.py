@@ -42,7 +42,7 @@ def _is_penalty(value: Any) -> bool:
 
 LOSSES: Mapping[str, Loss] = _members(losses, lambda value: isinstance(value, Loss))
 PENALTIES: Mapping[str, Any] = _members(regularizers, _is_penalty)
-AUGMENTATIONS: Mapping[str, Callable] = MappingProxyType(dict(POLICIES))
+AUGMENTATIONS: Mapping[str, Callable] = POLICIES
 EXTENSIONS: Mapping[str, Callable] = _members(extensions, inspect.isfunction)
 STEPS: Mapping[str, Callable] = MappingProxyType(
     {
@@ -181,17 +181,14 @@ def _check_players(config: Config) -> None:
 
 
 def _check_conditioning(config: Config) -> None:
-    """Refuse an auxiliary loss that nothing would train, and one that would not be there."""
+    """Refuse an auxiliary loss that nothing would train, and conditioning that has no labels."""
     model = config.model
     conditioning = getattr(model, 'conditioning', None)
     what = f'model {to_dict(model)["kind"]}' if conditioning is None else f'model.conditioning {conditioning}'
     if conditioning not in (None, 'projection') and not config.conditional:
         raise InputError(f'{what} needs labels: give --conditional, or take projection')
-    labelled, has = (_property(model, labels, 'returns_auxiliary') for labels in (True, config.conditional))
-    if labelled and not has:
-        raise InputError(f'{what} needs labels: give --conditional, or take projection')
     asked = [penalty.name for penalty in config.penalties]
-    if has and 'auxiliary_real' not in asked:
+    if _property(model, config.conditional, 'returns_auxiliary') and 'auxiliary_real' not in asked:
         also = '' if conditioning is None else ", and 'auxiliary_fake' to g_penalties"
         raise InputError(
             f'{what} gives the discriminator a loss of its own, and none of its penalties {asked} asks for it: '

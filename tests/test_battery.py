@@ -41,7 +41,6 @@ TINY = {  # the smallest pair of each family: fields of its configuration, and `
     },
     'transformer': {'latent_dim': 4, 'patch': 4, 'width': 8, 'depth': 1, 'heads': 2},
 }
-EQUALIZED = ('stylegan2',)
 EXTENSIONS = {  # each with small arguments
     'apa': lambda: extensions.apa(0.6, 1_000),
     'discriminator_steps': lambda: extensions.discriminator_steps(2),
@@ -128,7 +127,9 @@ def model_program(name, label):
 def test_model(name):
     g, d, size = networks(name)
     label = jnp.arange(B) % 3
-    inputs, params, aux = shaped(g, d, latents(name), size, label, name in EQUALIZED)
+    inputs, params, aux = shaped(
+        g, d, latents(name), size, label, hasattr(build.MODELS[name][0], 'equalized')
+    )
     found = battery.assert_pure(model_program(name, label), inputs, params, aux)
     fake, logits = found['outputs']
     assert fake.shape == (B, size, size, 3) and logits.shape == (B,)

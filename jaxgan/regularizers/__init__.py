@@ -10,7 +10,7 @@ something) in a module of this package, and its name here.
 """
 
 from jaxgan.regularizers.anchors import lecam, make_lecam
-from jaxgan.regularizers.auxiliary import AUXILIARY, auxiliary_fake, auxiliary_real
+from jaxgan.regularizers.auxiliary import auxiliary_fake, auxiliary_real
 from jaxgan.regularizers.consistency import bcr, cr, latent_diversity, zcr
 from jaxgan.regularizers.finite import approximate_r1, approximate_r2
 from jaxgan.regularizers.gradient import dragan, r1, r2, wgan_gp
@@ -23,7 +23,6 @@ FAKE_ONLY = (latent_diversity,)
 """Penalties that do not ask the critic, so that the discriminator's parameters do not enter."""
 
 __all__ = [
-    'AUXILIARY',
     'FAKE_ONLY',
     'REAL_ONLY',
     'approximate_r1',

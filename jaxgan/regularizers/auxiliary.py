@@ -30,7 +30,3 @@ def auxiliary_fake(critic: Critic, real: Samples, fake: Samples, keys: Keys) -> 
         Odena et al. 2016, arXiv 1610.09585, section 3; Kang et al. 2021, arXiv 2111.01118, section 3.
     """
     return critic.auxiliary(fake)
-
-
-AUXILIARY = (auxiliary_real, auxiliary_fake)
-"""The penalties by which a discriminator's own further loss reaches a player."""
