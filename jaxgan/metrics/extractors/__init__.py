@@ -1,0 +1,1 @@
+"""Fixed networks from images to features: one module each."""
