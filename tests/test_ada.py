@@ -224,6 +224,7 @@ def test_shape_purity_and_own_keys(everything, images, key):
     np.testing.assert_allclose(everything(keys[order], images[order], 0.8)[0], out[order], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_derivatives_of_both_orders(everything, images, key):
     """Reverse over reverse agrees with forward over reverse, and with a difference quotient."""
     keys = jax.random.split(key, 6)

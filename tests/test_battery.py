@@ -517,7 +517,8 @@ def training_start():
 PAIR = battery.toy_pair((4,))
 
 
-@pytest.mark.parametrize('name', battery.slow_but(('two_stage',), TRAININGS))
+@pytest.mark.slow
+@pytest.mark.parametrize('name', sorted(TRAININGS))
 def test_training(name):
     """One program, mapped over seeds and numbers of steps: 1, 20 and 20."""
     training, extended = TRAININGS[name]

@@ -113,7 +113,9 @@ def test_biggan_deep_128_has_the_published_number_of_parameters():
     assert (round((g + unused) / 1e6, 1), round(d / 1e6, 1)) == (50.4, 34.6)
 
 
-@pytest.mark.parametrize(('size', 'published'), [(256, 55.9), (512, 56.2)])
+@pytest.mark.parametrize(
+    ('size', 'published'), [(256, 55.9), pytest.param(512, 56.2, marks=pytest.mark.slow)]
+)
 def test_the_larger_biggan_deep_generators_have_the_released_number_of_parameters(size, published):
     g, _ = parameters(BigGANDeep(), size, 1000)
     assert round((g + conv(3, 128, 125)) / 1e6, 1) == published
@@ -179,6 +181,7 @@ OTHERS = [  # sizes that no other test here makes, and bfloat16
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('model', 'size'), OTHERS)
 def test_the_other_sizes_map_latents_to_images_to_logits(model, size):
     unconditional = parameters(model, size, 0, 'bfloat16')

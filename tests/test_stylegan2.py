@@ -294,6 +294,7 @@ def test_the_discriminators_architectures_have_their_parts(architecture, key):
     assert ('skip' in params['block_8']) == (architecture == 'residual')
 
 
+@pytest.mark.slow
 def test_a_logit_depends_on_the_samples_of_its_group(key):
     module = StyleGAN2Discriminator(**SMALL, classes=3, deviation_group=2)
     assert module.mixes_samples

@@ -150,7 +150,13 @@ def expected_counts(width, depth, size=32, patch=2, channels=3, z=64):
 
 @pytest.mark.parametrize(
     ('name', 'millions'),
-    [('S', (28.8, 21.4)), ('B', (114.8, 85.3)), ('L', (405.4, 302.6)), ('XL', (598.0, 446.7))],
+    [
+        ('S', (28.8, 21.4)),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [('B', (114.8, 85.3)), ('L', (405.4, 302.6)), ('XL', (598.0, 446.7))]
+        ),
+    ],
 )
 def test_the_papers_sizes_by_their_counts(name, millions, key):
     model = TRANSFORMERS[name]
