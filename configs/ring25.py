@@ -16,7 +16,7 @@ def get_config() -> Config:
     adam = Optimizer(learning_rate=(1e-3, 1e-4), beta1=0.0, beta2=(0.99, 0.99))
     return Config(
         data=DataConfig('points:ring25'),
-        model=MLP(latent_dim=16, width=128, depth=3, d_fourier=32, d_scale=1.0),
+        model=MLP(latent_dim=12, signs=10, width=128, depth=3, d_fourier=32, d_scale=1.0),
         penalties=(Penalty('r1', (0.02, 0.02)), Penalty('r2', (0.02, 0.02))),
         g_optimizer=adam,
         d_optimizer=adam,

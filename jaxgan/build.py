@@ -122,7 +122,9 @@ def _any_size(model: Model, conditional: bool = False) -> dict[str, Any]:
 
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
     """Make the latent distribution of a model or of an architecture description, from which images are sampled."""
-    return latents.normal(model['latent_dim'] if isinstance(model, Mapping) else model.latent_dim)
+    card = model if isinstance(model, Mapping) else vars(model)
+    signs = card.get('signs', 0)
+    return latents.with_signs(card['latent_dim'], signs) if signs else latents.normal(card['latent_dim'])
 
 
 def build_training_latents(model: Model) -> Sampler:

@@ -124,6 +124,14 @@ def open_generator(path: Path, step: int | None = None) -> Generator:
     return Generator(params, aux, make_card(meta, found_step))
 
 
+def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
+    signs = architecture.get('signs', 0)
+    found = {'distribution': 'normal', 'dim': architecture['latent_dim']}
+    return (
+        {**found, 'distribution': 'normal, the last values random signs', 'signs': signs} if signs else found
+    )
+
+
 def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
     """Describe a generator from what stands beside its checkpoint."""
     data = meta['data']
@@ -132,7 +140,7 @@ def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
         'image_range': [-1.0, 1.0],
         'layout': 'NHWC',
         'parameters_dtype': 'float32',
-        'latents': {'distribution': 'normal', 'dim': meta['architecture']['latent_dim']},
+        'latents': _latents(meta['architecture']),
         'labels': list(data['classes']) if meta['architecture']['classes'] else [],
         'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')},
         'trained': {

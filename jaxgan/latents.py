@@ -46,6 +46,35 @@ def normal(dim: int) -> Sampler:
     return sample
 
 
+def with_signs(dim: int, signs: int) -> Sampler:
+    """Sample ``dim - signs`` values of N(0, 1) and ``signs`` values of -1 or 1, as float32 [n, dim].
+
+    A continuous generator maps what is connected onto what is connected, so modes that lie apart leave samples on the
+    way between them. With k signs the latents fall into 2^k parts, which may go to different modes.
+
+    >>> abs(with_signs(3, 2)(jax.random.key(0), 1)[:, 1:]).tolist()
+    [[1.0, 1.0]]
+
+    Raises:
+        InputError: there are more signs than values.
+
+    References:
+        Gurumurthy et al. 2017 (DeLiGAN), arXiv 1706.02071, section 3; Khayatkhoei et al. 2018, Disconnected manifold
+        learning for generative adversarial networks, arXiv 1806.00880, section 2.
+    """
+    if not 0 <= signs <= dim:
+        raise InputError(f'signs {signs} must be in 0..{dim}, the number of values in a latent')
+
+    def one(key: Key) -> Float[Array, ' dim']:
+        drawn = jax.random.bits(jax.random.fold_in(key, 1), (signs,), jnp.uint8) < 128
+        return jnp.concatenate([normal(dim - signs)(key, 1)[0], jnp.where(drawn, 1.0, -1.0)])
+
+    def sample(key: Key, n: int) -> Float[Array, 'n dim']:
+        return jax.vmap(one)(jax.random.split(key, n))
+
+    return sample
+
+
 def styled(dim: int, mixing: float = 0.0) -> Sampler:
     """Sample what a style-based generator sees in training: z, a second style for some layers, and a key of its noise.
 

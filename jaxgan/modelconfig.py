@@ -99,6 +99,8 @@ class MLP:
 
     latent_dim: int = 64
     """Number of values in a latent."""
+    signs: int = 0
+    """So many of a latent's values are random signs, the others normal: for modes that lie apart."""
     width: int = 256
     """Features of each hidden layer."""
     d_width: int | None = None

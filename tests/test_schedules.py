@@ -9,7 +9,8 @@ import optax
 import pytest
 
 from jaxgan.ema import half_life
-from jaxgan.latents import normal, normal_quantiles, of_keys
+from jaxgan.errors import InputError
+from jaxgan.latents import normal, normal_quantiles, of_keys, with_signs
 from jaxgan.schedules import cosine, scheduled
 
 TABLE_DIGEST = '1cfbba1e07e34386'
@@ -69,6 +70,18 @@ def test_half_life_halves_after_that_many_images():
     ramped = half_life(1000.0, rampup=0.05)
     assert float(ramped(jnp.int32(2000), 100)) == pytest.approx(0.5)  # half-life min(1000, 100)
     assert float(ramped(jnp.int32(0), 100)) == 0.0
+
+
+def test_signs_stand_behind_normal_values(key):
+    drawn = np.asarray(with_signs(5, 3)(key, 4_000))
+    assert set(np.unique(drawn[:, 2:])) == {-1.0, 1.0}
+    np.testing.assert_allclose(drawn.mean(0), 0, atol=0.06)
+    np.testing.assert_allclose(np.cov(drawn.T), np.eye(5), atol=0.1)
+    assert len({tuple(row) for row in drawn[:, 2:]}) == 8
+    keys = jax.random.split(key, 4)
+    np.testing.assert_array_equal(of_keys(with_signs(5, 3), keys)[2], with_signs(5, 3)(keys[2], 1)[0])
+    with pytest.raises(InputError, match=r'signs 6 must be in 0..5'):
+        with_signs(5, 6)
 
 
 def test_latents_are_normal_quantiles(key):
