@@ -10,7 +10,7 @@ from runs import tiny
 
 from jaxgan import images
 from jaxgan.data import DataConfig, open_feed, open_source, prepare, read_all, shuffled_index, summary
-from jaxgan.data.points import SIGMA, centres, coverage
+from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError
 from jaxgan.loop import train
 from jaxgan.modelconfig import MLP
@@ -109,26 +109,6 @@ def test_feeds_bring_floats_as_they_are(residence):
     prepared = prepare(jax.random.key(0), batch, flip=False)
     np.testing.assert_array_equal(prepared['image'], expected)
     assert prepared['image'].dtype == jnp.float32
-
-
-def test_coverage_counts_modes_and_near_points():
-    modes = np.array([[-0.5, 0.0], [0.5, 0.0]])
-    points = np.concatenate(
-        [np.repeat([[-0.5, 0.0]], 19, 0), [[-0.5, 0.059]], [[0.5, 0.061]], np.zeros((4, 2))]
-    )
-    assert coverage(points, modes) == (0.5, 20 / 25)
-    assert coverage(points, modes, least=21) == (0.0, 20 / 25)
-    assert coverage(points, modes, sigmas=4.0, least=1) == (1.0, 21 / 25)
-    assert coverage(images.to_uint8(points).reshape(-1, 1, 1, 2), modes, sigmas=4.0) == (0.5, 21 / 25)
-
-
-def test_the_mixture_covers_itself():
-    whole, near = coverage(
-        read_all(open_source(DataConfig('points:ring25', split='test')))['image'][:2500],
-        centres('points:ring25'),
-    )
-    assert whole == 1.0
-    assert near == pytest.approx(1 - np.exp(-4.5), abs=0.005)
 
 
 def test_a_scatter_plot_puts_every_point_in_its_place():

@@ -17,14 +17,13 @@ from jaxgan.cli import main as jaxgan
 from jaxgan.configjson import from_dict
 from jaxgan.data import open_source
 from jaxgan.data.points import SIGMA, centres
+from jaxgan.metrics.modes import point_modes
 
 
 def judge(points: np.ndarray, modes: np.ndarray) -> str:
     """Say how many of the modes [M, 2] the points [N, 2] cover, and what part of the points is of high quality."""
-    distance = np.linalg.norm(points[:, None] - modes, axis=2)
-    near = distance.min(1) < 3 * SIGMA
-    covered = np.bincount(distance.argmin(1)[near], minlength=len(modes))
-    return f'{np.count_nonzero(covered)} of {len(modes)} modes, {near.mean():.1%} of {len(points):,} points of high quality'
+    found = point_modes(points, modes, SIGMA)
+    return f'{found.covered} of {len(modes)} modes, {found.quality:.1%} of {len(points):,} points of high quality'
 
 
 def main() -> None:

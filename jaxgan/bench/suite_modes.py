@@ -23,6 +23,7 @@ from jaxgan import build
 from jaxgan.bench.digits import Classifier, fit, open_digits
 from jaxgan.bench.session import Row, Session
 from jaxgan.config import Config, Ema, Optimizer, Penalty
+from jaxgan.metrics.modes import label_modes, stacked_modes
 from jaxgan.modelconfig import R3GAN
 from jaxgan.phases import named_key, scan_steps
 from jaxgan.state import init_state
@@ -77,7 +78,7 @@ def one(name: str, form: Form, images: np.ndarray, classifier: Classifier) -> Ro
     started = time.perf_counter()
     state, metrics, diverged = train_one(configuration(name, form), form, images)
     samples = sample(configuration(name, form), state, form.samples)
-    found, kl = coverage(mode_of(samples, classifier), 10**DIGITS)
+    found, kl = label_modes(stacked_modes(samples, classifier), 10**DIGITS)
     return {
         'name': name,
         'modes': found,
@@ -160,22 +161,3 @@ def sample(config: Config, state: Any, count: int) -> np.ndarray:
     draw = jax.jit(lambda ema, key: generator.infer(ema.params, ema.aux, recipe.latents(key, 200), None))
     keys = jax.random.split(jax.random.key(config.seed + 1), math.ceil(count / 200))
     return np.concatenate([np.asarray(draw(state.g_ema, key)) for key in keys])[:count]
-
-
-def mode_of(samples: np.ndarray, classifier: Classifier) -> np.ndarray:
-    """Say which mode each sample shows, -1 where it is no image: the digits of its channels as one number."""
-    finite = np.isfinite(samples).all(axis=(1, 2, 3))
-    clean = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-    digits = [classifier(clean[..., channel]) for channel in range(samples.shape[-1])]
-    return np.where(finite, sum(10**i * digit for i, digit in enumerate(digits)), -1)
-
-
-def coverage(modes: np.ndarray, count: int) -> tuple[int, float]:
-    """Count the modes that occur, and compute ``KL(samples || uniform) = sum_m q_m log(q_m count)``.
-
-    >>> coverage(np.array([0, 1, 2, 3]), 4)
-    (4, 0.0)
-    """
-    found = np.bincount(modes[modes >= 0], minlength=count)
-    q = found[found > 0] / max(found.sum(), 1)
-    return int((found > 0).sum()), float(np.sum(q * np.log(q * count))) if len(q) else math.inf

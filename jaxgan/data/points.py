@@ -4,8 +4,10 @@
 mode deviates by a standard deviation of 0.02 in x and in y. Training sees float32; what is written as a sample has 8
 bits a coordinate, steps of 1/127.5 = 0.0078, which adds 0.6% to a mode's deviation.
 
+``jaxgan.metrics.modes.point_modes`` counts those that samples cover.
+
 References:
-    Srivastava et al. 2017 (VEEGAN), arXiv 1705.07761, section 4.1: rings and grids, and how modes are counted.
+    Srivastava et al. 2017 (VEEGAN), arXiv 1705.07761, section 4.1: rings and grids.
 """
 
 import math
@@ -103,32 +105,6 @@ def draw(modes: np.ndarray, split: str) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.RandomState(list(COUNTS).index(split))  # NumPy promises never to change its stream
     deviations = random.standard_normal((len(labels), 2)).astype(np.float32)
     return modes[labels] + np.float32(SIGMA) * deviations, labels
-
-
-def coverage(points: Any, modes: Any, least: int = 20, sigmas: float = 3.0) -> tuple[float, float]:
-    """Measure which modes points cover, and how many points lie near a mode.
-
-    A point belongs to the nearest centre, and is near it up to ``sigmas`` standard deviations; a mode is covered by
-    ``least`` such points. Of the mixture itself ``1 - exp(-sigmas^2 / 2)`` = 98.9% lie near.
-
-    Args:
-        points: [N, 2] or images [N, 1, 1, 2], floats, or uint8 as written by ``jaxgan sample``.
-        modes: centres, [modes, 2].
-        least: points that a mode needs.
-        sigmas: how far a point may lie.
-
-    Returns:
-        The share of the modes that are covered, and the share of the points that lie near.
-
-    References:
-        Srivastava et al. 2017 (VEEGAN), arXiv 1705.07761, section 4.1, with 2,500 samples.
-    """
-    points = np.asarray(points)
-    points = (points / 127.5 - 1 if points.dtype == np.uint8 else points).reshape(-1, 2)
-    distances = np.linalg.norm(points[:, None] - np.asarray(modes)[None], axis=-1)
-    near = distances.min(axis=1) <= sigmas * SIGMA
-    counts = np.bincount(distances.argmin(axis=1)[near], minlength=len(modes))
-    return float(np.mean(counts >= least)), float(np.mean(near))
 
 
 def _refuse_image_options(config: DataConfig) -> None:
