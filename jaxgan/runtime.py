@@ -71,11 +71,13 @@ def keep_programs() -> ProgramCache:
 
 
 def cache_folder() -> Path:
-    """Name the user's cache folder for jaxgan: ``$XDG_CACHE_HOME/jaxgan``, or ``~/.cache/jaxgan``.
+    """Name the user's cache folder for jaxgan: ``$JAXGAN_CACHE``, ``$XDG_CACHE_HOME/jaxgan``, or ``~/.cache/jaxgan``.
 
     Raises:
         RuntimeError: the user has no home.
     """
+    if named := os.environ.get('JAXGAN_CACHE'):
+        return Path(named)
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'jaxgan'
 
 
