@@ -6,7 +6,7 @@ is no symmetric matrix, becomes complex or undefined when there are fewer sample
 
 References:
     Heusel et al. 2017, arXiv 1706.08500, equation 6 (FID); Dowson and Landau 1982, The Frechet distance between
-    multivariate normal distributions, Journal of Multivariate Analysis 12, equation 4.
+    multivariate normal distributions, Journal of Multivariate Analysis 12.
 """
 
 from typing import NamedTuple
@@ -110,7 +110,7 @@ def frechet_distance_by_class(
         InputError: labels and features differ in number, or no class has enough samples, or as for two tables.
 
     References:
-        Miyato and Koyama 2018, arXiv 1802.05637, section 4.1 (intra-FID).
+        Miyato and Koyama 2018, arXiv 1802.05637, section 4 (intra-FID).
     """
     real, fake = pair(real, fake, least=2)
     if least < 2:

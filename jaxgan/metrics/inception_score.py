@@ -38,8 +38,8 @@ def inception_score(logits: Table, splits: int = 10, seed: int | None = 2020) ->
         InputError: there are fewer samples than parts, or values are not finite.
 
     References:
-        Salimans et al. 2016, arXiv 1606.03498, section 4; Barratt and Sharma 2018, arXiv 1801.01973, equation 5 (the
-        parts, and how they bias it).
+        Salimans et al. 2016, arXiv 1606.03498, section 4; Barratt and Sharma 2018, arXiv 1801.01973 (the parts, and
+        how they bias it).
     """
     x = table('logits of', logits)
     whole('splits', splits, 1, len(x), f'of {len(x)} samples')

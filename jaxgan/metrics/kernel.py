@@ -9,7 +9,7 @@ that is added to all kernels cancels in ``MMD^2``. So with c the real mean and `
 of rows are added in float64 on the host.
 
 References:
-    Binkowski et al. 2018, arXiv 1801.01401, section 4 and appendix D.2; Gretton et al. 2012, A kernel two-sample test,
+    Binkowski et al. 2018, arXiv 1801.01401, section 4; Gretton et al. 2012, A kernel two-sample test,
     Journal of Machine Learning Research 13, equation 3.
 """
 
@@ -48,7 +48,7 @@ def kid(real: Table, fake: Table, subsets: int = 100, size: int = 1000, seed: in
         InputError: there are fewer samples than ``size``, the widths differ, or values are not finite.
 
     References:
-        Binkowski et al. 2018, arXiv 1801.01401, section 4 and figure 1.
+        Binkowski et al. 2018, arXiv 1801.01401, section 4.
     """
     real, fake = pair(real, fake, least=2)
     whole('size', size, 2, min(len(real), len(fake)), f'of {len(real)} real and {len(fake)} fake samples')
@@ -139,7 +139,7 @@ def _subset_sums(sides: tuple[_Side, _Side], of_real: Any, of_fake: Any) -> tupl
 def _add_kernels(known: Any, block: Block) -> Any:
     """Add a block's kernels to the rows' sums, with what rounding takes from those carried along."""
     total, rest = known
-    kernels = jnp.where(block.used, _kernel(block.dots, block.values), 0.0)
+    kernels = jnp.where(block.used, _kernel(block.dots, block.values[None]), 0.0)
     term = jnp.sum(kernels, axis=1) + rest
     new = total + term
     return new, term - (new - total)

@@ -80,7 +80,7 @@ def density_coverage(real: Table, fake: Table, k: int = 5, tile: int = TILE) -> 
         InputError: k is too large, the widths differ, or values are not finite.
 
     References:
-        Naeem et al. 2020, arXiv 2002.09797, equations 4 and 5, and section 3.3 (k).
+        Naeem et al. 2020, arXiv 2002.09797, section 3: density, coverage, its expected value, and k.
     """
     real, fake = _two(real, fake, k, tile, of_fake=False)
     reach = radii(real, k, tile)
@@ -113,7 +113,7 @@ def realism(real: Table, fake: Table, k: int = 3, tile: int = TILE) -> Float[np.
         InputError: k is too large, the widths differ, or values are not finite.
 
     References:
-        Kynkaanniemi et al. 2019, arXiv 1904.06991, equation 3 and section 5.
+        Kynkaanniemi et al. 2019, arXiv 1904.06991, equation 3.
     """
     real, fake = _two(real, fake, k, tile, of_fake=False)
     reach = radii(real, k, tile)
@@ -128,15 +128,15 @@ def _two(real: Any, fake: Any, k: int, tile: int, of_fake: bool = True) -> list[
 
 
 def _any_within(known: Any, block: Block) -> Any:
-    return known | jnp.any(block.used & (block.squares <= block.values), axis=1)
+    return known | jnp.any(block.used & (block.squares <= block.values[None]), axis=1)
 
 
 def _count_within(known: Any, block: Block) -> Any:
-    return known + jnp.sum(block.squares < block.values, axis=1, dtype=jnp.int32)
+    return known + jnp.sum(block.squares < block.values[None], axis=1, dtype=jnp.int32)
 
 
 def _deepest(known: Any, block: Block) -> Any:
-    ratio = jnp.where(block.squares > 0.0, block.values / block.squares, jnp.inf)
+    ratio = jnp.where(block.squares > 0.0, block.values[None] / block.squares, jnp.inf)
     return jnp.maximum(known, jnp.max(ratio, axis=1))
 
 

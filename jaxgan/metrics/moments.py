@@ -6,7 +6,8 @@ the rounding within one batch's matrix product, which does not grow with the num
 much it is. ``finish`` continues in float64 on the host.
 
 References:
-    Chan, Golub and LeVeque 1983, Algorithms for computing the sample variance, The American Statistician 37, equation 2.1;
+    Chan, Golub and LeVeque 1983, Algorithms for computing the sample variance, The American Statistician 37
+    (the formula for a pair);
     Knuth 1997, The art of computer programming 2, section 4.2.2, theorem B (the rounding error of a sum).
 """
 
@@ -73,11 +74,14 @@ def update(
     count = jnp.sum(valid, dtype=jnp.int32)
     # the first valid row stands for a mean until there is one
     pivot = jnp.where(moments.count > 0, moments.mean, x[jnp.argmax(valid)])
-    offsets = jnp.where(valid[:, None], x - pivot, 0.0)
+    offsets = jnp.where(valid[:, None], x - pivot[None], 0.0)
     shift = jnp.sum(offsets, axis=0) / jnp.maximum(count, 1).astype(jnp.float32)
-    centred = jnp.where(valid[:, None], offsets - shift, 0.0)
+    centred = jnp.where(valid[:, None], offsets - shift[None], 0.0)
     scatter = jnp.matmul(centred.T, centred, precision=Precision.HIGHEST)
-    mean, rest = _two_sum(pivot, shift)
+    missed = jnp.sum(centred, axis=0) / jnp.maximum(count, 1).astype(
+        jnp.float32
+    )  # what rounding kept from the shift
+    mean, rest = _add(pivot, missed, shift)
     return merge(moments, Moments(count, mean, rest, scatter, jnp.zeros_like(scatter)))
 
 
@@ -88,7 +92,7 @@ def merge(a: Moments, b: Moments) -> Moments:
     ``delta = mean_b - mean_a``.
 
     References:
-        Chan et al. 1983, equation 2.1.
+        Chan et al. 1983, the formula for a pair.
     """
     count = a.count + b.count
     n_a, n_b = a.count.astype(jnp.float32), b.count.astype(jnp.float32)

@@ -82,11 +82,11 @@ def _over_tiles(rows: Any, columns: Any, values: Any, count: Any, fold: Fold, di
         def of_columns(known: Any, item: Any) -> tuple[Any, None]:
             j, y, value = item
             column = j * tile + place
-            used = jnp.broadcast_to(column < count, (tile, tile))
+            used = jnp.broadcast_to((column < count)[None], (tile, tile))
             if distinct:
-                used &= (i * tile + place)[:, None] != column
+                used &= (i * tile + place)[:, None] != column[None]
             dots = jnp.matmul(x, y.T, precision=Precision.HIGHEST)
-            squares = jnp.maximum(lengths[:, None] + _lengths(y) - 2.0 * dots, 0.0)
+            squares = jnp.maximum(lengths[:, None] + _lengths(y)[None] - 2.0 * dots, 0.0)
             squares = jnp.where(used, squares, jnp.inf)
             return fold.step(known, Block(dots, squares, used, column, value)), None
 
