@@ -2,8 +2,9 @@
 
     python train.py --config ring25
 
-Here: 25 of 25 modes, 62.2% of samples within three standard deviations of one, after 3 M images and about six minutes
-(docs/results/README.md): the ring is covered, and most modes are not yet apart.
+Here: 25 of 25 modes, 99.3% of samples within three standard deviations of one (of the data 99.0%), after 3 M images and
+four minutes on two cores (docs/results/README.md). Ten of the twelve latents are random signs: with normal ones alone 62.2%
+of the samples lay on modes, the others on the way between them.
 """
 
 from jaxgan.config import Config, Ema, Optimizer, Penalty
