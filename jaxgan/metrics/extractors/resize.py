@@ -4,6 +4,7 @@ A measure depends on its resize more than on much else (Parmar et al. 2022, arXi
 """
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +12,16 @@ import numpy as np
 from jaxtyping import Array, Float
 
 Maps = Float[Array, 'b h w c']
+Resized = Float[Array, 'b y x c']
 
 
-def as_rgb(images: jax.Array) -> jax.Array:
+def as_rgb(images: Any) -> jax.Array:
     """Make float32 images of bytes [B, H, W, 1 or 3], in 0 to 255; grey becomes three equal channels."""
     x = jnp.asarray(images, jnp.float32)
     return jnp.broadcast_to(x, (*x.shape[:3], 3)) if x.shape[3] == 1 else x
 
 
-def bilinear_tf1(x: Maps, size: int) -> Maps:
+def bilinear_tf1(x: Maps, size: int) -> Resized:
     """Resize as TensorFlow 1 does by default: bilinear, corners not aligned, no half-pixel shift, no anti-aliasing.
 
     Row i of the result is ``(1 - t) x[floor(s)] + t x[min(floor(s) + 1, H - 1)]``, ``s = i H / size``, t its fraction.
@@ -27,7 +29,7 @@ def bilinear_tf1(x: Maps, size: int) -> Maps:
     return _apply(x, *(_tf1_matrix(n, size) for n in x.shape[1:3]))
 
 
-def bicubic_pil(x: Maps, size: int) -> Maps:
+def bicubic_pil(x: Maps, size: int) -> Resized:
     """Resize bytes as Pillow's BICUBIC: cubic kernel with a = -0.5, widened where it shrinks, bytes after each pass.
 
     Args:
@@ -35,30 +37,31 @@ def bicubic_pil(x: Maps, size: int) -> Maps:
         size: of the square result.
 
     Returns:
-        Whole numbers 0 to 255, within 1 of Pillow's, whose weights have 22 bits.
+        Whole numbers 0 to 255, within 1 of Pillow's, whose weights have 22 bits. Columns come first, as in Pillow before 13;
+        later versions begin with the rows where an image loses more height than width. Square images are equal in all.
     """
     columns = _to_bytes(_columns(x, _kernel_matrix(x.shape[2], size, 'cubic')))
     return _to_bytes(_rows(columns, _kernel_matrix(x.shape[1], size, 'cubic')))
 
 
-def box(x: Maps, size: int) -> Maps:
+def box(x: Maps, size: int) -> Resized:
     """Resize by averaging what each pixel of the result covers: means of blocks, or repeated pixels."""
     return _apply(x, *(_kernel_matrix(n, size, 'box') for n in x.shape[1:3]))
 
 
-def _apply(x: Maps, rows: np.ndarray, columns: np.ndarray) -> Maps:
+def _apply(x: Maps, rows: np.ndarray, columns: np.ndarray) -> Resized:
     if x.shape[1] * rows.shape[0] <= x.shape[2] * columns.shape[0]:
         return _columns(_rows(x, rows), columns)
     return _rows(_columns(x, columns), rows)
 
 
-def _rows(x: Maps, matrix: np.ndarray) -> Maps:
+def _rows(x: Maps, matrix: np.ndarray) -> Resized:
     if np.array_equal(matrix, np.eye(*matrix.shape)):
         return x
     return jnp.einsum('ih,bhwc->biwc', jnp.asarray(matrix), x, precision='highest')
 
 
-def _columns(x: Maps, matrix: np.ndarray) -> Maps:
+def _columns(x: Maps, matrix: np.ndarray) -> Resized:
     if np.array_equal(matrix, np.eye(*matrix.shape)):
         return x
     return jnp.einsum('jw,bhwc->bhjc', jnp.asarray(matrix), x, precision='highest')
