@@ -9,6 +9,7 @@ References:
     multivariate normal distributions, Journal of Multivariate Analysis 12.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -148,7 +149,10 @@ def _rank(found: Statistics) -> int:
 
 
 def _factor(cov: np.ndarray, rank: int) -> Float[np.ndarray, 'd r']:
-    """Make A of ``cov = A A^T``, from the ``rank`` largest eigenvalues."""
+    """Make A of ``cov = A A^T``: Cholesky's where the rank is full, else from the ``rank`` largest eigenvalues."""
+    if rank == len(cov):
+        with contextlib.suppress(np.linalg.LinAlgError):  # an eighth of the time of eigenvectors
+            return np.linalg.cholesky(cov)
     values, vectors = np.linalg.eigh(cov)
     return vectors[:, -rank:] * np.sqrt(np.maximum(values[-rank:], 0.0))
 

@@ -24,7 +24,7 @@ def drawn(n, m, d, seed):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize(('n', 'm', 'd'), [(1500, 1200, 64), (400, 600, 256), (150, 150, 256)])
+@pytest.mark.parametrize(('n', 'm', 'd'), [(1000, 800, 64), (400, 600, 256), (150, 150, 256)])
 def test_same_numbers_on_the_same_features(n, m, d, tmp_path):
     """In the last case there are fewer samples than features."""
     arrays = drawn(n, m, d, seed=n)

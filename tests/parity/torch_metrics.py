@@ -68,7 +68,10 @@ def fidelity(arrays):
     )
     score = metric_isc.isc_features_to_metric(logits, splits=7, shuffle=True, rng_seed=2020)
     found = fid | kid | prc | score
-    found['arc'] = batch_interp(real[:20], fake[:20], 0.3, 'slerp_unit').numpy()
+    ends = [
+        torch.nn.functional.normalize(x[:20]) for x in (real, fake)
+    ]  # Karras et al. do, and it does not by itself
+    found['arc'] = batch_interp(*ends, 0.3, 'slerp_unit').numpy()
     return {f'torch-fidelity/{name}': value for name, value in found.items()}
 
 
