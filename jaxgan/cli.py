@@ -85,6 +85,52 @@ class PrepareOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure generated images against real ones. A run keeps the numbers in evaluations.jsonl, with their protocol."""
+
+    source: tyro.conf.Positional[str]
+    """A run's folder, an export's, a folder of images, or an .npz."""
+    data: str | None = None
+    """The real images, such as cifar10 (default: those of the training)."""
+    split: str = 'train'
+    """Their split, with a slice if you like."""
+    held_out: str | None = None
+    """The split that no training saw, for C_T (default: test, where there is one); none for none."""
+    extractor: str = 'auto'
+    """inception-2015, vgg16, vgg16-224, dinov2-vits14, dinov2-vitb14, mnist, pixel_avatars, pixels (auto: the one made for such
+    data, else Inception, whose distances alone are called FID, else VGG16)."""
+    weights: str | None = None
+    """The file of its weights (default: the package's, or the cache's)."""
+    download: bool = False
+    """Fetch its weights where they are not here; their SHA-256 is checked."""
+    measures: tuple[str, ...] | None = None
+    """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim (default: all that apply but
+    fd_by_class)."""
+    n: int = 10_000
+    """How many images to generate; the published numbers have 50,000, or 10,000 by some programs."""
+    real: int | None = None
+    """How many real images, of a fixed permutation (default: all)."""
+    flip: bool = False
+    """Count real images mirrored, too."""
+    seed: int = 0
+    """The first seed of the generated images."""
+    step: int | None = None
+    """A run's checkpoint (default: the latest)."""
+    out: str | None = None
+    """FILE.jsonl to which the numbers are added."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+    """Compare the newest numbers of two runs; those of different protocols are refused, with the difference."""
+
+    first: tyro.conf.Positional[str]
+    """A run's folder, or a file of jaxgan evaluate --out."""
+    second: tyro.conf.Positional[str]
+    """The other."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ZooOptions:
     """List what a recipe can be made of: models, losses, penalties, optimizers, ... with a line on each."""
 
@@ -136,6 +182,22 @@ def prepare(argv: Sequence[str]) -> int:
     return 0
 
 
+def evaluate(argv: Sequence[str]) -> int:
+    """Run ``jaxgan evaluate``."""
+    options = _parse(EvaluateOptions, argv, 'evaluate')
+    from jaxgan.evaluating import evaluate_command
+
+    return evaluate_command(**vars(options))
+
+
+def compare(argv: Sequence[str]) -> int:
+    """Run ``jaxgan compare``."""
+    options = _parse(CompareOptions, argv, 'compare')
+    from jaxgan.evaluating import compare_command
+
+    return compare_command(options.first, options.second)
+
+
 def zoo(argv: Sequence[str]) -> int:
     """Run ``jaxgan zoo``."""
     options = _parse(ZooOptions, argv, 'zoo')
@@ -158,6 +220,8 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'train': train,
     'sample': sample,
     'export': export,
+    'evaluate': evaluate,
+    'compare': compare,
     'prepare': prepare,
     'zoo': zoo,
     'bench': bench,

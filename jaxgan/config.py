@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from jaxgan.data.config import DataConfig
 from jaxgan.errors import InputError
+from jaxgan.metrics.config import Evaluation, check_evaluation
 from jaxgan.modelconfig import DCGAN, Model
 
 Span = tuple[float, float]
@@ -133,6 +134,7 @@ class Config:
     g_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     d_optimizer: Optimizer = field(default_factory=_avatar_optimizer)
     ema: Ema = field(default_factory=Ema)
+    evaluation: Evaluation = field(default_factory=Evaluation)
     burn_in: int = 200_000
     """Images over which every (start, final) pair moves."""
     batch_size: int = 16
@@ -208,6 +210,7 @@ def check(config: Config) -> Config:
     _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
     if not all(0 <= p <= 1 for p in config.augment_p):
         raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
+    check_evaluation(config.evaluation)
     _check_adaptive(config)
     _check_used(config)
     return config

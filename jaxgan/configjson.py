@@ -11,7 +11,15 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.modelconfig import DCGAN, KINDS, Model
 
 PRESENTATION = frozenset(
-    {'images', 'log_every', 'sample_every', 'checkpoint_every', 'keep', 'steps_per_dispatch'}
+    {
+        'images',
+        'log_every',
+        'sample_every',
+        'checkpoint_every',
+        'keep',
+        'steps_per_dispatch',
+        'evaluation',
+    }
 )
 """Fields that may change when a run continues: they do not touch what a step computes."""
 

@@ -21,9 +21,11 @@ from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config, step_images
 from jaxgan.configjson import differences, from_dict, to_json
 from jaxgan.errors import InputError
+from jaxgan.evaluator import BEST
 from jaxgan.runlog import Progress, RunLog, duration
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
+from jaxgan.watch import Watch
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 
@@ -99,7 +101,10 @@ def train(trainer: Trainer, workdir: Path) -> int:
             return 0
         log = stack.enter_context(RunLog(workdir, first))
         progress = stack.enter_context(Progress(trainer.config.images, int(state.images_seen)))
-        Run(trainer, workdir, opened, log, progress).until_done(state, stop)
+        watch = Watch(
+            workdir, first, trainer.config.evaluation, trainer.evaluator, trainer.alarms(), log, progress
+        )
+        Run(trainer, workdir, opened, log, progress, watch).until_done(state, stop)
     return 128 + stop.signal if stop.signal else 0
 
 
@@ -121,9 +126,10 @@ class Run:
         checkpoints: Callable[[], Checkpoints],
         log: RunLog,
         progress: Progress,
+        watch: Watch,
     ) -> None:
         self.trainer, self.workdir, self.checkpoints = trainer, workdir, checkpoints
-        self.log, self.progress = log, progress
+        self.log, self.progress, self.watch = log, progress, watch
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
@@ -132,10 +138,10 @@ class Run:
         """Dispatch steps until the last one or a signal, then save."""
         trainer, config = self.trainer, self.trainer.config
         first = step = int(state.step)
-        grid = self.draw(state) if step == 0 else None
+        grid = self.draw(state, 0) if step == 0 else None
         self.progress.message(trainer.program.describe())
         self.since, self.counted = time.perf_counter(), step
-        while step < trainer.total_steps and not stop.signal:
+        while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
             state, metrics = trainer.dispatch(state, step, count)
             self.pending.append((metrics, count))
@@ -148,10 +154,16 @@ class Run:
             if last or self._due(before, step, config.log_every):
                 self.report(step)
             if last or self._due(before, step, config.sample_every):
-                self.write(self.draw(state), step)
+                self.write(self.draw(state, step), step)
+            if trainer.evaluator.measure and (last or self._due(before, step, config.evaluation.every)):
+                self.evaluate(state, step)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
         self.save(state, step)
+        if self.watch.exhausted:
+            self.progress.message(
+                f'stopped: {trainer.evaluator.best} has not improved; the best is in {BEST}/'
+            )
         if stop.signal:
             self.progress.message(
                 f'stopped by {signal.Signals(stop.signal).name}; saved. The same command continues.'
@@ -195,11 +207,25 @@ class Run:
         seen = step * step_images(self.trainer.config)
         self.log.scalars(step, seen, means | {'images_per_second': rate})
         self.progress.update(seen, rate, means)
+        self.watch.metrics(means, step, seen)
 
-    def draw(self, state: GanState) -> np.ndarray:
+    def evaluate(self, state: GanState, step: int) -> None:
+        """Measure the averaged generator, and keep the state where it is the best so far."""
+        started = time.perf_counter()
+        seen = step * step_images(self.trainer.config)
+        if self.watch.evaluate(self.trainer.draw(state), step, seen):
+            with Checkpoints(self.workdir / BEST, keep=1) as best:
+                latest = best.latest()
+                if latest is None or latest < step:  # a run that continues may have saved it before
+                    best.save(step, state, self.trainer.meta(step))
+        self.since += time.perf_counter() - started
+
+    def draw(self, state: GanState, step: int) -> np.ndarray:
         """Make the grid of fixed latents by the averaged generator."""
         started = time.perf_counter()
-        grid = images.picture(self.trainer.samples(state))
+        samples = self.trainer.samples(state)
+        self.watch.grid(samples, step, step * step_images(self.trainer.config))
+        grid = images.picture(samples)
         self.since += time.perf_counter() - started  # a grid does not count in images/s
         return grid
 

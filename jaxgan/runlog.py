@@ -63,7 +63,11 @@ class RunLog:
         line = json.dumps(head | {name: finite(value) for name, value in numbers.items()}, allow_nan=False)
         self._file.write(line + '\n')
         self._file.flush()
-        for name, value in numbers.items():
+        self.board(images_seen, numbers)
+
+    def board(self, images_seen: int, values: dict[str, float]) -> None:
+        """Write numbers to TensorBoard alone."""
+        for name, value in values.items():
             if math.isfinite(value):  # TensorBoard draws nothing else, and tensorboardX warns
                 self._board.add_scalar(name, value, images_seen)
 

@@ -64,7 +64,7 @@ def keep_programs() -> ProgramCache:
         probe.unlink()
     except (OSError, RuntimeError) as error:  # RuntimeError: the user has no home
         return ProgramCache(None, f'{getattr(error, "filename", None) or "no home"} cannot be written')
-    _prune(folder, CACHE_BYTES)
+    prune(folder, CACHE_BYTES)
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_persistent_cache_min_compile_time_secs', CACHE_SECONDS)
     return ProgramCache(folder)
@@ -98,7 +98,7 @@ def processor() -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _prune(folder: Path, limit: int) -> None:
+def prune(folder: Path, limit: int) -> None:
     """Delete the oldest files of a folder until the others fit into a limit; another process may do the same."""
     sizes = []
     for path in folder.glob('*-cache'):

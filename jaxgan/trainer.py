@@ -13,17 +13,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build
+from jaxgan.alarms import Alarms, distance
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
 from jaxgan.errors import InputError
+from jaxgan.evaluator import Evaluator, make_evaluator
 from jaxgan.phases import named_key, scan_steps
+from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
 from jaxgan.sharding import data_mesh, replicated, split, split_latents
 from jaxgan.state import GanState, init_state
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
+
+COMPARED = 256  # real images whose mean distance samples are compared with
 
 
 class Program:
@@ -77,6 +82,9 @@ class Trainer(NamedTuple):
     meta: Callable[[int], dict]  # step -> what is stored beside a checkpoint
     total_steps: int
     length: int  # steps of a dispatch, except of a last one
+    draw: Callable[[GanState], Callable]  # images of the averaged generator: (seeds, labels) -> uint8
+    evaluator: Evaluator
+    alarms: Callable[[], Alarms]  # reads some real images
 
 
 def make_trainer(config: Config, source: ImageSource) -> Trainer:
@@ -133,7 +141,20 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         meta=functools.partial(_meta, config, info, architecture),
         total_steps=total_steps,
         length=length,
+        draw=functools.partial(_drawer, generator, build.build_latents(config.model)),
+        evaluator=make_evaluator(config.evaluation, config.data, source, classes),
+        alarms=functools.partial(_alarms, config, source),
     )
+
+
+def _drawer(generator: Network, latents: Sampler, state: GanState) -> Callable:
+    return make_sampler(generator, latents, state.g_ema.params, state.g_ema.aux)
+
+
+def _alarms(config: Config, source: ImageSource) -> Alarms:
+    reals = Reals(source, min(len(source), COMPARED))
+    images, _ = read_bytes(source, order(reals))
+    return Alarms(build.LOSSES[config.loss], config.batch_size, distance(images))
 
 
 def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callable[[GanState, int, int], Any]:
@@ -171,7 +192,7 @@ def _grid_sampler(
     labels = np.arange(config.grid, dtype=np.int32) % classes if classes else None  # each class in turn
 
     def samples(state: GanState) -> np.ndarray:
-        return make_sampler(generator, latents, state.g_ema.params, state.g_ema.aux)(seeds, labels)
+        return _drawer(generator, latents, state)(seeds, labels)
 
     return samples
 

@@ -3,7 +3,7 @@
 from jaxgan.data.config import DataConfig
 from jaxgan.data.feed import Feed, device_feed, open_feed, prepare, stream_feed
 from jaxgan.data.order import shuffled_index
-from jaxgan.data.source import DataInfo, ImageSource, open_source, read_all, summary
+from jaxgan.data.source import DataInfo, ImageSource, open_source, read_all, read_many, summary
 
 __all__ = [
     'DataConfig',
@@ -15,6 +15,7 @@ __all__ = [
     'open_source',
     'prepare',
     'read_all',
+    'read_many',
     'shuffled_index',
     'stream_feed',
     'summary',

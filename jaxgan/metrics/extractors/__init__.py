@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxgan.errors import unknown
-from jaxgan.metrics.extractors import dinov2, inception, lpips, small, vgg16
+from jaxgan.metrics.extractors import dinov2, inception, lpips, pixels, small, vgg16
 from jaxgan.metrics.types import Extractor, Perceptual
 
 EXTRACTORS: dict[str, Callable[[str, str | Path | None, bool], Extractor]] = {
@@ -16,6 +16,7 @@ EXTRACTORS: dict[str, Callable[[str, str | Path | None, bool], Extractor]] = {
     **dict.fromkeys(vgg16.SIDES, vgg16.load),
     **dict.fromkeys(dinov2.KINDS, dinov2.load),
     **dict.fromkeys(small.ARCHITECTURES, small.load),
+    'pixels': pixels.load,
 }
 PERCEPTUALS: dict[str, Callable[[str, str | Path | None, bool], Perceptual]] = dict.fromkeys(
     lpips.KINDS, lpips.load

@@ -1,0 +1,185 @@
+"""``jaxgan evaluate`` and ``jaxgan compare``: what a user names, opened and measured; tables, and lines in a run's folder."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from jaxgan import build, kernels
+from jaxgan.commands import Generator, open_generator
+from jaxgan.configjson import from_dict
+from jaxgan.data import DataConfig, ImageSource, open_source
+from jaxgan.errors import InputError
+from jaxgan.evaluate import Fakes, Plan, choose_extractor, measure, plan
+from jaxgan.evaluator import NEAREST, append, write_nearest
+from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
+from jaxgan.realimages import Reals, open_held_out, read_bytes
+from jaxgan.runtime import keep_programs
+from jaxgan.sampling import make_sampler
+
+FALLBACKS = (
+    'inception-2015',
+    'vgg16',
+)  # for images of no kind that we know: the first whose weights are here
+
+
+def evaluate_command(
+    source: str,
+    data: str | None,
+    split: str,
+    held_out: str | None,
+    extractor: str,
+    weights: str | None,
+    download: bool,
+    measures: tuple[str, ...] | None,
+    n: int,
+    real: int | None,
+    flip: bool,
+    seed: int,
+    step: int | None,
+    out: str | None,
+) -> int:
+    """Measure a run's averaged generator, an export, or a folder or .npz of images; print a table and keep the numbers."""
+    if n < 2:
+        raise InputError(f'n {n} must be at least 2')
+    target = None if out is None else Path(out)
+    if target is not None and target.suffix not in ('.jsonl', '.json'):
+        raise InputError(f'out {out} must end in .jsonl')
+    keep_programs()
+    console = Console(highlight=False)
+    path = Path(source)
+    fakes, trained_on, seen = open_fakes(path, n, seed, step)
+    chosen = choose_data(source, trained_on, data, split, fakes.size)
+    reals = Reals(open_source(chosen), real, flip)
+    other = open_held_out(chosen, held_out)
+    kernels.enable()
+    made = plan(choose_extractor(chosen.name, extractor, weights, download), reals, fakes, other, measures)
+    found = measure(made, reals, fakes, other, seed)
+    measurements = [one._replace(**seen) for one in found.measurements]
+    show(console, measurements, made)
+    is_run = (path / 'config.json').exists()
+    if is_run:
+        append(path / EVALUATIONS, measurements)
+        write_nearest(path / NEAREST, found.nearest)
+    if target is not None:
+        append(target, measurements)
+    if is_run or target is not None:
+        console.print(f'wrote {target or path / EVALUATIONS}', soft_wrap=True)
+    return 0
+
+
+def choose_data(
+    source: str, trained_on: DataConfig | None, name: str | None, split: str, size: int
+) -> DataConfig:
+    """Configure the real images: those of the training, with its resizing and labels, unless others are named.
+
+    Raises:
+        InputError: none are named, and the generated images say nothing of a training.
+    """
+    if name is None and trained_on is None:
+        raise InputError(f'{source} says nothing of its data: give --data')
+    if trained_on is not None and name in (None, trained_on.name):
+        return dataclasses.replace(trained_on, split=split)
+    return DataConfig(name or '', split, size=None if size == 1 else size)
+
+
+def open_fakes(
+    path: Path, n: int, seed: int, step: int | None
+) -> tuple[Fakes, DataConfig | None, dict[str, Any]]:
+    """Open generated images: of a run or an export, or as they lie in a folder or an .npz.
+
+    Returns:
+        The images; the data on which their generator was trained, where that is known; and the step and images seen.
+
+    Raises:
+        InputError: there are none.
+    """
+    if (path / 'config.json').exists() or (path / 'generator.json').exists():
+        found = open_generator(path, step)
+        trained = found.card['trained']
+        seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
+        return of_generator(found, n, seed), _trained_on(path, found.card), seen
+    if path.suffix == '.npz' or path.is_dir():
+        name = f'npz:{path}' if path.suffix == '.npz' else f'folder:{path}'
+        return of_files(open_source(DataConfig(name, label='none'))), None, {}
+    kind = 'is neither a run, an export, a folder of images nor an .npz'
+    raise InputError(f'{path} {kind if path.exists() else "does not exist"}')
+
+
+def of_generator(found: Generator, n: int, seed: int) -> Fakes:
+    """Make images of a generator's seeds ``seed`` to ``seed + n - 1``."""
+    card = found.card['architecture']
+    draw = make_sampler(build.build_generator(card), build.build_latents(card), found.params, found.aux)
+    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed)
+
+
+def of_files(source: ImageSource) -> Fakes:
+    """Take all images of a source as they are."""
+
+    def draw(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        del labels
+        return read_bytes(source, numbers)[0]
+
+    return Fakes(draw, len(source), source.info.size, source.info.channels, 0, 'files')
+
+
+def _trained_on(path: Path, card: dict[str, Any]) -> DataConfig:
+    if (path / 'config.json').exists():
+        return from_dict(json.loads((path / 'config.json').read_text())).data
+    return DataConfig(card['data']['name'], size=card['architecture']['size'])
+
+
+def show(console: Console, measurements: Sequence[Measurement], made: Plan) -> None:
+    """Print numbers as a table with their protocol, and what was not measured."""
+    table = Table(box=None, pad_edge=False)
+    for name in ('measure', 'value', 'deviation', 'settings'):
+        table.add_column(name, justify='right' if name in ('value', 'deviation') else 'left')
+    for one in measurements:
+        deviation = '' if one.std is None else f'{one.std:.4g}'
+        table.add_row(one.metric, f'{one.value:.5g}', deviation, one.protocol.settings)
+    console.print(table)
+    if measurements:
+        console.print(
+            f'protocol: {dataclasses.replace(measurements[0].protocol, settings="")}', soft_wrap=True
+        )
+    for name, reason in made.skipped.items():
+        console.print(f'{name}: not measured, for {reason}', soft_wrap=True)
+
+
+def compare_command(first: str, second: str) -> int:
+    """Print the newest numbers of two runs or files side by side; those that do not compare are named with the reason.
+
+    Raises:
+        InputError: no number of one compares with one of the other.
+    """
+    a, b = (_newest(read_measurements(path)) for path in (first, second))
+    table = Table(box=None, pad_edge=False)
+    for name in ('measure', first, second, 'difference'):
+        table.add_column(name, justify='left' if name == 'measure' else 'right')
+    refused = []
+    for metric in [metric for metric in a if metric in b]:
+        try:
+            change = difference(a[metric], b[metric])
+        except InputError as error:
+            refused.append(str(error))
+            continue
+        table.add_row(metric, f'{a[metric].value:.5g}', f'{b[metric].value:.5g}', f'{change:+.5g}')
+    if not table.row_count:
+        common = (
+            '; '.join(refused) or f'they have no measure in common ({", ".join(a)} against {", ".join(b)})'
+        )
+        raise InputError(f'{first} and {second} do not compare: {common}')
+    console = Console(highlight=False)
+    console.print(table)
+    for reason in refused:
+        console.print(reason, soft_wrap=True)
+    return 0
+
+
+def _newest(measurements: Sequence[Measurement]) -> dict[str, Measurement]:
+    return {one.metric: one for one in measurements}

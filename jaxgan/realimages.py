@@ -1,0 +1,96 @@
+"""Real images to compare with: which of a source, as a person would see them, and what an extractor sees of them."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan.data import DataConfig, ImageSource, open_source, read_many, shuffled_index
+from jaxgan.data.splits import split_name
+from jaxgan.errors import InputError
+from jaxgan.images import to_uint8
+from jaxgan.metrics.gather import Batch, Sample, gather
+from jaxgan.metrics.reference import cached, fingerprint
+from jaxgan.metrics.types import Extractor
+
+BATCH = 64  # images that an extractor sees at once
+
+
+class Reals(NamedTuple):
+    """Real images to compare with."""
+
+    source: ImageSource
+    count: int | None = None
+    """How many, chosen by a fixed permutation; None: all."""
+    flip: bool = False
+    """Count each mirrored, too."""
+
+
+def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
+    """Open real images that no training saw: the split named, or 'test' where there is one and it is another.
+
+    Raises:
+        InputError: the split named cannot be opened.
+    """
+    if split is not None:
+        return None if split == 'none' else open_source(dataclasses.replace(config, split=split))
+    if split_name(config.split) == 'test' or config.name.startswith('folder:'):
+        return None
+    try:
+        return open_source(dataclasses.replace(config, split='test'))
+    except InputError:
+        return None
+
+
+class Sightings:
+    """What an extractor sees of real images, from the cache where it is there."""
+
+    def __init__(self, extractor: Extractor, keep: bool) -> None:
+        self._extractor, self._keep = extractor, keep
+
+    def of(self, reals: Reals) -> Sample:
+        """Look at real images."""
+        identity = {'images': fingerprint_of(reals.source), 'count': reals.count, 'flip': reals.flip}
+        return cached(
+            self._extractor,
+            identity,
+            self._keep,
+            lambda: gather(self._extractor, _real(reals), BATCH, self._keep),
+        )
+
+
+@functools.lru_cache(maxsize=8)
+def fingerprint_of(source: ImageSource) -> str:
+    """Compute a source's fingerprint, once."""
+    return fingerprint(source)
+
+
+def order(reals: Reals) -> np.ndarray:
+    """List the places of the real images that count: all, or the first so many of a fixed permutation."""
+    total = len(reals.source)
+    if reals.count is None:
+        return np.arange(total)
+    if not 2 <= reals.count <= total:
+        raise InputError(
+            f'{reals.count} real images (allowed: 2 to {total}, which {reals.source.info.name} has)'
+        )
+    return np.asarray(shuffled_index(0, np.arange(reals.count), total))
+
+
+def read_bytes(source: ImageSource, places: np.ndarray) -> Batch:
+    """Read real images as a person would see them, uint8 [n, H, W, C], and their labels."""
+    samples = read_many(source, places.tolist())
+    pixels = np.stack([sample['image'] for sample in samples])
+    labels = np.array([sample['label'] for sample in samples]) if source.info.classes else None
+    return pixels if pixels.dtype == np.uint8 else to_uint8(pixels), labels
+
+
+def _real(reals: Reals) -> Iterator[Batch]:
+    places = order(reals)
+    for i in range(0, len(places), BATCH):
+        pixels, labels = read_bytes(reals.source, places[i : i + BATCH])
+        yield pixels, labels
+        if reals.flip:
+            yield pixels[:, :, ::-1], labels

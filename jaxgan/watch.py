@@ -1,0 +1,66 @@
+"""What a run says of itself while it trains: evaluations, and signs of trouble, printed and kept in its folder."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxgan.alarms import WARNINGS, Alarms, Sign, write_down
+from jaxgan.evaluator import NEAREST, Evaluator, Record, write_nearest
+from jaxgan.metrics.config import Evaluation
+from jaxgan.metrics.protocol import EVALUATIONS
+from jaxgan.runlog import Progress, RunLog, rewind
+
+
+class Watch:
+    """Looks at metrics, grids and the averaged generator of one run."""
+
+    def __init__(
+        self,
+        folder: Path,
+        resume_step: int,
+        evaluation: Evaluation,
+        evaluator: Evaluator,
+        alarms: Alarms,
+        log: RunLog,
+        progress: Progress,
+    ) -> None:
+        """Begin after ``resume_step``: what the folder holds of later steps is dropped, as the log does."""
+        for name in (EVALUATIONS, WARNINGS):
+            rewind(folder / name, resume_step)
+        self._folder, self._evaluator, self._alarms = folder, evaluator, alarms
+        self._log, self._progress = log, progress
+        self._record = Record(folder, evaluator.best, evaluation.patience)
+
+    def metrics(self, means: Mapping[str, float], step: int, images_seen: int) -> None:
+        """Look at the means of a report."""
+        for sign in self._alarms.metrics(means):
+            self._tell(sign, step, images_seen)
+
+    def grid(self, images: np.ndarray, step: int, images_seen: int) -> None:
+        """Look at the images of a grid; those of an untrained generator say nothing."""
+        for sign in self._alarms.grid(images) if step else ():
+            self._tell(sign, step, images_seen)
+
+    def evaluate(self, draw: Callable[..., Any], step: int, images_seen: int) -> bool:
+        """Measure the averaged generator, and say whether it is the best so far."""
+        assert self._evaluator.measure is not None
+        found = self._evaluator.measure(draw)
+        measurements = [one._replace(step=step, images_seen=images_seen) for one in found.measurements]
+        write_nearest(self._folder / NEAREST, found.nearest)
+        improved = self._record.add(measurements, self._log.seconds())
+        values = {f'evaluation/{one.metric}': one.value for one in measurements}
+        self._log.board(images_seen, values)
+        text = ', '.join(f'{one.metric} {one.value:.4g}' for one in measurements)
+        self._progress.message(f'{images_seen:,} images: {text}{", the best so far" if improved else ""}')
+        return improved
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the training should stop, for nothing has improved as long as patience allows."""
+        return self._record.exhausted
+
+    def _tell(self, sign: Sign, step: int, images_seen: int) -> None:
+        write_down(self._folder, sign, step, images_seen, self._log.seconds())
+        self._progress.message(f'warning: {sign.message}')
