@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | prepare | zoo | bench``.
+"""The command line: ``jaxgan train | sample | export | report | prepare | zoo | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -75,6 +75,16 @@ class ExportOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """Write a run as one page: grids, curves, metrics, configuration, in a file that needs no network."""
+
+    run: tyro.conf.Positional[str]
+    """A run's folder; its training may go on."""
+    out: str | None = None
+    """The .html file (default: report.html in the run's folder)."""
+
+
+@dataclasses.dataclass(frozen=True)
 class PrepareOptions:
     """Download and prepare a TFDS data set, once; needs the network and the extra jaxgan[prepare]."""
 
@@ -127,6 +137,14 @@ def export(argv: Sequence[str]) -> int:
     return export_command(**dataclasses.asdict(options))
 
 
+def report(argv: Sequence[str]) -> int:
+    """Run ``jaxgan report``."""
+    options = _parse(ReportOptions, argv, 'report')
+    from jaxgan.report import report_command
+
+    return report_command(**dataclasses.asdict(options))
+
+
 def prepare(argv: Sequence[str]) -> int:
     """Run ``jaxgan prepare``."""
     options = _parse(PrepareOptions, argv, 'prepare')
@@ -158,6 +176,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'train': train,
     'sample': sample,
     'export': export,
+    'report': report,
     'prepare': prepare,
     'zoo': zoo,
     'bench': bench,
