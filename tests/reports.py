@@ -72,6 +72,13 @@ def make_full_run(folder):
     lines = list(metrics())
     lines[4]['g/loss'], lines[5]['g/loss'], lines[9]['d/loss'] = 'nan', 'inf', '-inf'
     lines[3][HOSTILE] = 1.0
+    for i, line in enumerate(lines):
+        line |= {
+            'odd/large': 1e16 + 2 * i,
+            'odd/largest': 1.7e308 * (-1) ** i,
+            'odd/none': 'nan',
+            'odd/zero': 0,
+        }
     write_lines(folder / 'metrics.jsonl', lines)
     rows = [evaluation(90.0, 16_000), evaluation(40.5), evaluation(55.25, generated=2_000, note=HOSTILE)]
     rows += [evaluation(0.01, metric='KID', std=0.002), evaluation('nan', metric=HOSTILE)]

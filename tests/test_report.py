@@ -1,6 +1,7 @@
 """The page of a run: what it shows, that it is one file without network, and that nothing in a run's files can run in it."""
 
 import dataclasses
+import hashlib
 import html.parser
 import json
 import os
@@ -114,7 +115,7 @@ def test_a_link_to_the_data_is_https_only(tmp_path):
 def test_the_table_of_metrics(full):
     page, _ = page_of(full)
     assert 'FID: not comparable between P1, P2. The protocols differ in generated, note.' in words(page)
-    assert 'KID 0.01 ± 0.002 32,000' in words(page)
+    assert 'KID P1 0.01 ± 0.002 32,000' in words(page)
     assert [(c['title'].lower(), c['unit']) for c in page.data['evaluations']] == [('fid', 'protocol P1')]
     assert page.data['evaluations'][0]['series'][0]['y'] == [90.0, 40.5]
 
@@ -220,8 +221,10 @@ def test_the_checkpoint_says_what_the_model_is(tmp_path):
     assert 'finished: 65,000 images seen' in words(page)
     assert 'environment.device cpu' in words(page)
     assert HOSTILE not in text
-    (folder / RECORD).write_text('{')
-    assert 'The newest checkpoint is not described' in words(page_of(run)[0])
+    no_object = {'meta': [1], 'meta_sha256': hashlib.sha256(b'[1]').hexdigest(), 'leaves': {}}
+    for damaged in ('{', json.dumps(no_object)):
+        (folder / RECORD).write_text(damaged)
+        assert 'The newest checkpoint is not described' in words(page_of(run)[0])
 
 
 def test_what_cannot_be_read_is_said(tmp_path):
@@ -312,6 +315,7 @@ def test_the_command_writes_one_file(tmp_path, capsys):
         (['.'], 'is no run: it has no config.json'),
         (['export'], 'is an export; a report needs the folder of a run'),
         (['broken'], 'cannot be read'),
+        (['nested'], 'cannot be read'),
         (['list'], 'must hold a JSON object, not list'),
         (['run', '--out', 'run/metrics.jsonl'], "unknown kind of report '.jsonl' (allowed: .html, .htm)"),
         (['run', '--out', 'run/config.json/a.html'], 'cannot write'),
@@ -325,6 +329,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(arguments, message, tmp_path, 
         ('export', 'generator.json', '{}'),
         ('broken', 'config.json', '{"a"'),
         ('list', 'config.json', '[]'),
+        ('nested', 'config.json', '{"a":' * 9_000 + '1' + '}' * 9_000),
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text(text)

@@ -12,6 +12,8 @@ from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError
 from jaxgan.report.types import Row, Setting
 
+DEEPEST = 8  # names of a field; no configuration of ours has more than four
+
 KNOWN_FILES = {
     'config.json': 'the whole recipe',
     'metrics.jsonl': 'curves, a JSON object a line',
@@ -39,6 +41,7 @@ def read_config(run: Path) -> dict[str, Any]:
         raise InputError(f'{run} {kind}; give the --workdir of a training')
     try:
         config = json.loads(path.read_text('utf-8'))
+        pretty(config)  # nested too deeply: now, not while the page is made
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f'{path} cannot be read: {error}') from None
     if not isinstance(config, dict):
@@ -61,7 +64,7 @@ def flat(values: Any, prefix: str = '') -> dict[str, Any]:
     """
     if isinstance(values, list) and values and all(isinstance(value, dict) for value in values):
         values = {str(i): value for i, value in enumerate(values)}
-    if not isinstance(values, dict) or not values:
+    if not isinstance(values, dict) or not values or prefix.count('.') > DEEPEST:
         return {prefix: values}
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -155,7 +158,7 @@ def size_text(count: int) -> str:
     return f'{size:.0f} B' if unit == 'B' else f'{size:.1f} {unit}'
 
 
-def pretty(config: dict[str, Any]) -> str:
+def pretty(config: Any) -> str:
     """Write a configuration for the eye: nested, but short lists on one line."""
     text = json.dumps(config, indent=2, ensure_ascii=False)
     return re.sub(r'\[\s+([^][{}"]+?)\s+\]', lambda found: f'[{" ".join(found[1].split())}]', text)

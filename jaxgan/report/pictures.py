@@ -5,6 +5,7 @@ import io
 import json
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,19 @@ PAIRS, NEIGHBOURS, TILE = (
 )  # rows, columns, and the pixels of a side up to which an image is embedded as it is
 MOST_ARRAYS = 2**30  # bytes
 
-Unreadable = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+BadImage = (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning)
+BadArrays = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    MemoryError,
+    OverflowError,
+    TypeError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)  # what zipfile, zlib and NumPy say of a file that is damaged, encrypted, or no .npz at all
 
 
 def gallery(folder: Path, notes: list[str]) -> Gallery:
@@ -48,7 +61,7 @@ def gallery(folder: Path, notes: list[str]) -> Gallery:
             try:
                 picture, size, lossy = _embed_file(files[i][1])
                 read[i] = Grid(files[i][0], picture), size, lossy
-            except Unreadable as error:
+            except BadImage as error:
                 broken.add(i)
                 notes.append(f'{files[i][1].name} cannot be read and is left out ({_reason(error)}).')
         total = sum(read[i][1] for i in chosen if i in read)
@@ -110,7 +123,7 @@ def neighbours(path: Path, notes: list[str]) -> Neighbours | None:
         return None
     try:
         generated, real, distances, about = _arrays(path)
-    except (*Unreadable, KeyError, zipfile.BadZipFile, EOFError, MemoryError) as error:
+    except BadArrays as error:
         notes.append(f'{path.name} cannot be read ({_reason(error)}).')
         return None
     nearest = np.where(np.isfinite(distances), distances, np.inf)
@@ -133,13 +146,7 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[tuple
         raise ValueError('generated must be uint8 [n, h, w, c] and real uint8 [n, k, h, w, c]')
     n, k = real.shape[:2]
     fits = generated.shape == (n, *real.shape[2:]) and distances.shape == (n, k)
-    if not (
-        fits
-        and generated.size
-        and k
-        and generated.shape[-1] <= 4
-        and np.issubdtype(distances.dtype, np.number)
-    ):
+    if not (fits and generated.size and k and generated.shape[-1] <= 4 and distances.dtype.kind in 'fiu'):
         shapes = ', '.join(str(list(array.shape)) for array in (generated, real, distances))
         raise ValueError(f'generated, real and distances do not fit together: {shapes}')
     if not isinstance(about, dict):

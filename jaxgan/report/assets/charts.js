@@ -32,10 +32,13 @@ function tickText(value, step) {
 }
 
 function linearTicks(low, high, most) {
-  const rough = (high - low) / most, unit = 10 ** Math.floor(Math.log10(rough));
+  const rough = high / most - low / most, unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * unit).find((candidate) => candidate >= rough * 0.999);
-  const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high * (1 + 1e-12) + step * 1e-9; i++) ticks.push(i * step + 0); // no -0
+  const first = Math.ceil(low / step - 1e-9), ticks = [];
+  for (let i = 0; i <= 2 * most; i++) { // counted: at 1e16 adding a small step changes nothing
+    const value = (first + i) * step + 0; // no -0
+    if (Number.isFinite(value) && value <= high + step * 1e-9 && value !== ticks[ticks.length - 1]) ticks.push(value);
+  }
   return ticks.map((value) => ({ value, text: tickText(value, step) }));
 }
 
@@ -58,8 +61,8 @@ function rangeOf(values, log) {
   for (const value of values) { low = Math.min(low, value); high = Math.max(high, value); }
   if (log) return low === high ? [low / 2, high * 2] : [low / (high / low) ** 0.05, high * (high / low) ** 0.05];
   if (low === high) { const margin = Math.abs(low) * 0.1 || 1; return [low - margin, high + margin]; }
-  const margin = (high - low) * 0.06;
-  return [low >= 0 && low < 0.6 * high ? 0 : low - margin, high + margin];
+  const margin = (high / 2 - low / 2) * 0.12, most = Number.MAX_VALUE; // halves: a difference may be more than the largest number
+  return [low >= 0 && low < 0.6 * high ? 0 : Math.max(-most, low - margin), Math.min(most, high + margin)];
 }
 
 class Chart {
@@ -125,7 +128,7 @@ class Chart {
     this.left = 8 + 6.6 * Math.max(2, ...yTicks.map((tick) => tick.text.length));
     const last = Math.max(...this.data.series.map(({ x }) => x[x.length - 1]));
     const start = this.xs.length > 1 ? 0 : this.xs[0] * 0.9, end = Math.max(last, start + 1);
-    const scale = this.log ? Math.log : (value) => value;
+    const scale = this.log ? Math.log : (value) => value / 2;
     this.x = (value) => this.left + ((value - start) / (end - start)) * (width - this.left - RIGHT);
     this.y = (value) => TOP + (1 - (scale(value) - scale(low)) / (scale(high) - scale(low))) * (HEIGHT - TOP - BOTTOM);
     const focused = document.activeElement === this.svg;
