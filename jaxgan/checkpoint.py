@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.manifest import check_fit, leaves_on_host, make_record, read_record, verify
+from jaxgan.manifest import Manifest, check_fit, leaves_on_host, make_record, read_record, verify
 from jaxgan.state import GanState
 
 RECORD = 'record.json'
@@ -164,10 +164,8 @@ def restore_average(folder: str | Path, step: int | None = None) -> tuple[Any, A
     import orbax.checkpoint as ocp
 
     folder = Path(folder).absolute()
-    found = [int(path.name) for path in folder.glob('*') if path.name.isdecimal() and path.is_dir()]
-    step = choose_step(folder, sorted(found), step)
+    step, meta, manifest = read_meta(folder, step)
     name = f'checkpoint {folder / str(step)}'
-    meta, manifest = read_record(_load_record(folder / str(step), name), name)
     with (
         _orbax(f'{name} is damaged or incomplete'),
         ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader,
@@ -181,6 +179,26 @@ def restore_average(folder: str | Path, step: int | None = None) -> tuple[Any, A
     check_fit(manifest, average, name)
     verify(average, manifest, name)
     return average['g_ema']['params'], average['g_ema']['aux'], step, meta
+
+
+def read_meta(folder: str | Path, step: int | None = None) -> tuple[int, dict, Manifest]:
+    """Read what stands beside a checkpoint, without its arrays.
+
+    Args:
+        folder: as ``Checkpoints`` takes it.
+        step: which checkpoint; the newest by default.
+
+    Returns:
+        The step, the meta that ``save`` was given, and the manifest of all leaves.
+
+    Raises:
+        InputError: there is no such checkpoint, or its record is damaged.
+    """
+    folder = Path(folder).absolute()
+    found = [int(path.name) for path in folder.glob('*') if path.name.isdecimal() and path.is_dir()]
+    step = choose_step(folder, sorted(found), step)
+    name = f'checkpoint {folder / str(step)}'
+    return step, *read_record(_load_record(folder / str(step), name), name)
 
 
 def choose_step(folder: Path, steps: list[int], step: int | None) -> int:

@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | prepare | zoo | bench``.
+"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | prepare | zoo | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -17,6 +17,15 @@ import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import InputError, unknown
+from jaxgan.options import (
+    CompareOptions,
+    EvaluateOptions,
+    ExportOptions,
+    PrepareOptions,
+    ReportOptions,
+    SampleOptions,
+    ZooOptions,
+)
 
 T = TypeVar('T')
 
@@ -36,106 +45,6 @@ class TrainOptions:
     """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
     profile: bool = False
     """Do not train: trace a few dispatches into the run's folder, profile/, and print where the time goes."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SampleOptions:
-    """Make images with a trained generator."""
-
-    source: tyro.conf.Positional[str]
-    """A run's folder, or an export's."""
-    out: str = 'samples.png'
-    """FILE.png: a grid; FILE.npz: arrays; a folder (no suffix): single PNGs."""
-    n: int = 64
-    """How many images, from --seed on."""
-    seed: int = 0
-    """The first seed."""
-    seeds: str | None = None
-    """Seeds by name instead, such as 0-63,100."""
-    label: str | None = None
-    """A class, by name or number, for a conditional generator (default: each in turn)."""
-    columns: int | None = None
-    """Columns of a grid."""
-    scale: int | None = None
-    """Enlarge each pixel of a grid so many times (default: small images to about 64)."""
-    step: int | None = None
-    """A run's checkpoint (default: the latest)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ExportOptions:
-    """Write a run's generator as safetensors and JSON, readable without jaxgan and without pickle."""
-
-    run: tyro.conf.Positional[str]
-    """A run's folder."""
-    out: tyro.conf.Positional[str]
-    """The folder to write."""
-    step: int | None = None
-    """The checkpoint (default: the latest)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PrepareOptions:
-    """Download and prepare a TFDS data set, once; needs the network and the extra jaxgan[prepare]."""
-
-    name: tyro.conf.Positional[str]
-    """A TFDS name, such as cifar10."""
-    data_dir: str | None = None
-    """Where to (default: TFDS's own folder)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class EvaluateOptions:
-    """Measure generated images against real ones. A run keeps the numbers in evaluations.jsonl, with their protocol."""
-
-    source: tyro.conf.Positional[str]
-    """A run's folder, an export's, a folder of images, or an .npz."""
-    data: str | None = None
-    """The real images, such as cifar10 (default: those of the training)."""
-    split: str = 'train'
-    """Their split, with a slice if you like."""
-    held_out: str | None = None
-    """The split that no training saw, for C_T (default: test, where there is one); none for none."""
-    extractor: str = 'auto'
-    """inception-2015, vgg16, vgg16-224, dinov2-vits14, dinov2-vitb14, mnist, pixel_avatars, pixels (auto: the one made for such
-    data, else Inception, whose distances alone are called FID, else VGG16)."""
-    weights: str | None = None
-    """The file of its weights (default: the package's, or the cache's)."""
-    download: bool = False
-    """Fetch its weights where they are not here; their SHA-256 is checked."""
-    measures: tuple[str, ...] | None = None
-    """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim (default: all that apply but
-    fd_by_class)."""
-    n: int = 10_000
-    """How many images to generate; the published numbers have 50,000, or 10,000 by some programs."""
-    real: int | None = None
-    """How many real images, of a fixed permutation (default: all)."""
-    flip: bool = False
-    """Count real images mirrored, too."""
-    seed: int = 0
-    """The first seed of the generated images."""
-    step: int | None = None
-    """A run's checkpoint (default: the latest)."""
-    out: str | None = None
-    """FILE.jsonl to which the numbers are added."""
-
-
-@dataclasses.dataclass(frozen=True)
-class CompareOptions:
-    """Compare the newest numbers of two runs; those of different protocols are refused, with the difference."""
-
-    first: tyro.conf.Positional[str]
-    """A run's folder, or a file of jaxgan evaluate --out."""
-    second: tyro.conf.Positional[str]
-    """The other."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ZooOptions:
-    """List what a recipe can be made of: models, losses, penalties, optimizers, ... with a line on each."""
-
-    family: tyro.conf.Positional[str | None] = None
-    """Only this family, such as losses."""
 
 
 def train(argv: Sequence[str]) -> int:
@@ -171,6 +80,14 @@ def export(argv: Sequence[str]) -> int:
     from jaxgan.commands import export_command
 
     return export_command(**dataclasses.asdict(options))
+
+
+def report(argv: Sequence[str]) -> int:
+    """Run ``jaxgan report``."""
+    options = _parse(ReportOptions, argv, 'report')
+    from jaxgan.report import report_command
+
+    return report_command(**dataclasses.asdict(options))
 
 
 def prepare(argv: Sequence[str]) -> int:
@@ -222,6 +139,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'export': export,
     'evaluate': evaluate,
     'compare': compare,
+    'report': report,
     'prepare': prepare,
     'zoo': zoo,
     'bench': bench,

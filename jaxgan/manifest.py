@@ -32,7 +32,8 @@ def read_record(record: Any, name: str) -> tuple[dict, Manifest]:
     """
     try:
         meta, digest, manifest = record['meta'], record['meta_sha256'], record['leaves']
-        whole = digest == _digest_json(meta) and all(len(entry) == 3 for entry in manifest.values())
+        whole = isinstance(meta, dict) and digest == _digest_json(meta)
+        whole = whole and all(len(entry) == 3 for entry in manifest.values())
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:

@@ -1,0 +1,115 @@
+"""The options of the commands: what ``jaxgan COMMAND --help`` lists. Those of ``train`` are in ``cli``, beside the recipe's."""
+
+import dataclasses
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class SampleOptions:
+    """Make images with a trained generator."""
+
+    source: tyro.conf.Positional[str]
+    """A run's folder, or an export's."""
+    out: str = 'samples.png'
+    """FILE.png: a grid; FILE.npz: arrays; a folder (no suffix): single PNGs."""
+    n: int = 64
+    """How many images, from --seed on."""
+    seed: int = 0
+    """The first seed."""
+    seeds: str | None = None
+    """Seeds by name instead, such as 0-63,100."""
+    label: str | None = None
+    """A class, by name or number, for a conditional generator (default: each in turn)."""
+    columns: int | None = None
+    """Columns of a grid."""
+    scale: int | None = None
+    """Enlarge each pixel of a grid so many times (default: small images to about 64)."""
+    step: int | None = None
+    """A run's checkpoint (default: the latest)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """Write a run's generator as safetensors and JSON, readable without jaxgan and without pickle."""
+
+    run: tyro.conf.Positional[str]
+    """A run's folder."""
+    out: tyro.conf.Positional[str]
+    """The folder to write."""
+    step: int | None = None
+    """The checkpoint (default: the latest)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportOptions:
+    """Write a run as one page: grids, curves, metrics, configuration, in a file that needs no network."""
+
+    run: tyro.conf.Positional[str]
+    """A run's folder; its training may go on."""
+    out: str | None = None
+    """The .html file (default: report.html in the run's folder)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PrepareOptions:
+    """Download and prepare a TFDS data set, once; needs the network and the extra jaxgan[prepare]."""
+
+    name: tyro.conf.Positional[str]
+    """A TFDS name, such as cifar10."""
+    data_dir: str | None = None
+    """Where to (default: TFDS's own folder)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluateOptions:
+    """Measure generated images against real ones. A run keeps the numbers in evaluations.jsonl, with their protocol."""
+
+    source: tyro.conf.Positional[str]
+    """A run's folder, an export's, a folder of images, or an .npz."""
+    data: str | None = None
+    """The real images, such as cifar10 (default: those of the training)."""
+    split: str = 'train'
+    """Their split, with a slice if you like."""
+    held_out: str | None = None
+    """The split that no training saw, for C_T (default: test, where there is one); none for none."""
+    extractor: str = 'auto'
+    """inception-2015, vgg16, vgg16-224, dinov2-vits14, dinov2-vitb14, mnist, pixel_avatars, pixels (auto: the one made for such
+    data, else Inception, whose distances alone are called FID, else VGG16)."""
+    weights: str | None = None
+    """The file of its weights (default: the package's, or the cache's)."""
+    download: bool = False
+    """Fetch its weights where they are not here; their SHA-256 is checked."""
+    measures: tuple[str, ...] | None = None
+    """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim (default: all that apply but
+    fd_by_class)."""
+    n: int = 10_000
+    """How many images to generate; the published numbers have 50,000, or 10,000 by some programs."""
+    real: int | None = None
+    """How many real images, of a fixed permutation (default: all)."""
+    flip: bool = False
+    """Count real images mirrored, too."""
+    seed: int = 0
+    """The first seed of the generated images."""
+    step: int | None = None
+    """A run's checkpoint (default: the latest)."""
+    out: str | None = None
+    """FILE.jsonl to which the numbers are added."""
+
+
+@dataclasses.dataclass(frozen=True)
+class CompareOptions:
+    """Compare the newest numbers of two runs; those of different protocols are refused, with the difference."""
+
+    first: tyro.conf.Positional[str]
+    """A run's folder, or a file of jaxgan evaluate --out."""
+    second: tyro.conf.Positional[str]
+    """The other."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ZooOptions:
+    """List what a recipe can be made of: models, losses, penalties, optimizers, ... with a line on each."""
+
+    family: tyro.conf.Positional[str | None] = None
+    """Only this family, such as losses."""
