@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -236,12 +237,16 @@ def _nearest(e: Evidence, reals: Reals) -> dict[str, np.ndarray]:
     if reals.flip:  # each batch is followed by its mirror image
         places = np.concatenate([np.tile(places[i : i + BATCH], 2) for i in range(0, len(places), BATCH)])
     pixels, _ = read_bytes(reals.source, places[np.asarray(found.indices).ravel()])
-    about = (
-        f'{e.setting.extractor.name}: the {k} nearest of {e.real.count:,} images of {reals.source.info.name}'
-    )
+    about = {
+        'extractor': e.setting.extractor.name,
+        'weights': e.setting.extractor.digest[:16],
+        'data': reals.source.info.name,
+        'split': reals.source.info.split,
+        'searched': e.real.count,
+    }
     return {
         'generated': e.images[:shown],
         'real': pixels.reshape(shown, k, *pixels.shape[1:]),
         'distances': np.asarray(found.distances, np.float32),
-        'about': np.array(about),
+        'about': np.array(json.dumps(about)),
     }
