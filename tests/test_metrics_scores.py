@@ -11,9 +11,12 @@ from jaxgan.data import DataConfig, open_source, read_all
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError
 from jaxgan.metrics.frechet import frechet_distance_of_features
+from jaxgan.metrics.gather import Sample
 from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.kernel import kid, mmd2
+from jaxgan.metrics.measures import MEASURES, Evidence, Setting
 from jaxgan.metrics.modes import label_modes, point_modes, stacked_modes
+from jaxgan.metrics.types import Extractor
 
 
 def drawn(n, seed, d=8):
@@ -56,6 +59,25 @@ def test_blocks_of_everything_are_the_full_estimate():
     found = kid(x, y, subsets=2, size=100)
     assert found.mean == pytest.approx(formula(x, y), abs=1e-7)  # kernels are about 10
     assert found.std == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_deviation_over_subsets_is_not_given_where_all_of_them_are_everything():
+    def measured(n, m):
+        extractor = Extractor('pixels', 'Pixels', '', '', None, None)
+        real, fake = (Sample(len(x), None, x, {}, None) for x in (drawn(n, 3), drawn(m, 4)))
+        setting = Setting(extractor, {}, 8, (), n, m, 0)
+        (found,) = MEASURES['kid'].take(
+            Evidence(setting, real, fake, None, np.zeros((2, 8, 8, 3), np.uint8), 0)
+        )
+        return found
+
+    found = measured(100, 100)
+    assert (found.metric, found.std, found.settings) == ('KID-Pixels', None, 'all 100')
+    assert found.value == pytest.approx(formula(drawn(100, 3), drawn(100, 4)), abs=1e-7)
+    found = measured(120, 100)
+    assert found.std is not None
+    assert found.std > 0
+    assert found.settings == '100 subsets of 100'
 
 
 def test_stored_numbers_of_other_packages():
