@@ -2,7 +2,7 @@
 
 They count modes, and measure distances where ImageNet's features say little; distances by them compare with no paper's. Made by
 ``docs/scripts/train_extractors.py``, stored in float16. Part of the test images (10,000; 2,000) whose class they tell:
-ACCURACIES
+digits 99.3% at 28 pixels and 99.1% at 16; attributes 94.5% (hair colour) to 100% (clothing colour), 97.2% on average.
 """
 
 import math
