@@ -23,10 +23,6 @@ from jaxgan.metrics.types import Extractor, Perceptual
 from jaxgan.realimages import BATCH, Reals, Sightings, fingerprint_of, order, read_bytes
 from jaxgan.types import Network, Sampler
 
-FALLBACKS = (
-    'inception-2015',
-    'vgg16',
-)  # for images of no kind that we know: the first whose weights are here
 SHOWN, NEIGHBOURS = 24, 4  # generated images beside which their nearest real ones are shown
 
 
@@ -189,7 +185,7 @@ def measure(made: Plan, reals: Reals, fakes: Fakes, held_out: ImageSource | None
     return Findings(found, _nearest(evidence, reals) if keep else None)
 
 
-def choose_extractor(data: str, name: str, path: str | None, download: bool) -> Extractor:
+def choose_extractor(data: str, size: int, name: str, path: str | None, download: bool) -> Extractor:
     """Load the extractor named; 'auto': the one made for such data, else Inception, else VGG16, whichever is here.
 
     Raises:
@@ -211,7 +207,7 @@ def choose_extractor(data: str, name: str, path: str | None, download: bool) -> 
         if data.startswith(start):
             return load(own)
     missing = []
-    for fallback in FALLBACKS:
+    for fallback in ('inception-2015', 'vgg16-64' if size <= 64 else 'vgg16'):
         try:
             return load(fallback, None, download)
         except MissingAsset as error:

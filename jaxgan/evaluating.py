@@ -22,11 +22,6 @@ from jaxgan.realimages import Reals, open_held_out, read_bytes
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
 
-FALLBACKS = (
-    'inception-2015',
-    'vgg16',
-)  # for images of no kind that we know: the first whose weights are here
-
 
 def evaluate_command(
     source: str,
@@ -59,7 +54,9 @@ def evaluate_command(
     reals = Reals(open_source(chosen), real, flip)
     other = open_held_out(chosen, held_out)
     kernels.enable()
-    made = plan(choose_extractor(chosen.name, extractor, weights, download), reals, fakes, other, measures)
+    made = plan(
+        choose_extractor(chosen.name, fakes.size, extractor, weights, download), reals, fakes, other, measures
+    )
     found = measure(made, reals, fakes, other, seed)
     measurements = [one._replace(**seen) for one in found.measurements]
     show(console, measurements, made)

@@ -78,7 +78,7 @@ class EvaluateOptions:
     held_out: str | None = None
     """The split that no training saw, for C_T (default: test, where there is one); none for none."""
     extractor: str = 'auto'
-    """inception-2015, vgg16, vgg16-224, dinov2-vits14, dinov2-vitb14, mnist, pixel_avatars, pixels (auto: the one made for such
+    """inception-2015, vgg16, vgg16-64, dinov2-vits14, -vitb14, -vitl14, mnist, pixel_avatars, pixels (auto: the one made for such
     data, else Inception, whose distances alone are called FID, else VGG16)."""
     weights: str | None = None
     """The file of its weights (default: the package's, or the cache's)."""

@@ -118,13 +118,17 @@ def _kid(e: Evidence) -> Iterator[Result]:
 
 
 def _inception_score(e: Evidence) -> Iterator[Result]:
-    (logits,) = e.fake.logits.values()
-    found = inception_score(logits, splits=10)
+    found = inception_score(e.fake.logits[_scored(e.fake.logits) or ''], splits=10)
     yield Result(called('IS', e.setting.extractor), found.mean, found.std, '10 splits')
 
 
+def _scored(heads: Mapping[str, Any]) -> str | None:
+    """Choose the classification that is scored: 'class', as Inception has it without a bias, or the only one there is."""
+    return 'class' if 'class' in heads else next(iter(heads), None) if len(heads) == 1 else None
+
+
 def _lacks_one_head(setting: Setting) -> str | None:
-    if len(setting.heads) != 1:
+    if _scored(setting.heads) is None:
         return f'the extractor tells {len(setting.heads) or "no"} kinds of classes apart, and it needs one'
     return _enough(10)(setting)
 
