@@ -8,8 +8,9 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,8 +54,12 @@ class Alarms:
             batch_size: samples of a step.
             real_distance: the mean pairwise distance of real images (``distance``); None: collapse is not watched for.
         """
-        zeros = jnp.zeros(batch_size)
-        self._ignorant = float(jnp.mean(loss.discriminator(zeros, zeros)))
+
+        def ignorant() -> Any:
+            zeros = jnp.zeros(batch_size)
+            return jnp.mean(loss.discriminator(zeros, zeros))
+
+        self._ignorant = float(jax.jit(ignorant)())
         self._real_distance = real_distance
         self._in_a_row: dict[str, int] = {}
 

@@ -18,6 +18,7 @@ from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
+from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.loop import PROFILE, open_run, train
 from jaxgan.runtime import keep_freed_memory, keep_programs
@@ -108,21 +109,32 @@ class Generator:
     card: dict[str, Any]  # 'architecture' and 'data', as in an export
 
 
-def open_generator(path: Path, step: int | None = None) -> Generator:
+def open_generator(path: Path, step: int | None = None, best: bool = False) -> Generator:
     """Open the averaged generator of a run, or an export.
+
+    Args:
+        path: a run's folder, or an export's.
+        step: a run's checkpoint; None: the newest.
+        best: the one that evaluation found best, instead of the newest.
 
     Raises:
         InputError: the folder is neither, or its checkpoint cannot be read.
     """
     if (path / 'generator.json').exists():
-        if step is not None:
-            raise InputError(f'{path} is an export: it has no checkpoint {step}')
+        if step is not None or best:
+            raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
         return Generator(found.params, found.aux, found.card)
     if not (path / 'config.json').exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
         raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
-    params, aux, found_step, meta = restore_average(path / 'checkpoints', step)
+    if best and step is not None:
+        raise InputError(f'step {step} and best name two checkpoints: choose one')
+    if best and not (path / BEST).is_dir():
+        raise InputError(
+            f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
+        )
+    params, aux, found_step, meta = restore_average(path / (BEST if best else 'checkpoints'), step)
     return Generator(params, aux, make_card(meta, found_step))
 
 
@@ -154,11 +166,11 @@ def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
     }
 
 
-def export_command(run: str, out: str, step: int | None) -> int:
+def export_command(run: str, out: str, step: int | None, best: bool) -> int:
     """Export a run's averaged generator."""
     if (Path(run) / 'generator.json').exists():
         raise InputError(f'{run} is an export already')
-    found = open_generator(Path(run), step)
+    found = open_generator(Path(run), step, best)
     path = save_export(Path(out), found.params, found.aux, found.card)
     print(
         f'wrote {path}: {count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
@@ -176,6 +188,7 @@ def sample_command(
     columns: int | None,
     scale: int | None,
     step: int | None,
+    best: bool,
 ) -> int:
     """Make images by seed, and write them as a grid, arrays, or single files."""
     if n < 1:
@@ -185,7 +198,7 @@ def sample_command(
     target = Path(out)
     if target.suffix not in ('.png', '.npz', ''):
         raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
-    found = open_generator(Path(source), step)
+    found = open_generator(Path(source), step, best)
     kernels.enable()
     labels = choose_labels(found.card, label, len(chosen))
     network = build.build_generator(found.card['architecture'])

@@ -6,7 +6,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,12 @@ from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.gather import Batch, gather, heads
 from jaxgan.metrics.measures import LOOKED_AT, MEASURES, Evidence, Measure, Setting
 from jaxgan.metrics.pairwise import nearest
+from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import Measurement, Protocol
-from jaxgan.metrics.types import Extractor
+from jaxgan.metrics.types import Extractor, Perceptual
 from jaxgan.realimages import BATCH, Reals, Sightings, fingerprint_of, order, read_bytes
+from jaxgan.types import Network, Sampler
 
-FALLBACKS = (
-    'inception-2015',
-    'vgg16',
-)  # for images of no kind that we know: the first whose weights are here
 SHOWN, NEIGHBOURS = 24, 4  # generated images beside which their nearest real ones are shown
 
 
@@ -42,6 +40,8 @@ class Fakes(NamedTuple):
     """'average' for the averaged weights of a generator, 'files' for images as they were found."""
     first: int = 0
     """The seed of the first."""
+    walk: Callable[[Perceptual, int, int], tuple[str, PathLength]] | None = None
+    """Paths along the latents of a generator without labels."""
 
 
 class Plan(NamedTuple):
@@ -96,6 +96,8 @@ def plan(
         held_out=len(held_out) if held_out is not None else 0,
         centres=centres(info.name) if points else None,
         sigma=SIGMA if points else 0.0,
+        walks=fakes.walk is not None,
+        perceptual=_perceptual(names),
     )
     for name in names or ():
         if name not in MEASURES:
@@ -111,6 +113,34 @@ def plan(
         {name: measure for name, measure in wanted.items() if reasons[name] is None},
         {name: reason for name, reason in reasons.items() if reason is not None},
     )
+
+
+def _perceptual(names: Sequence[str] | None) -> Perceptual | None:
+    if not any(MEASURES[name].perceptual for name in names or () if name in MEASURES):
+        return None
+    from jaxgan.metrics.extractors import load_perceptual
+
+    return load_perceptual('lpips-vgg')
+
+
+def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable:
+    """Make ``walk(distance, paths, seed)`` of a generator without labels: in w where it has styles, else in z."""
+    styles = network.mapping is not None
+
+    def mapping(both: Any, z: Any) -> Any:
+        return network.mapping(*both, z, None) if network.mapping else z
+
+    def synthesis(both: Any, w: Any) -> Any:
+        return network.synthesis(*both, w) if network.synthesis else network.infer(*both, w, None)
+
+    def walk(perceptual: Perceptual, count: int, seed: int) -> tuple[str, PathLength]:
+        space = 'w' if styles else 'z'
+        found = path_length(
+            mapping, synthesis, (params, aux), latents, perceptual, count=count, space=space, seed=seed
+        )
+        return f'{space}, ends, epsilon 1e-4, 1% trimmed on each side, {count} paths', found
+
+    return walk
 
 
 def measure(made: Plan, reals: Reals, fakes: Fakes, held_out: ImageSource | None, seed: int = 0) -> Findings:
@@ -139,6 +169,7 @@ def measure(made: Plan, reals: Reals, fakes: Fakes, held_out: ImageSource | None
         held_out=seen.of(Reals(held_out)) if held_out is not None and 'copying' in made.chosen else None,
         images=np.concatenate(kept),
         seed=seed,
+        walk=fakes.walk,
     )
     protocol = _protocol(extractor, reals, fakes)
     found = [
@@ -154,7 +185,7 @@ def measure(made: Plan, reals: Reals, fakes: Fakes, held_out: ImageSource | None
     return Findings(found, _nearest(evidence, reals) if keep else None)
 
 
-def choose_extractor(data: str, name: str, path: str | None, download: bool) -> Extractor:
+def choose_extractor(data: str, size: int, name: str, path: str | None, download: bool) -> Extractor:
     """Load the extractor named; 'auto': the one made for such data, else Inception, else VGG16, whichever is here.
 
     Raises:
@@ -176,7 +207,7 @@ def choose_extractor(data: str, name: str, path: str | None, download: bool) -> 
         if data.startswith(start):
             return load(own)
     missing = []
-    for fallback in FALLBACKS:
+    for fallback in ('inception-2015', 'vgg16-64' if size <= 64 else 'vgg16'):
         try:
             return load(fallback, None, download)
         except MissingAsset as error:

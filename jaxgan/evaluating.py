@@ -15,17 +15,12 @@ from jaxgan.commands import Generator, open_generator
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
-from jaxgan.evaluate import Fakes, Plan, choose_extractor, measure, plan
+from jaxgan.evaluate import Fakes, Plan, choose_extractor, measure, plan, walks
 from jaxgan.evaluator import NEAREST, append, write_nearest
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.realimages import Reals, open_held_out, read_bytes
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
-
-FALLBACKS = (
-    'inception-2015',
-    'vgg16',
-)  # for images of no kind that we know: the first whose weights are here
 
 
 def evaluate_command(
@@ -42,6 +37,7 @@ def evaluate_command(
     flip: bool,
     seed: int,
     step: int | None,
+    best: bool,
     out: str | None,
 ) -> int:
     """Measure a run's averaged generator, an export, or a folder or .npz of images; print a table and keep the numbers."""
@@ -53,12 +49,14 @@ def evaluate_command(
     keep_programs()
     console = Console(highlight=False)
     path = Path(source)
-    fakes, trained_on, seen = open_fakes(path, n, seed, step)
+    fakes, trained_on, seen = open_fakes(path, n, seed, step, best)
     chosen = choose_data(source, trained_on, data, split, fakes.size)
     reals = Reals(open_source(chosen), real, flip)
     other = open_held_out(chosen, held_out)
     kernels.enable()
-    made = plan(choose_extractor(chosen.name, extractor, weights, download), reals, fakes, other, measures)
+    made = plan(
+        choose_extractor(chosen.name, fakes.size, extractor, weights, download), reals, fakes, other, measures
+    )
     found = measure(made, reals, fakes, other, seed)
     measurements = [one._replace(**seen) for one in found.measurements]
     show(console, measurements, made)
@@ -89,7 +87,7 @@ def choose_data(
 
 
 def open_fakes(
-    path: Path, n: int, seed: int, step: int | None
+    path: Path, n: int, seed: int, step: int | None, best: bool
 ) -> tuple[Fakes, DataConfig | None, dict[str, Any]]:
     """Open generated images: of a run or an export, or as they lie in a folder or an .npz.
 
@@ -100,7 +98,7 @@ def open_fakes(
         InputError: there are none.
     """
     if (path / 'config.json').exists() or (path / 'generator.json').exists():
-        found = open_generator(path, step)
+        found = open_generator(path, step, best)
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
         return of_generator(found, n, seed), _trained_on(path, found.card), seen
@@ -114,8 +112,10 @@ def open_fakes(
 def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     """Make images of a generator's seeds ``seed`` to ``seed + n - 1``."""
     card = found.card['architecture']
-    draw = make_sampler(build.build_generator(card), build.build_latents(card), found.params, found.aux)
-    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed)
+    network, latents = build.build_generator(card), build.build_latents(card)
+    draw = make_sampler(network, latents, found.params, found.aux)
+    walk = None if card['classes'] else walks(network, found.params, found.aux, latents)
+    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk)
 
 
 def of_files(source: ImageSource) -> Fakes:

@@ -50,7 +50,7 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
     if not evaluation.every:
         return Evaluator(None, '', '')
     try:
-        extractor = choose_extractor(data.name, evaluation.extractor, None, False)
+        extractor = choose_extractor(data.name, source.info.size, evaluation.extractor, None, False)
     except MissingAsset as error:
         return Evaluator(None, '', f'nothing is evaluated: {error}')
     info = source.info

@@ -27,6 +27,8 @@ class SampleOptions:
     """Enlarge each pixel of a grid so many times (default: small images to about 64)."""
     step: int | None = None
     """A run's checkpoint (default: the latest)."""
+    best: bool = False
+    """The checkpoint that evaluation in training found best."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +41,8 @@ class ExportOptions:
     """The folder to write."""
     step: int | None = None
     """The checkpoint (default: the latest)."""
+    best: bool = False
+    """The checkpoint that evaluation in training found best."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,15 +78,15 @@ class EvaluateOptions:
     held_out: str | None = None
     """The split that no training saw, for C_T (default: test, where there is one); none for none."""
     extractor: str = 'auto'
-    """inception-2015, vgg16, vgg16-224, dinov2-vits14, dinov2-vitb14, mnist, pixel_avatars, pixels (auto: the one made for such
+    """inception-2015, vgg16, vgg16-64, dinov2-vits14, -vitb14, -vitl14, mnist, pixel_avatars, pixels (auto: the one made for such
     data, else Inception, whose distances alone are called FID, else VGG16)."""
     weights: str | None = None
     """The file of its weights (default: the package's, or the cache's)."""
     download: bool = False
     """Fetch its weights where they are not here; their SHA-256 is checked."""
     measures: tuple[str, ...] | None = None
-    """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim (default: all that apply but
-    fd_by_class)."""
+    """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim, lpips, ppl (default: all that apply but
+    fd_by_class, lpips and ppl)."""
     n: int = 10_000
     """How many images to generate; the published numbers have 50,000, or 10,000 by some programs."""
     real: int | None = None
@@ -93,6 +97,8 @@ class EvaluateOptions:
     """The first seed of the generated images."""
     step: int | None = None
     """A run's checkpoint (default: the latest)."""
+    best: bool = False
+    """The checkpoint that evaluation in training found best."""
     out: str | None = None
     """FILE.jsonl to which the numbers are added."""
 

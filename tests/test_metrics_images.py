@@ -76,6 +76,14 @@ def test_random_pairs_depend_on_the_seed_alone():
         over_random_pairs(IMAGES[:1], pixels, 5)
 
 
+def test_a_perceptual_distance_gets_floats_and_its_parameters():
+    scaled = Perceptual('scaled', '', jnp.float32(255.0), lambda scale, a, b: scale / 2.0 * pixels(a, b))
+    expected = over_random_pairs(IMAGES, pixels, 20, batch=8)
+    np.testing.assert_allclose(over_random_pairs(IMAGES, scaled, 20, batch=8), expected, rtol=1e-5)
+    floats = IMAGES.astype(np.float32) / 127.5 - 1.0
+    np.testing.assert_allclose(over_random_pairs(floats, scaled, 20, batch=8), expected, rtol=1e-5)
+
+
 def test_all_pairs_of_images_are_drawn_alike():
     table = np.arange(3.0, dtype=np.float32)
     values = over_random_pairs(table, lambda a, b: 3 * a + b, 6000, batch=6000)

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import time
 import zipfile
 
 import ml_dtypes
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import weight_files as make
+from weight_files import text
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.weights import check, read_weights
@@ -133,6 +135,39 @@ def test_opcodes_that_no_weights_need(opcodes, message, write):
         read_weights(write(opcodes))
 
 
+# A tuple of two tuples of two ... sixty levels deep: a few hundred bytes that take for ever to hash, to compare or to print.
+TUPLES = b'N' + b''.join(b'q%cj%s\x86' % (i, i.to_bytes(4, 'little')) for i in range(60))
+DICTS = b'}' + b''.join(b'q%c}(Va\nj%sVb\nj%su' % (i, *[i.to_bytes(4, 'little')] * 2) for i in range(60))
+
+
+@pytest.mark.parametrize(
+    'opcodes',
+    [
+        b'}' + TUPLES + b'Ns.',
+        b'}(Va\n' + TUPLES + b'u.',
+        TUPLES + b'Vx\n\x93.',
+        TUPLES + b')R.',
+        TUPLES + b'Q.',
+        b'(' + text('storage') + b'ctorch\nFloatStorage\n' + TUPLES + b'NNtQ.',
+        b'ctorch._utils\n_rebuild_tensor_v2\n(NI0\n' + TUPLES + TUPLES + b'tR.',
+        b'}Va\nctorch._utils\n_rebuild_parameter\n(' + TUPLES + b'tRs.',
+        DICTS + b'.',
+    ],
+)
+def test_what_grows_without_bound_is_refused_at_once(opcodes, write):
+    begun = time.perf_counter()
+    for data in (b'\x80\x02' + opcodes, make.torch_zip(data_pkl=b'\x80\x02' + opcodes)):
+        with pytest.raises(InputError):
+            read_weights(write(data))
+    for key in (b'VNone\n', TUPLES):
+        head = make.LEGACY + b'\x80\x02I1001\n.\x80\x02}Vlittle_endian\n\x88s.'
+        with pytest.raises(InputError):
+            read_weights(write(head + make.state({}) + b'\x80\x02](' + key + b'e.'))
+        with pytest.raises(InputError):
+            read_weights(write(make.LEGACY + b'\x80\x02' + key + b'.\x80\x02}.'))
+    assert time.perf_counter() - begun < 5
+
+
 @pytest.mark.parametrize(
     ('opcodes', 'message'),
     [
@@ -163,7 +198,7 @@ def test_tensors_lie_within_their_numbers(opcodes, message, write):
         (make.torch_zip(ARRAYS, compression=zipfile.ZIP_DEFLATED), 'compressed'),
         (make.torch_zip(ARRAYS, more=[('archive/byteorder', b'big')]), 'little-endian'),
         (FILES['zip'].replace(b'data.pkl', b'date.pkl'), 'without data.pkl'),
-        (make.torch_legacy(ARRAYS, little=False), 'byte order'),
+        (make.torch_legacy(ARRAYS, little=False), 'little-endian'),
         (make.torch_legacy(ARRAYS, counts=[24, 4, 1]), 'were announced'),
         (make.torch_legacy(ARRAYS, keys=['0', '1', '5']), 'that no tensor uses'),
         (make.torch_legacy(ARRAYS, keys=['0', '1']), 'were announced'),

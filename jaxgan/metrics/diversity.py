@@ -5,6 +5,7 @@ References:
     al. 2017, arXiv 1610.09585, section 4.2 (MS-SSIM of random pairs as a measure of diversity).
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,7 @@ from jaxtyping import Array, Float, Shaped, UInt8
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.checks import whole
+from jaxgan.metrics.types import Perceptual
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # of the scales, the finest first
 WINDOW, SIGMA = 11, 1.5
@@ -71,13 +73,18 @@ def ms_ssim(a: UInt8[Array, 'b h w c'], b: UInt8[Array, 'b h w c']) -> Float[Arr
 
 
 def over_random_pairs(
-    images: Shaped[np.ndarray, 'n *shape'], distance: Callable, pairs: int, seed: int = 0, batch: int = 64
+    images: Shaped[np.ndarray, 'n *shape'],
+    distance: Callable | Perceptual,
+    pairs: int,
+    seed: int = 0,
+    batch: int = 64,
 ) -> Float[np.ndarray, ' pairs']:
     """Compare random pairs of different images: with ``ms_ssim``, or by an LPIPS.
 
     Args:
         images: [N, ...], as ``distance`` takes them; on the host.
-        distance: ``(a [B, ...], b [B, ...]) -> [B]``; jitted here.
+        distance: ``(a [B, ...], b [B, ...]) -> [B]``, jitted here; or a ``Perceptual``, which gets bytes as floats in
+            [-1, 1].
         pairs: how many to draw, with replacement. The first of a longer draw are those of a shorter one.
         seed: of the pairs: they do not depend on ``batch``.
         batch: pairs compared at once.
@@ -96,12 +103,23 @@ def over_random_pairs(
     second += second >= first
     # the last batch is filled up, so that there is one program
     filled = np.pad(np.stack([first, second]), ((0, 0), (0, -pairs % batch)), mode='edge')
-    compare = jax.jit(distance)
+    compare = _compiled(distance)
     found = [
         np.asarray(compare(*images[filled[:, i : i + batch]]), np.float32)
         for i in range(0, filled.shape[1], batch)
     ]
     return np.concatenate(found)[:pairs]
+
+
+def _compiled(distance: Callable | Perceptual) -> Callable:
+    if not isinstance(distance, Perceptual):
+        return jax.jit(distance)
+    apply = jax.jit(lambda params, a, b: distance.apply(params, _as_floats(a), _as_floats(b)))
+    return functools.partial(apply, distance.params)  # an argument of the program, and not baked into it
+
+
+def _as_floats(images: Any) -> Any:
+    return images.astype(jnp.float32) / 127.5 - 1.0 if images.dtype == jnp.uint8 else images
 
 
 def mean_pairwise_distance(samples: Float[Array, 'b *shape']) -> Float[Array, '']:

@@ -18,9 +18,10 @@ from jaxgan.metrics.inception_score import inception_score
 from jaxgan.metrics.kernel import kid, mmd2
 from jaxgan.metrics.manifold import density_coverage, precision_recall
 from jaxgan.metrics.modes import label_modes, point_modes
-from jaxgan.metrics.types import Extractor
+from jaxgan.metrics.path_length import PathLength
+from jaxgan.metrics.types import Extractor, Perceptual
 
-PAIRS = 5_000  # of images whose similarity is averaged
+PAIRS, PERCEPTUAL_PAIRS = 5_000, 1_000  # of images whose similarity is averaged
 LOOKED_AT = 2_000  # images that stay as bytes, for measures that look at images
 STACKED, ATTRIBUTES = 'mnist', 'pixel_avatars'  # extractors whose classes are the data's modes
 LEAST_OF_CLASS = 50
@@ -42,6 +43,10 @@ class Setting(NamedTuple):
     centres: Any = None
     """Of known modes in a plane [modes, 2], and their standard deviation."""
     sigma: float = 0.0
+    walks: bool = False
+    """Whether the generator is there, and takes no labels, so that paths of its latents can be walked."""
+    perceptual: Perceptual | None = None
+    """A distance between images, where a measure that needs one was asked for."""
 
 
 class Evidence(NamedTuple):
@@ -54,6 +59,8 @@ class Evidence(NamedTuple):
     images: np.ndarray
     """Generated images, uint8 [up to 2,000, H, W, C]."""
     seed: int
+    walk: Callable[[Perceptual, int, int], tuple[str, PathLength]] | None = None
+    """``(distance, paths, seed) -> (settings, lengths)``, along the generator's latents."""
 
 
 class Result(NamedTuple):
@@ -73,6 +80,8 @@ class Measure(NamedTuple):
     keeps_features: bool
     usual: bool
     """Whether it is taken when nobody names measures."""
+    perceptual: bool = False
+    """Whether it needs a distance between images."""
 
 
 def called(base: str, extractor: Extractor) -> str:
@@ -115,13 +124,17 @@ def _kid(e: Evidence) -> Iterator[Result]:
 
 
 def _inception_score(e: Evidence) -> Iterator[Result]:
-    (logits,) = e.fake.logits.values()
-    found = inception_score(logits, splits=10)
+    found = inception_score(e.fake.logits[_scored(e.fake.logits) or ''], splits=10)
     yield Result(called('IS', e.setting.extractor), found.mean, found.std, '10 splits')
 
 
+def _scored(heads: Mapping[str, Any]) -> str | None:
+    """Choose the classification that is scored: 'class', as Inception has it without a bias, or the only one there is."""
+    return 'class' if 'class' in heads else next(iter(heads), None) if len(heads) == 1 else None
+
+
 def _lacks_one_head(setting: Setting) -> str | None:
-    if len(setting.heads) != 1:
+    if _scored(setting.heads) is None:
         return f'the extractor tells {len(setting.heads) or "no"} kinds of classes apart, and it needs one'
     return _enough(10)(setting)
 
@@ -232,6 +245,40 @@ def _lacks_scales(setting: Setting) -> str | None:
     return _enough(2)(setting)
 
 
+def _lpips(e: Evidence) -> Iterator[Result]:
+    found = e.setting.perceptual
+    assert found is not None
+
+    def distance(a: Any, b: Any) -> Any:
+        return found.apply(found.params, *(x.astype(np.float32) / 127.5 - 1 for x in (a, b)))
+
+    values = over_random_pairs(e.images, distance, PERCEPTUAL_PAIRS, seed=e.seed)
+    settings = f'{PERCEPTUAL_PAIRS} pairs of {len(e.images)}; {_named(found)}'
+    yield Result('LPIPS of pairs', float(values.mean()), settings=settings)
+
+
+def _ppl(e: Evidence) -> Iterator[Result]:
+    assert e.walk is not None and e.setting.perceptual is not None
+    settings, found = e.walk(e.setting.perceptual, e.setting.fake, e.seed)
+    yield Result('PPL', found.mean, settings=f'{settings}; {_named(e.setting.perceptual)}')
+
+
+def _named(perceptual: Perceptual) -> str:
+    return f'{perceptual.name}@{perceptual.digest[:16]}'
+
+
+def _lacks_room(setting: Setting) -> str | None:
+    if setting.size < 16:
+        return f'images of {setting.size} pixels are too small for the network of LPIPS, which halves them four times'
+    return _enough(2)(setting)
+
+
+def _lacks_walks(setting: Setting) -> str | None:
+    if not setting.walks:
+        return 'it needs a generator without labels, not images'
+    return _lacks_room(setting)
+
+
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         'fd': Measure(_fd, _enough(2), False, True),
@@ -253,5 +300,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         'modes': Measure(_modes, _lacks_modes, False, True),
         'copying': Measure(_copying, _lacks_held_out, True, True),
         'ms_ssim': Measure(_ms_ssim, _lacks_scales, False, True),
+        'lpips': Measure(_lpips, _lacks_room, False, False, perceptual=True),
+        'ppl': Measure(_ppl, _lacks_walks, False, False, perceptual=True),
     }
 )

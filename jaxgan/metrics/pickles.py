@@ -75,18 +75,25 @@ def interpret(
         raise InputError(f'its pickle is malformed ({type(error).__name__}: {_first_line(error)})') from error
 
 
-def flat(tree: Any, kind: type, prefix: str = '', depth: int = 0) -> dict[str, Any]:
-    """Name the leaves of nested dicts; a dict may hold itself, so depth and number are bounded."""
-    if not isinstance(tree, dict) or depth > DEEPEST:
-        raise InputError(
-            f'it holds {type(tree).__name__} at {prefix or "the top"} where tensors by name are needed'
-        )
+def flat(tree: Any, kind: type) -> dict[str, Any]:
+    """Name the leaves of nested dicts by their path; a dict may hold itself, so depth and visits are bounded."""
     found: dict[str, Any] = {}
-    for key, value in tree.items():
-        name = f'{prefix}{key}'
-        found |= {name: value} if isinstance(value, kind) else flat(value, kind, f'{name}/', depth + 1)
-        if len(found) > MOST_TENSORS:
+    todo, visits = [('', tree, 0)], 0
+    while todo:
+        path, node, depth = todo.pop()
+        if isinstance(node, kind):
+            found[path] = node
+            continue
+        if not isinstance(node, dict) or depth > DEEPEST:
+            raise InputError(
+                f'it holds {type(node).__name__} at {path or "the top"} where tensors by name are needed'
+            )
+        visits += 1 + len(node)
+        if visits > MOST_TENSORS:
             raise InputError(f'it holds more than {MOST_TENSORS:,} tensors')
+        todo += [
+            (f'{path}/{key}' if path else str(key), value, depth + 1) for key, value in [*node.items()][::-1]
+        ]
     return found
 
 
@@ -139,12 +146,16 @@ class _Machine:
 
     def stack_name(self, _: Any) -> None:
         module, attribute = self.popped(2)
+        if not isinstance(module, str) or not isinstance(attribute, str):
+            raise ValueError('a name that is no text')
         self.name(f'{module}.{attribute}')
 
     def call(self, _: Any) -> None:
         function, arguments = self.popped(2)
         if not isinstance(function, Word) or function.name not in self._calls:
-            raise ValueError(f'it calls {str(function)[:80]}')
+            raise ValueError(
+                f'it calls {function.name if isinstance(function, Word) else type(function).__name__}'
+            )
         if not isinstance(arguments, tuple):
             raise ValueError('a call without arguments')
         self.stack.append(self._calls[function.name](*arguments))
@@ -167,6 +178,9 @@ class _Machine:
     def update(self, values: list[Any]) -> None:
         if not isinstance(self.stack[-1], dict) or len(values) % 2:
             raise ValueError('items for no dict')
+        # a tuple that holds itself many times over takes for ever to hash or to print
+        if not all(isinstance(key, str | int) for key in values[::2]):
+            raise ValueError('a key that is neither text nor number')
         self.stack[-1].update(zip(values[::2], values[1::2]))
 
     def extend(self, values: list[Any]) -> None:

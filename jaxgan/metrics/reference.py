@@ -89,7 +89,7 @@ def _write(path: Path, sample: Sample) -> None:
 
 def _read(path: Path) -> Sample | None:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open('rb') as stream, np.load(stream, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

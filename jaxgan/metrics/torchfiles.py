@@ -82,13 +82,16 @@ def read_legacy(data: bytes) -> dict[str, np.ndarray]:
     stream = io.BytesIO(data)
     _, protocol, machine = (interpret(stream, {}) for _ in range(3))
     if protocol != PROTOCOL or not isinstance(machine, dict) or machine.get('little_endian') is not True:
-        raise InputError(f'it has protocol {protocol!r} of torch.save, or another byte order')
+        raise InputError(f'its protocol of torch.save is not {PROTOCOL}, or its byte order not little-endian')
     storages: dict[str, _Storage] = {}
     tree = _torch_tree(stream, storages)
     parts: dict[str, bytes] = {}
-    for key in interpret(stream, {}):
-        if key not in storages:
-            raise InputError(f'it holds numbers {key!r} that no tensor uses')
+    keys = interpret(stream, {})
+    if not isinstance(keys, list):
+        raise InputError('it does not list its runs of numbers')
+    for key in keys:
+        if not isinstance(key, str) or key not in storages:
+            raise InputError('it holds numbers that no tensor uses')
         count = int.from_bytes(stream.read(8), 'little')
         if count != storages[key].count:
             raise InputError(f'its numbers {key!r} are {count}, and {storages[key].count} were announced')
@@ -101,9 +104,9 @@ def _torch_tree(stream: io.BytesIO, storages: dict[str, _Storage] | None = None)
 
     def storage(identifier: Any) -> _Storage:
         kind, word, key, _, count, *_ = identifier
-        if kind != 'storage' or not isinstance(word, Word) or not is_size(count):
-            raise ValueError(f'storage {str(identifier)[:80]}')
-        made = _Storage(str(key), _STORAGES[word.name], count)
+        if kind != 'storage' or not isinstance(word, Word) or not isinstance(key, str) or not is_size(count):
+            raise ValueError('a storage without name or size')
+        made = _Storage(key, _STORAGES[word.name], count)
         return made if storages is None else storages.setdefault(made.key, made)
 
     calls = {
@@ -120,9 +123,9 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Te
     if not (
         isinstance(shape, tuple) and isinstance(strides, tuple) and len(shape) == len(strides) <= MOST_AXES
     ):
-        raise ValueError(f'a tensor of shape {str(shape)[:40]} and strides {str(strides)[:40]}')
+        raise ValueError('a tensor without shape and strides')
     if not all(map(is_size, (*shape, *strides))):
-        raise ValueError(f'a tensor of shape {str(shape)[:40]} and strides {str(strides)[:40]}')
+        raise ValueError('a tensor whose shape or strides are no sizes')
     return _Tensor(storage, offset, shape, strides)
 
 

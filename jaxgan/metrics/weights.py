@@ -16,7 +16,7 @@ import numpy as np
 import safetensors
 
 from jaxgan.errors import InputError, unknown
-from jaxgan.metrics.pickles import DTYPES, Built, flat, interpret, is_size
+from jaxgan.metrics.pickles import DTYPES, MOST_AXES, Built, flat, interpret, is_size
 from jaxgan.metrics.torchfiles import LEGACY, read_legacy, read_zip
 
 MOST_BYTES = 2**31  # the largest file that is read; DINOv2 ViT-L/14 has 1.2 GB
@@ -147,6 +147,8 @@ class _Dtype(Built):
         self.order = state[1]
 
     def dtype(self) -> np.dtype:
+        if not isinstance(self.code, str) or not isinstance(self.order, str):
+            raise ValueError('a dtype that is no text')
         found = np.dtype(f'{self.order}{self.code}')
         if found not in DTYPES.values():
             raise unknown('dtype', found.str, [kind.str for kind in DTYPES.values()])
@@ -159,9 +161,13 @@ class _Array(Built):
 
     def build(self, state: Any) -> None:
         _, shape, kind, fortran, data = state
-        if not isinstance(kind, _Dtype) or not isinstance(data, bytes) or not all(map(is_size, shape)):
+        if not isinstance(kind, _Dtype) or not isinstance(data, bytes) or not _is_shape(shape):
             raise ValueError('an array that is no plain array of numbers')
         self.value = np.frombuffer(data, kind.dtype()).reshape(shape, order='F' if fortran else 'C')
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) <= MOST_AXES and all(map(is_size, value))
 
 
 def _numpy_pickle(data: bytes) -> dict[str, np.ndarray]:

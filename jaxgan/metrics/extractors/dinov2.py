@@ -7,6 +7,7 @@ References:
     arXiv 2103.17239, equation 1; Stein et al. 2023 (FD-DINOv2), arXiv 2306.04675.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,20 +82,25 @@ def load(name: str, path: str | Path | None = None, download: bool = False) -> E
     kind = KINDS[name]
     weights = read_weights(found := find_asset(kind.asset, path, download))
     side = kind.architecture.side
-
-    def apply(params: Any, images: Any) -> Features:
-        with jax.default_matmul_precision('highest'):
-            x = normalize(bicubic_pil(as_rgb(images), side))
-            return Features(class_token(params, x, kind.architecture), {})
-
     return Extractor(
         name=name,
         label=kind.label if weights.digest == kind.asset.sha256 else f'{kind.label} (other weights)',
         digest=weights.digest,
         resize=f'bicubic to {side}x{side} as in Pillow, bytes',
         params=jax.device_put(convert(weights.tensors, kind.architecture, str(found))),
-        apply=apply,
+        apply=applied(kind.architecture),
     )
+
+
+def applied(architecture: Architecture) -> Callable[[Any, Any], Features]:
+    """Make the function from parameters and bytes [B, H, W, 1 or 3] to features."""
+
+    def apply(params: Any, images: Any) -> Features:
+        with jax.default_matmul_precision('highest'):
+            x = normalize(bicubic_pil(as_rgb(images), architecture.side))
+            return Features(class_token(params, x, architecture), {})
+
+    return apply
 
 
 def class_token(params: Any, x: jax.Array, architecture: Architecture) -> jax.Array:

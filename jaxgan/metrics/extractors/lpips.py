@@ -63,7 +63,7 @@ def load(name: str, path: str | Path | None = None, download: bool = False) -> P
         with jax.default_matmul_precision('highest'):
             return distance(kind.layers, params, a, b)
 
-    return Perceptual(name, weights.digest, jax.device_put(_params(tensors, kind)), distances)
+    return Perceptual(name, weights.digest, jax.device_put(parameters(tensors, kind)), distances)
 
 
 def distance(layers: Callable, params: Any, a: jax.Array, b: jax.Array) -> jax.Array:
@@ -121,7 +121,8 @@ def _alex_shapes() -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _params(tensors: dict[str, np.ndarray], kind: _Kind) -> dict[str, list]:
+def parameters(tensors: dict[str, np.ndarray], kind: _Kind) -> dict[str, list]:
+    """Make parameters of the file's tensors."""
     return {
         'convolutions': [
             {part: tensors[f'{kind.prefix}/Conv_{i}/{part}'] for part in ('kernel', 'bias')}

@@ -2,7 +2,7 @@
 
 They count modes, and measure distances where ImageNet's features say little; distances by them compare with no paper's. Made by
 ``docs/scripts/train_extractors.py``, stored in float16. Part of the test images (10,000; 2,000) whose class they tell:
-ACCURACIES
+digits 99.3% at 28 pixels and 99.1% at 16; attributes 94.5% (hair colour) to 100% (clothing colour), 97.2% on average.
 """
 
 import math
@@ -23,6 +23,7 @@ from jaxgan.metrics.weights import check, read_weights
 from jaxgan.ops import conv
 
 FEATURES = 128
+SLOPE = 0.2  # of leaky ReLUs: with plain ones half of the features were constant after the training
 
 
 class Architecture(NamedTuple):
@@ -119,8 +120,8 @@ def classify(architecture: Architecture, params: Any, x: jax.Array) -> Features:
     for i, stride in enumerate(architecture.strides):
         layer = params[f'conv{i}']
         x = conv(x, layer['kernel'], stride=stride, padding=1)
-        x = jax.nn.relu(x + layer['bias'][None, None, None])
-    pool = jax.nn.relu(_dense(params['dense'], x.reshape(x.shape[0], -1)))
+        x = jax.nn.leaky_relu(x + layer['bias'][None, None, None], SLOPE)
+    pool = jax.nn.leaky_relu(_dense(params['dense'], x.reshape(x.shape[0], -1)), SLOPE)
     return Features(pool, {head: _dense(layer, pool) for head, layer in params['heads'].items()})
 
 

@@ -7,6 +7,7 @@ References:
     Simonyan and Zisserman 2014, arXiv 1409.1556, configuration D.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +54,25 @@ def load(name: str, path: str | Path | None = None, download: bool = False) -> E
     """
     weights = read_weights(found := find_asset(ASSET, path, download))
     side = SIDES[name]
-
-    def apply(params: Any, images: Any) -> Features:
-        with jax.default_matmul_precision('highest'):
-            x = normalize(bicubic_pil(as_rgb(images), side))
-            return Features(jnp.mean(stages(params, x)[-1], axis=(1, 2)), {})
-
     return Extractor(
         name=name,
         label=LABELS[name] if weights.digest == ASSET.sha256 else f'{LABELS[name]} (other weights)',
         digest=weights.digest,
         resize=f'bicubic to {side}x{side} as in Pillow, bytes',
         params=jax.device_put(convolutions(weights.tensors, str(found))),
-        apply=apply,
+        apply=applied(side),
     )
+
+
+def applied(side: int) -> Callable[[Any, Any], Features]:
+    """Make the function from parameters and bytes [B, H, W, 1 or 3] to features, which sees ``side`` pixels a side."""
+
+    def apply(params: Any, images: Any) -> Features:
+        with jax.default_matmul_precision('highest'):
+            x = normalize(bicubic_pil(as_rgb(images), side))
+            return Features(jnp.mean(stages(params, x)[-1], axis=(1, 2)), {})
+
+    return apply
 
 
 def normalize(x: Any) -> Any:
