@@ -1,7 +1,7 @@
 """Measures tell what was done to real images: the script of the table in docs/metrics.md, on the embedded avatars.
 
 Its names of sets and its ways to alter images are used here, so the table is made by what is tested. What does not move as one
-would hope is in the page, and not asserted: in features of the avatars' classifier, noise and blur leave precision high.
+would hope is in the page, and not asserted: blur does not lower precision.
 """
 
 import importlib.util
@@ -65,34 +65,27 @@ def found(script, trial, sets, tmp_path_factory):
 
 def test_images_as_they_are_are_good_by_all_measures(found):
     fresh = found[FRESH]
-    assert abs(fresh['KID']) < 40
+    assert abs(fresh['KID']) < 3
     assert min(fresh['precision'], fresh['recall']) > 0.75
     assert 0.85 < fresh['density'] < 1.15
     assert fresh['coverage'] > 0.92
     assert abs(fresh['C_T']) < 3
     assert all(
-        fresh['FD'] < values['FD'] / 1.5 for name, values in found.items() if name not in (FRESH, COPIES)
+        fresh['FD'] < values['FD'] / 1.3 for name, values in found.items() if name not in (FRESH, COPIES)
     )
 
 
 @pytest.mark.parametrize('name', [NOISE, BLUR])
-def test_noise_and_blur(found, name):
-    assert found[name]['FD'] > 1.5 * found[FRESH]['FD']
-    assert found[name]['KID'] > found[FRESH]['KID'] + 200
-    assert found[name]['recall'] < found[FRESH]['recall'] - 0.1
+def test_noise_and_blur_are_far_away(found, name):
+    assert found[name]['FD'] > 1.3 * found[FRESH]['FD']
+    assert found[name]['KID'] > found[FRESH]['KID'] + 5.0
 
 
-def test_noise_lowers_precision_by_pixels(script, trial, sets, tmp_path, monkeypatch):
-    """The classifier's features do not show it: it was trained to see through noise."""
-    monkeypatch.setenv('JAXGAN_CACHE', str(tmp_path))
-    names, pixels = ('precision_recall', 'density_coverage'), load('pixels')
-    fresh, noise = (
-        {one.metric: one.value for one in script.measured(pixels, trial, sets[name], names)}
-        for name in (FRESH, NOISE)
-    )
-    assert noise[f'precision-{pixels.label}'] < fresh[f'precision-{pixels.label}'] - 0.1
-    assert noise[f'density-{pixels.label}'] < fresh[f'density-{pixels.label}'] - 0.3
-    assert noise[f'coverage-{pixels.label}'] < fresh[f'coverage-{pixels.label}'] - 0.1
+def test_noise_lacks_quality_and_blur_variety(found):
+    assert found[NOISE]['precision'] < found[FRESH]['precision'] - 0.05
+    assert found[NOISE]['density'] < found[FRESH]['density'] - 0.1
+    assert found[BLUR]['recall'] < found[FRESH]['recall'] - 0.5
+    assert found[BLUR]['coverage'] < found[FRESH]['coverage'] - 0.1
 
 
 def test_one_class_lacks_variety_and_not_quality(found):

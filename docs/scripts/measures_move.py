@@ -151,7 +151,7 @@ def keep(path: Path, key: str, entry: dict) -> None:
 
 def main() -> None:
     """Alter, measure, print the table, and keep the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or '').partition('\n')[0])
     parser.add_argument('--data', default=AVATARS)
     parser.add_argument('--extractor', help='default: pixel_avatars for those, else vgg16-64')
     parser.add_argument('--only', help='a class; default: cat, or the first hair colour')
