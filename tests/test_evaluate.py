@@ -194,13 +194,15 @@ def test_labels_are_those_of_the_data(data):
         asked.clear()
 
 
-def test_modes_and_copying_of_the_embedded_data():
-    held = open_source(DataConfig('pixel_avatars', 'test[:400]'))
-    reals = Reals(open_source(DataConfig('pixel_avatars', 'train[:600]')))
+def test_modes_and_copying_of_the_embedded_data(tmp_path):
+    def opened(split):
+        return open_source(DataConfig('pixel_avatars', split, data_dir=str(tmp_path)))
+
+    held, reals = opened('test[:400]'), Reals(opened('train[:600]'))
     names = ['modes', 'copying']
     found = {}
     for kind, split in (('fresh', 'test[400:800]'), ('copies', 'train[:400]')):
-        fakes = of_files(open_source(DataConfig('pixel_avatars', split)))
+        fakes = of_files(opened(split))
         for one in measure(
             plan(load('pixel_avatars'), reals, fakes, held, names), reals, fakes, held
         ).measurements:
