@@ -181,7 +181,7 @@ def table(extractor: Extractor, trial: Trial, sets: dict[str, np.ndarray]) -> di
     found: list[Measurement] = []
     for name, images in sets.items():
         found = measured(extractor, trial, images)
-        values[name] = {one.metric: round(one.value, 6) for one in found}
+        values[name] = {one.metric: float(f'{one.value:.6g}') for one in found}
         print(row(name, found, extractor), flush=True)
     cost = {
         'seconds': round(time.perf_counter() - start),

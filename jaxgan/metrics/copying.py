@@ -33,7 +33,7 @@ class Copying(NamedTuple):
     """The statistic C_T, and the cells of which it is the mean."""
 
     value: float
-    """A z-score: far below 0, copies; near 0, neither; far above 0, underfitting."""
+    """A z-score: far below 0, nearer to the training than fresh samples, as copies are; near 0, neither; far above 0, underfitting."""
     cells: tuple[Cell, ...]
 
 
@@ -51,9 +51,11 @@ def copying(
     ``C_T = sum_c n_c z_c / sum_c n_c`` over the cells c with more than ``enough`` generated samples, n_c the number of
     test samples in c, and z_c of the distances d to the nearest training sample of the cell:
     ``U = #{(g, t): d(g) > d(t)}``, ``z = (U - mn / 2) / sqrt(mn (m + n + 1) / 12)``; equal distances count half. Below
-    about -3 a generator copies. A cell's z-score is standard normal for samples that are as good as the test set;
-    C_T, a mean of several, varies less. Test samples must be like the training samples: where they are not, for
-    instance as a later year of the same data, even fresh samples look like copies.
+    about -3 a generator's samples are nearer than fresh ones: copies are, and so are samples with less detail or variety
+    (``docs/metrics.md`` has examples), so look at the nearest images. A cell's z-score is standard normal for independent
+    samples that are as good as the test set; C_T, a mean of several, varies less. Test samples must be like the
+    training samples: where they are not, for instance as a later year of the same data, even fresh samples look like
+    copies.
 
     Args:
         train: what the generator was trained on, [T, D].

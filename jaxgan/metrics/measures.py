@@ -248,11 +248,7 @@ def _lacks_scales(setting: Setting) -> str | None:
 def _lpips(e: Evidence) -> Iterator[Result]:
     found = e.setting.perceptual
     assert found is not None
-
-    def distance(a: Any, b: Any) -> Any:
-        return found.apply(found.params, *(x.astype(np.float32) / 127.5 - 1 for x in (a, b)))
-
-    values = over_random_pairs(e.images, distance, PERCEPTUAL_PAIRS, seed=e.seed)
+    values = over_random_pairs(e.images, found, PERCEPTUAL_PAIRS, seed=e.seed)
     settings = f'{PERCEPTUAL_PAIRS} pairs of {len(e.images)}; {_named(found)}'
     yield Result('LPIPS of pairs', float(values.mean()), settings=settings)
 
@@ -283,12 +279,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
     {
         'fd': Measure(_fd, _enough(2), False, True),
         'kid': Measure(_kid, _enough(10), True, True),
-        'is': Measure(
-            _inception_score,
-            _lacks_one_head,
-            False,
-            True,
-        ),
+        'is': Measure(_inception_score, _lacks_one_head, False, True),
         'precision_recall': Measure(_precision_recall, _enough(4), True, True),
         'density_coverage': Measure(_density_coverage, _enough(6), True, True),
         'fd_by_class': Measure(
