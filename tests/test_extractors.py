@@ -138,7 +138,7 @@ def test_batch_normalization_is_folded():
 
 @pytest.mark.slow
 def test_inception_on_known_weights_gives_what_torch_fidelity_gave():
-    """Recorded by ``tests/parity/test_extractors.py``, which compares everything; here is what needs no PyTorch."""
+    """Recorded by ``tests/parity/test_parity_extractors.py``, which compares everything; here is what needs no PyTorch."""
     golden = json.loads(GOLDEN.read_text())
     params = jax.device_put(inception.convert(make.inception_state(golden['seed']), 'f'))
     apply = jax.jit(inception.apply)
