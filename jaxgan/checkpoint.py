@@ -109,6 +109,12 @@ class Checkpoints:
         """Return the steps that there are, oldest first."""
         return sorted(self._manager.all_steps())
 
+    def drop_after(self, step: int) -> None:
+        """Delete the checkpoints of later steps, which a run that continues here will not have had."""
+        for later in [found for found in self.steps() if found > step]:
+            with _orbax(f'checkpoint {later} in {self.folder} cannot be deleted'):
+                self._manager.delete(later)
+
     def restore(self, like: Any, step: int | None = None) -> tuple[GanState, dict]:
         """Read a state back, and verify every leaf of it.
 

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import io
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -164,6 +165,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # a training catches signals itself
+        print('interrupted', file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None) -> T:

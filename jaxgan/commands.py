@@ -156,7 +156,8 @@ def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
         'parameters_dtype': 'float32',
         'latents': _latents(meta['architecture']),
         'labels': list(data['classes']) if meta['architecture']['classes'] else [],
-        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')},
+        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')}
+        | {'config': meta['config']['data'] | {'data_dir': None}},  # no path of this machine
         'trained': {
             'step': step,
             'images_seen': meta['images_seen'],

@@ -10,19 +10,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgan.data import ImageSource, shuffled_index
+from jaxgan.data import DataInfo, ImageSource, shuffled_index
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError, unknown
-from jaxgan.metrics.assets import MissingAsset
-from jaxgan.metrics.gather import Batch, gather, heads
+from jaxgan.metrics.gather import Batch, Sample, gather, heads
 from jaxgan.metrics.measures import LOOKED_AT, MEASURES, Evidence, Measure, Setting
 from jaxgan.metrics.pairwise import nearest
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import Measurement, Protocol
 from jaxgan.metrics.types import Extractor, Perceptual
-from jaxgan.realimages import BATCH, Reals, Sightings, fingerprint_of, order, read_bytes
+from jaxgan.realimages import BATCH, Reals, Sightings, order, read_bytes
 from jaxgan.types import Network, Sampler
 
+NOTHING = Sample(0, None, None, {}, None)
+LEAST_HELD_OUT = 1_000  # held-out images that are looked at, where there are as many
 SHOWN, NEIGHBOURS = 24, 4  # generated images beside which their nearest real ones are shown
 
 
@@ -48,14 +49,19 @@ class Plan(NamedTuple):
     """What will be measured, and what will not, with the reason."""
 
     setting: Setting
+    reals: Reals
+    held_out: Reals | None
     chosen: dict[str, Measure]
     skipped: dict[str, str]
+    seen: Sightings
 
 
 class Findings(NamedTuple):
     """Numbers, and real images beside generated ones."""
 
     measurements: list[Measurement]
+    failed: dict[str, str]
+    """Measures that could not be computed from what was gathered, and why."""
     nearest: dict[str, np.ndarray] | None
     """As ``nearest.npz`` holds them; None: no measure kept features."""
 
@@ -80,39 +86,61 @@ def plan(
         InputError: the images do not match, or a measure has no such name or cannot be taken.
     """
     info = reals.source.info
-    if (info.size, info.channels) != (fakes.size, fakes.channels):
-        raise InputError(
-            f'generated images are {fakes.size}x{fakes.size} with {fakes.channels} channels, {info.name} '
-            f'{info.size}x{info.size} with {info.channels}: they do not compare'
-        )
+    _check(reals, fakes, names)
+    held = None if held_out is None else min(len(held_out), max(fakes.count, LEAST_HELD_OUT))
     points = info.name.startswith('points:')
     setting = Setting(
         extractor=extractor,
-        heads=heads(extractor, (info.size, info.size, info.channels)),
+        heads=_heads(extractor, info),
         size=info.size,
         classes=info.classes if fakes.classes == len(info.classes) else (),
-        real=(reals.count or len(reals.source)) * (2 if reals.flip else 1),
+        real=len(order(reals)) * (2 if reals.flip else 1),
         fake=fakes.count,
-        held_out=len(held_out) if held_out is not None else 0,
+        held_out=held or 0,
         centres=centres(info.name) if points else None,
         sigma=SIGMA if points else 0.0,
         walks=fakes.walk is not None,
         perceptual=_perceptual(names),
     )
     for name in names or ():
-        if name not in MEASURES:
-            raise unknown('measure', name, MEASURES)
         if reason := MEASURES[name].lacks(setting):
             raise InputError(f'measure {name} cannot be taken: {reason}')
-    wanted = {name: measure for name, measure in MEASURES.items() if measure.usual} if names is None else {
-        name: MEASURES[name] for name in names
-    }  # fmt: skip
-    reasons = {name: measure.lacks(setting) for name, measure in wanted.items()}
+    wanted = [name for name, one in MEASURES.items() if (one.usual if names is None else name in names)]
+    reasons = {name: MEASURES[name].lacks(setting) for name in wanted}
+    chosen = {name: MEASURES[name] for name, reason in reasons.items() if reason is None}
     return Plan(
-        setting,
-        {name: measure for name, measure in wanted.items() if reasons[name] is None},
-        {name: reason for name, reason in reasons.items() if reason is not None},
+        setting=setting,
+        reals=reals,
+        held_out=None if held_out is None or not held else Reals(held_out, held),
+        chosen=chosen,
+        skipped={name: reason for name, reason in reasons.items() if reason is not None},
+        seen=Sightings(extractor, any(one.keeps_features for one in chosen.values())),
     )
+
+
+def _check(reals: Reals, fakes: Fakes, names: Sequence[str] | None) -> None:
+    info = reals.source.info
+    if (info.size, info.channels) != (fakes.size, fakes.channels):
+        raise InputError(
+            f'generated images are {fakes.size}x{fakes.size} with {fakes.channels} channels, {info.name} '
+            f'{info.size}x{info.size} with {info.channels}: they do not compare'
+        )
+    if reals.flip and info.size == 1:
+        raise InputError(f'flip: {info.name} has no images to mirror')
+    if names is not None and not names:
+        raise InputError(f'no measures are named (allowed: {", ".join(MEASURES)})')
+    for name in names or ():
+        if name not in MEASURES:
+            raise unknown('measure', name, MEASURES)
+
+
+def _heads(extractor: Extractor, info: DataInfo) -> dict[str, int]:
+    try:
+        return heads(extractor, (info.size, info.size, info.channels))
+    except TypeError:
+        raise InputError(
+            f'extractor {extractor.name} takes images of 1 or 3 channels, and {info.name} has {info.channels}'
+        ) from None
 
 
 def _perceptual(names: Sequence[str] | None) -> Perceptual | None:
@@ -143,76 +171,63 @@ def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable
     return walk
 
 
-def measure(made: Plan, reals: Reals, fakes: Fakes, held_out: ImageSource | None, seed: int = 0) -> Findings:
+def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
     """Gather what the chosen measures need, and take them.
 
     Args:
-        made: by ``plan`` of the same images.
-        reals: real images; what was seen of them is cached.
+        made: by ``plan``, of generated images of the same form. What was seen of real images stays in it.
         fakes: generated images.
-        held_out: real images that no training saw.
-        seed: of the choice of pairs.
+        seed: of the choice of pairs, and of paths.
 
     Raises:
-        InputError: a measure cannot be computed from what was gathered.
+        InputError: an image cannot be read.
     """
-    extractor = made.setting.extractor
-    keep = any(one.keeps_features for one in made.chosen.values())
-    seen = Sightings(extractor, keep)
-    labels = _labels(fakes, reals.source)
+    of_features = any(one.sees == 'features' for one in made.chosen.values())
+    real = made.seen.of(made.reals) if of_features else NOTHING  # first: it may be refused
+    wants_held_out = made.held_out is not None and 'copying' in made.chosen
+    held_out = made.seen.of(made.held_out) if wants_held_out and made.held_out else None
     kept: list[np.ndarray] = []
-    fake = gather(extractor, _kept(_drawn(fakes, labels), kept), BATCH, keep)
+    drawn = _kept(_drawn(fakes, _labels(fakes, made.reals.source)), kept)
+    keep = any(one.keeps_features for one in made.chosen.values())
+    fake = gather(made.setting.extractor, drawn, BATCH, keep) if of_features else _looked_at(drawn, kept)
     evidence = Evidence(
         setting=made.setting,
-        real=seen.of(reals),
+        real=real,
         fake=fake,
-        held_out=seen.of(Reals(held_out)) if held_out is not None and 'copying' in made.chosen else None,
+        held_out=held_out,
+        held_out_is=_which(made.held_out) if wants_held_out and made.held_out else '',
         images=np.concatenate(kept),
         seed=seed,
         walk=fakes.walk,
     )
-    protocol = _protocol(extractor, reals, fakes)
-    found = [
-        Measurement(
-            result.metric,
-            result.value,
-            result.std,
-            dataclasses.replace(protocol, settings=result.settings),
-        )
-        for one in made.chosen.values()
-        for result in one.take(evidence)
-    ]
-    return Findings(found, _nearest(evidence, reals) if keep else None)
-
-
-def choose_extractor(data: str, size: int, name: str, path: str | None, download: bool) -> Extractor:
-    """Load the extractor named; 'auto': the one made for such data, else Inception, else VGG16, whichever is here.
-
-    Raises:
-        MissingAsset: none of them is on this machine.
-        InputError: there is no such extractor, or its weights are not its own.
-    """
-    from jaxgan.metrics.extractors import load  # networks that most trainings do not need
-
-    if name != 'auto':
-        return load(name, path, download)
-    if path is not None:
-        raise InputError(f'weights {path} are of which extractor? Give --extractor')
-    for start, own in (
-        ('pixel_avatars', 'pixel_avatars'),
-        ('stacked', 'mnist'),
-        ('mnist', 'mnist'),
-        ('points:', 'pixels'),
-    ):
-        if data.startswith(start):
-            return load(own)
-    missing = []
-    for fallback in ('inception-2015', 'vgg16-64' if size <= 64 else 'vgg16'):
+    found, failed = [], {}
+    for name, one in made.chosen.items():
+        protocol = _protocol(made, fakes, one)
         try:
-            return load(fallback, None, download)
-        except MissingAsset as error:
-            missing.append(str(error))
-    raise MissingAsset('; or '.join(missing))
+            found += [
+                Measurement(
+                    result.metric,
+                    result.value,
+                    result.std,
+                    dataclasses.replace(protocol, settings=result.settings),
+                )
+                for result in one.take(evidence)
+            ]
+        except InputError as error:
+            failed[name] = str(error)
+    return Findings(found, failed, _nearest(evidence, made.reals) if keep else None)
+
+
+def _looked_at(drawn: Iterator[Batch], kept: list[np.ndarray]) -> Sample:
+    """Draw as many images as measures look at, for those that need no features."""
+    for _ in drawn:
+        if sum(map(len, kept)) >= LOOKED_AT:
+            break
+    return NOTHING
+
+
+def _which(reals: Reals) -> str:
+    return f'{reals.source.info.split}@{reals.fingerprint[:16]}'
 
 
 def _drawn(fakes: Fakes, labels: np.ndarray | None) -> Iterator[Batch]:
@@ -240,19 +255,21 @@ def _labels(fakes: Fakes, source: ImageSource) -> np.ndarray | None:
     return source.labels()[np.asarray(shuffled_index(fakes.first, numbers, len(source)))].astype(np.int32)
 
 
-def _protocol(extractor: Extractor, reals: Reals, fakes: Fakes) -> Protocol:
-    info = reals.source.info
+def _protocol(made: Plan, fakes: Fakes, one: Measure) -> Protocol:
+    """Say on what a number depends: not on extractor and real images, where a measure looks at generated ones alone."""
+    extractor, reals, info = made.setting.extractor, made.reals, made.reals.source.info
     matched = len(info.classes) == fakes.classes
+    by_features = one.sees == 'features'
     return Protocol(
-        extractor=extractor.name,
-        weights=extractor.digest[:16],
-        resize=extractor.resize,
+        extractor=extractor.name if by_features else 'none',
+        weights=extractor.digest[:16] if by_features else 'none',
+        resize=extractor.resize if by_features else 'none',
         data=info.name,
         split=info.split,
-        fingerprint=fingerprint_of(reals.source)[:16],
+        fingerprint=reals.fingerprint[:16],
         pixels=info.size,
-        real=len(order(reals)) * (2 if reals.flip else 1),
-        flip=reals.flip,
+        real=made.setting.real if by_features else 0,
+        flip=reals.flip and by_features,
         fake=fakes.count,
         generator=fakes.origin,
         labels=('data' if matched else 'each in turn') if fakes.classes else 'none',

@@ -2,23 +2,26 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, kernels
+from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.commands import Generator, open_generator
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
-from jaxgan.evaluate import Fakes, Plan, choose_extractor, measure, plan, walks
+from jaxgan.evaluate import Fakes, measure, plan, walks
 from jaxgan.evaluator import NEAREST, append, write_nearest
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
-from jaxgan.realimages import Reals, open_held_out, read_bytes
+from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
 
@@ -26,68 +29,95 @@ from jaxgan.sampling import make_sampler
 def evaluate_command(
     source: str,
     data: str | None,
-    split: str,
+    split: str | None,
     held_out: str | None,
     extractor: str,
     weights: str | None,
     download: bool,
     measures: tuple[str, ...] | None,
-    n: int,
+    n: int | None,
     real: int | None,
-    flip: bool,
+    flip: bool | None,
+    crop: Literal['none', 'center'] | None,
+    channels: Literal[1, 3] | None,
+    data_dir: str | None,
     seed: int,
     step: int | None,
     best: bool,
     out: str | None,
 ) -> int:
     """Measure a run's averaged generator, an export, or a folder or .npz of images; print a table and keep the numbers."""
-    if n < 2:
+    if n is not None and n < 2:
         raise InputError(f'n {n} must be at least 2')
-    target = None if out is None else Path(out)
-    if target is not None and target.suffix not in ('.jsonl', '.json'):
-        raise InputError(f'out {out} must end in .jsonl')
-    keep_programs()
-    console = Console(highlight=False)
     path = Path(source)
     fakes, trained_on, seen = open_fakes(path, n, seed, step, best)
-    chosen = choose_data(source, trained_on, data, split, fakes.size)
-    reals = Reals(open_source(chosen), real, flip)
+    targets = choose_targets(path, out)
+    keep_programs()
+    given = {'crop': crop, 'data_dir': data_dir, 'channels': channels, 'split': split}
+    chosen = choose_data(source, trained_on, data, fakes, given)
+    mirrored = flip if flip is not None else chosen.flip
+    reals = Reals(open_source(chosen), real, mirrored)
     other = open_held_out(chosen, held_out)
     kernels.enable()
-    made = plan(
-        choose_extractor(chosen.name, fakes.size, extractor, weights, download), reals, fakes, other, measures
-    )
-    found = measure(made, reals, fakes, other, seed)
+    network = choose_extractor(chosen.name, fakes.size, extractor, weights, download)
+    made = plan(network, reals, fakes, other, measures)
+    found = measure(made, fakes, seed)
     measurements = [one._replace(**seen) for one in found.measurements]
-    show(console, measurements, made)
-    is_run = (path / 'config.json').exists()
-    if is_run:
-        append(path / EVALUATIONS, measurements)
-        write_nearest(path / NEAREST, found.nearest)
-    if target is not None:
+    console = Console(highlight=False)
+    show(console, measurements, made.skipped | found.failed)
+    if not measurements:
+        raise InputError(f'nothing could be measured of {source}')
+    for target in targets:
         append(target, measurements)
-    if is_run or target is not None:
-        console.print(f'wrote {target or path / EVALUATIONS}', soft_wrap=True)
+    if (path / 'config.json').exists():
+        write_nearest(path / NEAREST, found.nearest, seen)
+    if targets:
+        console.print(f'wrote {", ".join(map(str, targets))}', soft_wrap=True, markup=False)
     return 0
 
 
+def choose_targets(path: Path, out: str | None) -> list[Path]:
+    """Name the files to which numbers will be added: a run's, and the one named; both can be written.
+
+    Raises:
+        InputError: one cannot.
+    """
+    found = [path / EVALUATIONS] if (path / 'config.json').exists() else []
+    if out is not None:
+        if not out.endswith('.jsonl'):
+            raise InputError(f'out {out} must end in .jsonl')
+        found.append(Path(out))
+    for target in found:
+        folder = next(parent for parent in target.parents if parent.exists())
+        writable = target if target.exists() else folder
+        if not os.access(writable, os.W_OK) or target.is_dir() or not folder.is_dir():
+            raise InputError(f'{target} cannot be written')
+    return found
+
+
 def choose_data(
-    source: str, trained_on: DataConfig | None, name: str | None, split: str, size: int
+    source: str, trained_on: DataConfig | None, name: str | None, fakes: Fakes, given: dict[str, Any]
 ) -> DataConfig:
-    """Configure the real images: those of the training, with its resizing and labels, unless others are named.
+    """Configure the real images: those of the training, prepared as there, unless others are named.
 
     Raises:
         InputError: none are named, and the generated images say nothing of a training.
     """
+    given = {field: value for field, value in given.items() if value is not None}
     if name is None and trained_on is None:
         raise InputError(f'{source} says nothing of its data: give --data')
     if trained_on is not None and name in (None, trained_on.name):
-        return dataclasses.replace(trained_on, split=split)
-    return DataConfig(name or '', split, size=None if size == 1 else size)
+        return dataclasses.replace(trained_on, **given)
+    of_images: dict[str, Any] = (
+        {'size': fakes.size, 'channels': fakes.channels}
+        if fakes.size > 1 and fakes.channels in (1, 3)
+        else {}
+    )
+    return DataConfig(name or '', **(of_images | given))
 
 
 def open_fakes(
-    path: Path, n: int, seed: int, step: int | None, best: bool
+    path: Path, n: int | None, seed: int, step: int | None, best: bool
 ) -> tuple[Fakes, DataConfig | None, dict[str, Any]]:
     """Open generated images: of a run or an export, or as they lie in a folder or an .npz.
 
@@ -101,10 +131,12 @@ def open_fakes(
         found = open_generator(path, step, best)
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
-        return of_generator(found, n, seed), _trained_on(path, found.card), seen
+        return of_generator(found, 10_000 if n is None else n, seed), _trained_on(path, found.card), seen
     if path.suffix == '.npz' or path.is_dir():
+        if step is not None or best:
+            raise InputError(f'{path} is no run: it has no checkpoint {"best" if best else step}')
         name = f'npz:{path}' if path.suffix == '.npz' else f'folder:{path}'
-        return of_files(open_source(DataConfig(name, label='none'))), None, {}
+        return of_files(open_source(DataConfig(name, label='none')), n), None, {}
     kind = 'is neither a run, an export, a folder of images nor an .npz'
     raise InputError(f'{path} {kind if path.exists() else "does not exist"}')
 
@@ -118,37 +150,46 @@ def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk)
 
 
-def of_files(source: ImageSource) -> Fakes:
-    """Take all images of a source as they are."""
+def of_files(source: ImageSource, n: int | None = None) -> Fakes:
+    """Take the images of a source as they are: all, or so many of a fixed permutation.
+
+    Raises:
+        InputError: there are fewer.
+    """
+    places = order(Reals(source, n))
 
     def draw(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         del labels
-        return read_bytes(source, numbers)[0]
+        return read_bytes(source, places[numbers])[0]
 
-    return Fakes(draw, len(source), source.info.size, source.info.channels, 0, 'files')
+    return Fakes(draw, len(places), source.info.size, source.info.channels, 0, 'files')
 
 
 def _trained_on(path: Path, card: dict[str, Any]) -> DataConfig:
     if (path / 'config.json').exists():
         return from_dict(json.loads((path / 'config.json').read_text())).data
-    return DataConfig(card['data']['name'], size=card['architecture']['size'])
+    prepared = card['data'].get('config')  # exports before this was kept have none
+    return (
+        from_dict(prepared, DataConfig)
+        if prepared
+        else DataConfig(card['data']['name'], size=card['architecture']['size'])
+    )
 
 
-def show(console: Console, measurements: Sequence[Measurement], made: Plan) -> None:
+def show(console: Console, measurements: Sequence[Measurement], missing: dict[str, str]) -> None:
     """Print numbers as a table with their protocol, and what was not measured."""
     table = Table(box=None, pad_edge=False)
     for name in ('measure', 'value', 'deviation', 'settings'):
         table.add_column(name, justify='right' if name in ('value', 'deviation') else 'left')
     for one in measurements:
         deviation = '' if one.std is None else f'{one.std:.4g}'
-        table.add_row(one.metric, f'{one.value:.5g}', deviation, one.protocol.settings)
+        table.add_row(*map(escape, (one.metric, f'{one.value:.5g}', deviation, one.protocol.settings)))
     console.print(table)
     if measurements:
-        console.print(
-            f'protocol: {dataclasses.replace(measurements[0].protocol, settings="")}', soft_wrap=True
-        )
-    for name, reason in made.skipped.items():
-        console.print(f'{name}: not measured, for {reason}', soft_wrap=True)
+        protocol = dataclasses.replace(measurements[0].protocol, settings='')
+        console.print(f'protocol: {protocol}', soft_wrap=True, markup=False)
+    for name, reason in missing.items():
+        console.print(f'{name}: not measured, for {reason}', soft_wrap=True, markup=False)
 
 
 def compare_command(first: str, second: str) -> int:
@@ -160,7 +201,7 @@ def compare_command(first: str, second: str) -> int:
     a, b = (_newest(read_measurements(path)) for path in (first, second))
     table = Table(box=None, pad_edge=False)
     for name in ('measure', first, second, 'difference'):
-        table.add_column(name, justify='left' if name == 'measure' else 'right')
+        table.add_column(escape(name), justify='left' if name == 'measure' else 'right')
     refused = []
     for metric in [metric for metric in a if metric in b]:
         try:
@@ -168,7 +209,7 @@ def compare_command(first: str, second: str) -> int:
         except InputError as error:
             refused.append(str(error))
             continue
-        table.add_row(metric, f'{a[metric].value:.5g}', f'{b[metric].value:.5g}', f'{change:+.5g}')
+        table.add_row(escape(metric), f'{a[metric].value:.5g}', f'{b[metric].value:.5g}', f'{change:+.5g}')
     if not table.row_count:
         common = (
             '; '.join(refused) or f'they have no measure in common ({", ".join(a)} against {", ".join(b)})'
@@ -177,7 +218,7 @@ def compare_command(first: str, second: str) -> int:
     console = Console(highlight=False)
     console.print(table)
     for reason in refused:
-        console.print(reason, soft_wrap=True)
+        console.print(reason, soft_wrap=True, markup=False)
     return 0
 
 

@@ -3,6 +3,7 @@
 A missing file of weights never stops a training: it is said once, and the training goes on without numbers.
 """
 
+import contextlib
 import json
 import math
 import os
@@ -12,16 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.data import DataConfig, ImageSource
-from jaxgan.evaluate import Fakes, Findings, choose_extractor, measure, plan
+from jaxgan.evaluate import Fakes, Findings, Plan, measure, plan
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
-from jaxgan.metrics.measures import called
-from jaxgan.metrics.protocol import EVALUATIONS, Measurement, from_line, to_line
-from jaxgan.realimages import Reals, open_held_out
+from jaxgan.metrics.measures import MEASURES, called
+from jaxgan.metrics.protocol import EVALUATIONS, Measurement, differences, from_line, to_line
+from jaxgan.metrics.types import Extractor
+from jaxgan.realimages import Reals
 
 NEAREST = 'nearest.npz'
 BEST = 'best'
+TRAINING = 'training'
 
 
 class Evaluator(NamedTuple):
@@ -51,21 +55,35 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
         return Evaluator(None, '', '')
     try:
         extractor = choose_extractor(data.name, source.info.size, evaluation.extractor, None, False)
+        made, notes = _plan(evaluation, data, source, classes, extractor)
     except MissingAsset as error:
         return Evaluator(None, '', f'nothing is evaluated: {error}')
-    info = source.info
-    reals = Reals(source, evaluation.real, data.flip)
-    held_out = open_held_out(data, None) if 'copying' in evaluation.measures else None
-
-    def fakes(draw: Callable) -> Fakes:
-        return Fakes(draw, evaluation.n, info.size, info.channels, classes, 'average')
-
-    made = plan(extractor, reals, fakes(_undrawn), held_out, evaluation.measures)
     best = '' if evaluation.best == 'none' else called(evaluation.best.upper(), extractor)
     note = (
-        f'evaluation: {", ".join(evaluation.measures)} by {extractor.name} every {evaluation.every:,} images'
+        f'evaluation: {", ".join(made.chosen)} by {extractor.name} every {evaluation.every:,} images{notes}'
     )
-    return Evaluator(lambda draw: measure(made, reals, fakes(draw), held_out), best, note)
+    return Evaluator(lambda draw: measure(made, _fakes(evaluation, source, classes, draw)), best, note)
+
+
+def _plan(
+    evaluation: Evaluation, data: DataConfig, source: ImageSource, classes: int, extractor: Extractor
+) -> tuple[Plan, str]:
+    """Plan the measures; those whose weights are not here are left out, and said."""
+    reals = Reals(source, evaluation.real, data.flip)
+    held_out = open_held_out(data, None) if 'copying' in evaluation.measures else None
+    fakes = _fakes(evaluation, source, classes, _undrawn)
+    try:
+        return plan(extractor, reals, fakes, held_out, evaluation.measures), ''
+    except MissingAsset as error:
+        names = [name for name in evaluation.measures if not MEASURES[name].perceptual]
+        if not names:
+            raise
+        return plan(extractor, reals, fakes, held_out, names), f'; the others are not measured: {error}'
+
+
+def _fakes(evaluation: Evaluation, source: ImageSource, classes: int, draw: Callable) -> Fakes:
+    info = source.info
+    return Fakes(draw, evaluation.n, info.size, info.channels, classes, 'average')
 
 
 def _undrawn(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
@@ -73,42 +91,57 @@ def _undrawn(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
 
 
 class Record:
-    """The evaluations of a run, those before it was resumed included."""
+    """The evaluations of a training, those before it was resumed included, and not those of ``jaxgan evaluate``."""
 
     def __init__(self, folder: Path, best: str, patience: int | None):
-        """Read what a run's folder has."""
+        """Read what a run's folder has; lines that are no measurements are left alone."""
         self._path, self._name, self._patience = folder / EVALUATIONS, best, patience
-        self._values: list[float] = []
-        if self._path.exists():
-            for text in self._path.read_text('utf-8').splitlines():
-                self._note([from_line(json.loads(text))])
+        self._found: list[Measurement] = []
+        self._steps: set[int | None] = set()
+        for text in self._path.read_text('utf-8').splitlines() if self._path.exists() else ():
+            with contextlib.suppress(ValueError):  # an InputError is one, too
+                line = json.loads(text)
+                if isinstance(line, dict) and line.get('origin') == TRAINING:
+                    self._note([from_line(line)])
 
     def add(self, found: Sequence[Measurement], seconds: float) -> bool:
-        """Write measurements down, and say whether they are the best so far."""
-        append(self._path, found, seconds)
-        before = min(self._values, default=math.inf)
-        return self._note(found) and self._values[-1] < before
+        """Write measurements down, and say whether they are the best so far of those that compare with them."""
+        append(self._path, found, seconds, TRAINING)
+        self._note(found)
+        values = self._values
+        return bool(values) and any(one.metric == self._name for one in found) and values[-1] < min(
+            values[:-1], default=math.inf
+        )  # fmt: skip
 
-    def _note(self, found: Sequence[Measurement]) -> bool:
-        values = [one.value for one in found if one.metric == self._name]
-        self._values += values
-        return bool(values)
+    def has(self, step: int) -> bool:
+        """Whether there is an evaluation at a step."""
+        return step in self._steps
+
+    def _note(self, found: Sequence[Measurement]) -> None:
+        self._found += [one for one in found if one.metric == self._name]
+        self._steps |= {one.step for one in found}
+
+    @property
+    def _values(self) -> list[float]:
+        """The numbers by which the best is chosen, of the newest one's protocol; what is not finite is the worst."""
+        same = [one for one in self._found if not differences(one.protocol, self._found[-1].protocol)]
+        return [one.value if math.isfinite(one.value) else math.inf for one in same]
 
     @property
     def exhausted(self) -> bool:
         """Whether as many evaluations as patience allows have passed since the best one."""
-        if self._patience is None or not self._values:
-            return False
-        smallest = min(value if math.isfinite(value) else math.inf for value in self._values)
-        at = next((i for i, value in enumerate(self._values) if value == smallest), 0)
-        return len(self._values) - 1 - at >= self._patience
+        values = self._values if self._patience is not None else []
+        return bool(values) and len(values) - 1 - int(np.argmin(values)) >= (self._patience or 0)
 
 
-def append(path: Path, measurements: Sequence[Measurement], seconds: float = 0.0) -> None:
-    """Add measurements to a file of lines, each whole."""
+def append(
+    path: Path, measurements: Sequence[Measurement], seconds: float = 0.0, origin: str = 'command'
+) -> None:
+    """Add measurements to a file of lines, each whole; ``origin`` says whether the training or a command took them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [
-        json.dumps(to_line(one) | {'seconds': round(seconds, 3)}, allow_nan=False) for one in measurements
+        json.dumps(to_line(one) | {'seconds': round(seconds, 3), 'origin': origin}, allow_nan=False)
+        for one in measurements
     ]
     with path.open('a', encoding='utf-8') as file:
         file.write(''.join(line + '\n' for line in lines))
@@ -116,10 +149,12 @@ def append(path: Path, measurements: Sequence[Measurement], seconds: float = 0.0
         os.fsync(file.fileno())
 
 
-def write_nearest(path: Path, nearest: dict[str, Any] | None) -> None:
-    """Write generated images and their nearest real ones, whole or not at all."""
+def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, Any]) -> None:
+    """Write generated images and their nearest real ones, whole or not at all; ``when`` joins what is said of them."""
     if nearest is None:
         return
+    about = json.loads(str(nearest['about'])) | when
+    nearest = nearest | {'about': np.array(json.dumps(about))}
     temporary = path.with_name(f'.{path.name}.tmp.npz')
     np.savez_compressed(temporary, **nearest)
     temporary.replace(path)

@@ -96,6 +96,9 @@ def train(trainer: Trainer, workdir: Path) -> int:
         state = _continued(trainer, opened()) if folder.exists() else None
         state = trainer.init() if state is None else state
         first = int(state.step)
+        if (workdir / BEST).exists():
+            with Checkpoints(workdir / BEST, keep=1) as best:
+                best.drop_after(first)
         if first >= trainer.total_steps:
             print(f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it')
             return 0
@@ -141,6 +144,9 @@ class Run:
         grid = self.draw(state, 0) if step == 0 else None
         self.progress.message(trainer.program.describe())
         self.since, self.counted = time.perf_counter(), step
+        was_due = step and self._due(max(0, step - trainer.length), step, config.evaluation.every or 1)
+        if was_due and trainer.evaluator.measure and not self.watch.has(step):
+            self.evaluate(state, step, stop)
         while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
             state, metrics = trainer.dispatch(state, step, count)
@@ -156,7 +162,7 @@ class Run:
             if last or self._due(before, step, config.sample_every):
                 self.write(self.draw(state, step), step)
             if trainer.evaluator.measure and (last or self._due(before, step, config.evaluation.every)):
-                self.evaluate(state, step)
+                self.evaluate(state, step, stop)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
         self.save(state, step)
@@ -209,15 +215,26 @@ class Run:
         self.progress.update(seen, rate, means)
         self.watch.metrics(means, step, seen)
 
-    def evaluate(self, state: GanState, step: int) -> None:
-        """Measure the averaged generator, and keep the state where it is the best so far."""
+    def evaluate(self, state: GanState, step: int, stop: Stop) -> None:
+        """Save, then measure the averaged generator, and keep the state where it is the best so far.
+
+        What goes wrong costs an evaluation, not the training; a signal costs it, too, and it is made up for on resuming.
+        """
+        self.save(state, step)
         started = time.perf_counter()
-        seen = step * step_images(self.trainer.config)
-        if self.watch.evaluate(self.trainer.draw(state), step, seen):
-            with Checkpoints(self.workdir / BEST, keep=1) as best:
-                latest = best.latest()
-                if latest is None or latest < step:  # a run that continues may have saved it before
+        draw = self.trainer.draw(state)
+
+        def until_signal(seeds: Any, labels: Any) -> Any:
+            if stop.signal:
+                raise InputError('a signal came')
+            return draw(seeds, labels)
+
+        try:
+            if self.watch.evaluate(until_signal, step, step * step_images(self.trainer.config)):
+                with Checkpoints(self.workdir / BEST, keep=1) as best:
                     best.save(step, state, self.trainer.meta(step))
+        except (InputError, OSError) as error:
+            self.progress.message(f'not evaluated: {error}')
         self.since += time.perf_counter() - started
 
     def draw(self, state: GanState, step: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The options of the commands: what ``jaxgan COMMAND --help`` lists. Those of ``train`` are in ``cli``, beside the recipe's."""
 
 import dataclasses
+from typing import Literal
 
 import tyro
 
@@ -73,8 +74,8 @@ class EvaluateOptions:
     """A run's folder, an export's, a folder of images, or an .npz."""
     data: str | None = None
     """The real images, such as cifar10 (default: those of the training)."""
-    split: str = 'train'
-    """Their split, with a slice if you like."""
+    split: str | None = None
+    """Their split, with a slice if you like (default: that of the training, else train)."""
     held_out: str | None = None
     """The split that no training saw, for C_T (default: test, where there is one); none for none."""
     extractor: str = 'auto'
@@ -87,12 +88,19 @@ class EvaluateOptions:
     measures: tuple[str, ...] | None = None
     """fd, kid, is, precision_recall, density_coverage, fd_by_class, modes, copying, ms_ssim, lpips, ppl (default: all that apply but
     fd_by_class, lpips and ppl)."""
-    n: int = 10_000
-    """How many images to generate; the published numbers have 50,000, or 10,000 by some programs."""
+    n: int | None = None
+    """How many images to generate (default: 10,000); the published numbers have 50,000, or 10,000 by some programs. Of
+    files: so many of a fixed permutation (default: all)."""
     real: int | None = None
     """How many real images, of a fixed permutation (default: all)."""
-    flip: bool = False
-    """Count real images mirrored, too."""
+    flip: bool | None = None
+    """Count real images mirrored, too (default: if the training mirrored them)."""
+    crop: Literal['none', 'center'] | None = None
+    """What to do with real images that are not square (default: as in the training, else refuse them)."""
+    channels: Literal[1, 3] | None = None
+    """1 for grey, 3 for colour (default: as the generated ones)."""
+    data_dir: str | None = None
+    """Where TFDS data sets lie prepared (default: as in the training, else TFDS's own folder)."""
     seed: int = 0
     """The first seed of the generated images."""
     step: int | None = None

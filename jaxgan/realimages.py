@@ -3,12 +3,10 @@
 import dataclasses
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan.data import DataConfig, ImageSource, open_source, read_many, shuffled_index
-from jaxgan.data.splits import split_name
+from jaxgan.data import ImageSource, read_many, shuffled_index
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
 from jaxgan.metrics.gather import Batch, Sample, gather
@@ -18,7 +16,8 @@ from jaxgan.metrics.types import Extractor
 BATCH = 64  # images that an extractor sees at once
 
 
-class Reals(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reals:
     """Real images to compare with."""
 
     source: ImageSource
@@ -27,44 +26,30 @@ class Reals(NamedTuple):
     flip: bool = False
     """Count each mirrored, too."""
 
-
-def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
-    """Open real images that no training saw: the split named, or 'test' where there is one and it is another.
-
-    Raises:
-        InputError: the split named cannot be opened.
-    """
-    if split is not None:
-        return None if split == 'none' else open_source(dataclasses.replace(config, split=split))
-    if split_name(config.split) == 'test' or config.name.startswith('folder:'):
-        return None
-    try:
-        return open_source(dataclasses.replace(config, split='test'))
-    except InputError:
-        return None
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A SHA-256 of the source's images and labels (``metrics.reference.fingerprint``)."""
+        return fingerprint(self.source)
 
 
 class Sightings:
-    """What an extractor sees of real images, from the cache where it is there."""
+    """What an extractor sees of real images: looked at once, and from the cache where it is there."""
 
     def __init__(self, extractor: Extractor, keep: bool) -> None:
         self._extractor, self._keep = extractor, keep
+        self._seen: dict[Reals, Sample] = {}
 
     def of(self, reals: Reals) -> Sample:
         """Look at real images."""
-        identity = {'images': fingerprint_of(reals.source), 'count': reals.count, 'flip': reals.flip}
-        return cached(
-            self._extractor,
-            identity,
-            self._keep,
-            lambda: gather(self._extractor, _real(reals), BATCH, self._keep),
-        )
-
-
-@functools.lru_cache(maxsize=8)
-def fingerprint_of(source: ImageSource) -> str:
-    """Compute a source's fingerprint, once."""
-    return fingerprint(source)
+        if reals not in self._seen:
+            identity = {'images': reals.fingerprint, 'count': reals.count, 'flip': reals.flip}
+            self._seen[reals] = cached(
+                self._extractor,
+                identity,
+                self._keep,
+                lambda: gather(self._extractor, _real(reals), BATCH, self._keep),
+            )
+        return self._seen[reals]
 
 
 def order(reals: Reals) -> np.ndarray:
@@ -74,7 +59,7 @@ def order(reals: Reals) -> np.ndarray:
         return np.arange(total)
     if not 2 <= reals.count <= total:
         raise InputError(
-            f'{reals.count} real images (allowed: 2 to {total}, which {reals.source.info.name} has)'
+            f'{reals.count} images of {reals.source.info.name} (allowed: 2 to {total}, which it has)'
         )
     return np.asarray(shuffled_index(0, np.arange(reals.count), total))
 

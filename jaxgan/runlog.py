@@ -36,7 +36,7 @@ class RunLog:
         folder.mkdir(parents=True, exist_ok=True)
         kept, dropped = rewind(folder / LINES, resume_step)
         last = kept[-1] if kept else None
-        self._started = time.monotonic() - (last['seconds'] if last else 0.0)
+        self._started = time.monotonic() - (last.get('seconds', 0.0) if last else 0.0)
         self._file = (folder / LINES).open('a', encoding='utf-8')
         self._board = SummaryWriter(
             str(folder / 'tensorboard'), flush_secs=10, purge_step=_purge_from(last or dropped, resume_step)
@@ -115,7 +115,7 @@ def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:
 def _parse(text: str) -> dict | None:
     try:
         line = json.loads(text)
-        counts = [line['step'], line['images_seen'], line['seconds']]
+        counts = [line['step'], line['images_seen']]
     except (ValueError, KeyError, TypeError):
         return None
     return line if all(isinstance(count, int | float) for count in counts) else None

@@ -28,7 +28,7 @@ from jaxgan.state import GanState, init_state
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
 
-COMPARED = 256  # real images whose mean distance samples are compared with
+COMPARED = 64  # real images whose mean distance samples are compared with
 
 
 class Program:
@@ -152,9 +152,11 @@ def _drawer(generator: Network, latents: Sampler, state: GanState) -> Callable:
 
 
 def _alarms(config: Config, source: ImageSource) -> Alarms:
-    reals = Reals(source, min(len(source), COMPARED))
-    images, _ = read_bytes(source, order(reals))
-    return Alarms(build.LOSSES[config.loss], config.batch_size, distance(images))
+    loss = build.LOSSES[config.loss]
+    if len(source) < 2:
+        return Alarms(loss, config.batch_size, None)
+    images, _ = read_bytes(source, order(Reals(source, min(len(source), COMPARED))))
+    return Alarms(loss, config.batch_size, distance(images))
 
 
 def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callable[[GanState, int, int], Any]:

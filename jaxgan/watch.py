@@ -48,13 +48,19 @@ class Watch:
         assert self._evaluator.measure is not None
         found = self._evaluator.measure(draw)
         measurements = [one._replace(step=step, images_seen=images_seen) for one in found.measurements]
-        write_nearest(self._folder / NEAREST, found.nearest)
+        for name, reason in found.failed.items():
+            self._progress.message(f'{name} was not measured: {reason}')
+        write_nearest(self._folder / NEAREST, found.nearest, {'step': step, 'images_seen': images_seen})
         improved = self._record.add(measurements, self._log.seconds())
         values = {f'evaluation/{one.metric}': one.value for one in measurements}
         self._log.board(images_seen, values)
         text = ', '.join(f'{one.metric} {one.value:.4g}' for one in measurements)
         self._progress.message(f'{images_seen:,} images: {text}{", the best so far" if improved else ""}')
         return improved
+
+    def has(self, step: int) -> bool:
+        """Whether there is an evaluation at a step."""
+        return self._record.has(step)
 
     @property
     def exhausted(self) -> bool:

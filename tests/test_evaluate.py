@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,13 +15,14 @@ from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Reals, measure, plan
 from jaxgan.evaluating import of_files
+from jaxgan.evaluator import Record, append
 from jaxgan.metrics import reference
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.extractors import load
 from jaxgan.metrics.frechet import frechet_distance_of_features
 from jaxgan.metrics.gather import gather
-from jaxgan.metrics.protocol import read_measurements
+from jaxgan.metrics.protocol import Measurement, Protocol, read_measurements
 
 SIDE = 4
 MEASURED = Evaluation(every=16, measures=('fd', 'precision_recall'), extractor='pixels', n=12)
@@ -70,7 +73,7 @@ def test_gathering_does_not_depend_on_the_batch(data):
 def test_numbers_are_those_of_the_features(data):
     train, test = (open_source(DataConfig(data, split)) for split in ('train', 'test'))
     fakes, reals = of_files(test), Reals(train)
-    found = measure(plan(load('pixels'), reals, fakes, None, ['fd']), reals, fakes, None)
+    found = measure(plan(load('pixels'), reals, fakes, None, ['fd']), fakes)
     (one,) = found.measurements
     flat = [images(data, name).reshape(-1, SIDE * SIDE * 3) / 127.5 - 1 for name in ('x_train', 'x_test')]
     assert one.metric == 'FD-pixels'
@@ -84,8 +87,7 @@ def test_mirrored_images_count_too(data):
     fakes = of_files(open_source(DataConfig(data, 'test')))
     made = [Reals(train, count, flip) for count, flip in ((None, False), (None, True), (20, True))]
     found = [
-        measure(plan(load('pixels'), reals, fakes, None, ['fd', 'density_coverage']), reals, fakes, None)
-        for reals in made
+        measure(plan(load('pixels'), reals, fakes, None, ['fd', 'density_coverage']), fakes) for reals in made
     ]
     assert [one.measurements[0].protocol.real for one in found] == [150, 300, 40]
     assert len({one.measurements[0].value for one in found}) == 3
@@ -97,7 +99,7 @@ def test_the_nearest_image_of_a_copy_is_its_original(data):
     train = open_source(DataConfig(data, 'train'))
     for reals in (Reals(train), Reals(train, 100), Reals(train, flip=True)):
         fakes = of_files(train)
-        found = measure(plan(load('pixels'), reals, fakes, None, ['kid']), reals, fakes, None).nearest
+        found = measure(plan(load('pixels'), reals, fakes, None, ['kid']), fakes).nearest
         seen = [found['distances'][i, 0] == 0 for i in range(24)]
         assert reals.count or all(seen)
         for i in np.flatnonzero(seen):
@@ -112,9 +114,7 @@ def test_what_is_seen_of_real_images_is_cached_by_content(data, cache, tmp_path,
     def go(name, names=('fd',), **changes):
         reals = Reals(open_source(DataConfig(name, 'train')), **changes)
         fakes = of_files(open_source(DataConfig(data, 'test')))
-        return (
-            measure(plan(load('pixels'), reals, fakes, None, names), reals, fakes, None).measurements[0].value
-        )
+        return measure(plan(load('pixels'), reals, fakes, None, names), fakes).measurements[0].value
 
     first = go(data)
     assert len(list(cache.iterdir())) == 1
@@ -144,7 +144,7 @@ def test_a_cache_that_cannot_be_written_does_not_matter(data, tmp_path, monkeypa
     (tmp_path / 'file').write_text('')
     monkeypatch.setenv('JAXGAN_CACHE', str(tmp_path / 'file'))
     reals, fakes = Reals(open_source(DataConfig(data))), of_files(open_source(DataConfig(data, 'test')))
-    assert measure(plan(load('pixels'), reals, fakes, None, ['fd']), reals, fakes, None).measurements
+    assert measure(plan(load('pixels'), reals, fakes, None, ['fd']), fakes).measurements
 
 
 def test_measures_that_cannot_be_taken_say_why(data):
@@ -167,10 +167,10 @@ def test_measures_that_cannot_be_taken_say_why(data):
         InputError, match=r'generated images are 8x8 with 3 channels, .* 4x4 with 3: they do not'
     ):
         plan(load('pixels'), Reals(source), larger, None, None)
-    reals = Reals(source, 151)
-    made = plan(load('pixels'), reals, fakes, None, ['fd'])
-    with pytest.raises(InputError, match='151 real images'):
-        measure(made, reals, fakes, None)
+    with pytest.raises(InputError, match=r'151 images of npz:.* \(allowed: 2 to 150, which it has\)'):
+        plan(load('pixels'), Reals(source, 151), fakes, None, ['fd'])
+    with pytest.raises(InputError, match='no measures are named'):
+        plan(load('pixels'), Reals(source), fakes, None, [])
 
 
 def test_labels_are_those_of_the_data(data):
@@ -182,7 +182,7 @@ def test_labels_are_those_of_the_data(data):
 
     for classes in (3, 5):
         fakes = Fakes(draw, 90, SIDE, 3, classes, 'average', 7)
-        found = measure(plan(load('pixels'), Reals(source), fakes, None, ['fd']), Reals(source), fakes, None)
+        found = measure(plan(load('pixels'), Reals(source), fakes, None, ['fd']), fakes)
         labels = np.concatenate([labels for _, labels in asked])
         np.testing.assert_array_equal(np.concatenate([numbers for numbers, _ in asked]), np.arange(7, 97))
         if classes == 3:
@@ -203,9 +203,7 @@ def test_modes_and_copying_of_the_embedded_data(tmp_path):
     found = {}
     for kind, split in (('fresh', 'test[400:800]'), ('copies', 'train[:400]')):
         fakes = of_files(opened(split))
-        for one in measure(
-            plan(load('pixel_avatars'), reals, fakes, held, names), reals, fakes, held
-        ).measurements:
+        for one in measure(plan(load('pixel_avatars'), reals, fakes, held, names), fakes).measurements:
             found[kind, one.metric] = one.value
     assert found['copies', 'C_T-Avatars'] < -5 < -3 < found['fresh', 'C_T-Avatars'] < 3
     assert 0 <= found['copies', 'KL of attributes-Avatars'] < found['fresh', 'KL of attributes-Avatars'] < 0.1
@@ -249,17 +247,104 @@ def test_a_resumed_run_has_the_same_numbers(trained, tmp_path):
     assert a == b
 
 
-@pytest.mark.slow
-def test_patience_stops_a_run_and_says_so(trained, tmp_path, capsys, monkeypatch):
+ONE = Protocol('pixels', 'ab', 'none', 'x', 'train', 'cd', 16, 48, True, 12, 'average', 'none', 0)
+
+
+def evaluated(folder, values, origin='training', **changes):
+    protocol = dataclasses.replace(ONE, **changes)
+    for value in values:
+        append(folder / 'evaluations.jsonl', [Measurement('FD', value, None, protocol, 1, 8)], 1.0, origin)
+
+
+@pytest.mark.parametrize(
+    ('values', 'patience', 'exhausted'),
+    [
+        ([], 1, False),
+        ([3.0], 1, False),
+        ([3.0, 2.0], 1, False),
+        ([3.0, 3.0], 1, True),
+        ([3.0, 4.0, 5.0], 3, False),
+        ([3.0, 4.0, 5.0, 3.5], 3, True),
+        ([math.nan, math.nan], 1, True),
+        ([math.nan, 9.0], 1, False),
+        ([3.0, 4.0, 5.0], None, False),
+    ],
+)
+def test_patience_counts_what_is_no_better(tmp_path, values, patience, exhausted):
+    evaluated(tmp_path, values)
+    assert Record(tmp_path, 'FD', patience).exhausted == exhausted
+
+
+def test_numbers_of_others_do_not_decide(tmp_path):
+    evaluated(tmp_path, [5.0])
+    evaluated(tmp_path, [1.0, 1.0], origin='command')
+    evaluated(tmp_path, [1.0, 1.0], fake=50_000)
+    path = tmp_path / 'evaluations.jsonl'
+    path.write_text(path.read_text() + '{"metric": "FD"}\nnot a line\n7\n')
+    record = Record(tmp_path, 'FD', 2)
+    again = Measurement('FD', 4.0, None, ONE, 2, 16)
+    assert record.add([again], 1.0)
+    assert not record.add([again._replace(value=4.5)], 1.0)
+    assert not record.exhausted
+    assert not record.add([again._replace(value=math.inf)], 1.0)
+    assert record.exhausted
+    assert [record.has(step) for step in (1, 2, 3)] == [True, True, False]
+
+
+def test_what_goes_wrong_in_an_evaluation_costs_that_evaluation(trained, tmp_path, capsys, monkeypatch):
     config, _ = trained
-    monkeypatch.setattr(
-        'jaxgan.evaluator.Record.add', lambda self, found, seconds: bool(self._values.append(1.0))
+
+    def broken(*_):
+        raise InputError('no cell has test samples')
+
+    monkeypatch.setattr('jaxgan.evaluator.measure', broken)
+    assert run(dataclasses.replace(config, images=32), tmp_path / 'run') == 0
+    out = capsys.readouterr().out
+    assert (
+        out.count('not evaluated: no cell has test samples') == 2 and not (tmp_path / 'run' / 'best').exists()
     )
-    patient = dataclasses.replace(config, evaluation=dataclasses.replace(MEASURED, patience=2))
-    assert run(patient, tmp_path / 'run') == 0
-    assert 'stopped: FD-pixels has not improved' in capsys.readouterr().out
     with Checkpoints(tmp_path / 'run' / 'checkpoints') as checkpoints:
-        assert checkpoints.latest() == 6  # the first, and two that were no better
+        assert checkpoints.steps() == [2, 4]  # saved before each
+
+
+def test_a_measure_that_fails_is_said_and_the_others_stand(data):
+    source = open_source(DataConfig(data))
+    fakes = of_files(source)._replace(classes=3)
+    found = measure(
+        plan(load('pixels'), Reals(source, 30), fakes._replace(count=30), None, ['fd', 'fd_by_class']),
+        fakes._replace(count=30),
+    )
+    assert [one.metric for one in found.measurements] == ['FD-pixels']
+    assert found.failed['fd_by_class'].startswith('no class has 50 real')
+
+
+def test_a_changed_image_or_label_is_another_fingerprint(data, tmp_path):
+    def changed(name, place, value):
+        with np.load(tmp_path / 'data.npz') as file:
+            arrays = {key: file[key].copy() for key in file.files}
+        arrays[name][place] = value
+        np.savez(tmp_path / 'changed.npz', **arrays)
+        return Reals(open_source(DataConfig(f'npz:{tmp_path / "changed.npz"}'))).fingerprint
+
+    first = Reals(open_source(DataConfig(data))).fingerprint
+    assert changed('x_test', 0, 0) == first
+    assert len({first, changed('x_train', (77, 1, 2, 0), 0), changed('y_train', 149, 0)}) == 3
+
+
+def test_later_states_do_not_stay_the_best(trained, tmp_path):
+    _, folder = trained
+    shutil.copytree(folder / 'best', tmp_path / 'best')
+    with Checkpoints(tmp_path / 'best', keep=1) as best:
+        (step,) = best.steps()
+        best.drop_after(step)
+        assert best.steps() == [step]
+        best.drop_after(step - 1)
+        assert best.steps() == []
+
+
+def test_a_single_image_can_still_be_trained_on(tmp_path):
+    config = dataclasses.replace(tiny(make_data(tmp_path, n=1)), images=16)
+    assert run(config, tmp_path / 'run') == 0
 
 
 def test_the_command_measures_a_run_and_keeps_the_numbers(trained, tmp_path, capsys):
@@ -271,11 +356,12 @@ def test_the_command_measures_a_run_and_keeps_the_numbers(trained, tmp_path, cap
     found = read_measurements(folder)
     assert len(found) == before + 1
     last = [one for one in found[:before] if one.metric == 'FD-pixels'][-1]
-    assert found[-1].protocol == dataclasses.replace(last.protocol, real=24, flip=False)  # trained with flips
-    assert main([*arguments, '--flip']) == 0
-    assert read_measurements(folder)[-1] == last
+    assert found[-1] == last  # trained with flips, so measured with flips
+    assert main([*arguments, '--flip', 'False', '--split', 'train[:20]']) == 0
+    other = read_measurements(folder)[-1].protocol
+    assert (other.real, other.flip, other.split) == (20, False, 'train[:20]')
     assert [one.metric for one in read_measurements(tmp_path / 'out.jsonl')] == ['FD-pixels']
-    assert main([*arguments, '--best', '--flip']) == 0
+    assert main([*arguments, '--best']) == 0
     values = [one.value for one in found[:before] if one.metric == 'FD-pixels']
     assert read_measurements(folder)[-1].value == pytest.approx(min(values))
 
@@ -290,6 +376,10 @@ def test_the_command_measures_a_run_and_keeps_the_numbers(trained, tmp_path, cap
         (['{folder}', '--data', 'pixel_avatars', '--extractor', 'vgg'], "unknown extractor 'vgg'"),
         (['{folder}', '--data', 'pixel_avatars', '--weights', 'w.pth'], 'Give --extractor'),
         (['{folder}', '--data', 'pixel_avatars', '--measures', 'ppl', '--extractor', 'pixels'], 'ppl|lpips'),
+        (['{folder}', '--data', 'pixel_avatars', '--step', '3'], 'has no checkpoint 3'),
+        (['{folder}', '--data', 'pixel_avatars', '--n', '4'], '4 images of folder'),
+        (['{folder}', '--data', 'points:ring25'], 'means nothing to points:ring25'),
+        (['{folder}', '--data', 'pixel_avatars', '--out', '{folder}/0.png/x.jsonl'], 'cannot be written'),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(tmp_path, capsys, arguments, message):

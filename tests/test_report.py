@@ -121,7 +121,7 @@ def test_the_table_of_metrics(full):
 
 
 def test_protocols_are_never_mixed():
-    rows = [evaluation(1.0, 16), evaluation(2.0, 32, seed=1), evaluation(3.0, 48), evaluation(4.0, 48)]
+    rows = [evaluation(1.0, 16), evaluation(2.0, 32, split='test'), evaluation(3.0, 48), evaluation(4.0, 48)]
     rows += [evaluation(9.0, 16, resize='none'), evaluation(8.0, 32, flips=None)]
     found = tabulate([evaluation_line(row) for row in rows])
     assert [(r.protocol, r.points, r.latest.value) for r in found.results] == [
@@ -130,7 +130,7 @@ def test_protocols_are_never_mixed():
         ('P3', 1, 9.0),
         ('P4', 1, 8.0),
     ]
-    assert found.clashes[0].keys == ('flips', 'resize', 'seed')
+    assert found.clashes[0].keys == ('flips', 'resize', 'split')
     assert len(found.charts) == 1
     assert evaluation_line(evaluation('many')) is None
     assert evaluation_line({**evaluation(1.0), 'protocol': 'FID-50k'}) is None

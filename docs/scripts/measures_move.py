@@ -128,7 +128,7 @@ def measured(
     count, size, _, channels = images.shape
     fakes = Fakes(lambda numbers, labels: images[numbers], count, size, channels, 0, 'files')
     made = plan(extractor, trial.training, fakes, trial.held_out, names)
-    return measure(made, trial.training, fakes, trial.held_out).measurements
+    return measure(made, fakes).measurements
 
 
 def row(name: str, found: list[Measurement], extractor: Extractor) -> str:

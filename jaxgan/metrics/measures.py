@@ -6,7 +6,7 @@ A new measure is a function from ``Evidence`` to ``Result``s in ``MEASURES``, wi
 import math
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -56,6 +56,8 @@ class Evidence(NamedTuple):
     real: Sample
     fake: Sample
     held_out: Sample | None
+    held_out_is: str
+    """Which images were held out: split and fingerprint."""
     images: np.ndarray
     """Generated images, uint8 [up to 2,000, H, W, C]."""
     seed: int
@@ -82,6 +84,8 @@ class Measure(NamedTuple):
     """Whether it is taken when nobody names measures."""
     perceptual: bool = False
     """Whether it needs a distance between images."""
+    sees: Literal['features', 'images'] = 'features'
+    """Features of real and generated images, or generated images alone: then no extractor plays a part."""
 
 
 def called(base: str, extractor: Extractor) -> str:
@@ -167,6 +171,10 @@ def _by_class(e: Evidence) -> Iterator[Result]:
     )
 
 
+def _lacks_labels(setting: Setting) -> str | None:
+    return None if setting.classes else 'it needs labels of real and generated images'
+
+
 def _modes(e: Evidence) -> Iterator[Result]:
     if e.setting.centres is not None:
         found = point_modes(e.images, e.setting.centres, e.setting.sigma)
@@ -223,7 +231,8 @@ def _lacks_modes(setting: Setting) -> str | None:
 def _copying(e: Evidence) -> Iterator[Result]:
     assert e.held_out is not None
     found = copying(e.real.table, e.held_out.table, e.fake.table)
-    settings = f'against {e.held_out.count} held out; 3 cells, 64 components'
+    components = min(64, e.real.table.shape[1])
+    settings = f'against {e.held_out.count} of {e.held_out_is}; 3 cells, {components} components'
     yield Result(called('C_T', e.setting.extractor), found.value, settings=settings)
 
 
@@ -264,9 +273,8 @@ def _named(perceptual: Perceptual) -> str:
 
 
 def _lacks_room(setting: Setting) -> str | None:
-    if setting.size < 16:
-        return f'images of {setting.size} pixels are too small for the network of LPIPS, which halves them four times'
-    return _enough(2)(setting)
+    small = f'images of {setting.size} pixels are too small for the network of LPIPS, which halves them four times'
+    return small if setting.size < 16 else _enough(2)(setting)
 
 
 def _lacks_walks(setting: Setting) -> str | None:
@@ -282,16 +290,11 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         'is': Measure(_inception_score, _lacks_one_head, False, True),
         'precision_recall': Measure(_precision_recall, _enough(4), True, True),
         'density_coverage': Measure(_density_coverage, _enough(6), True, True),
-        'fd_by_class': Measure(
-            _by_class,
-            lambda setting: None if setting.classes else 'it needs labels of real and generated images',
-            True,
-            False,
-        ),
+        'fd_by_class': Measure(_by_class, _lacks_labels, True, False),
         'modes': Measure(_modes, _lacks_modes, False, True),
         'copying': Measure(_copying, _lacks_held_out, True, True),
-        'ms_ssim': Measure(_ms_ssim, _lacks_scales, False, True),
-        'lpips': Measure(_lpips, _lacks_room, False, False, perceptual=True),
-        'ppl': Measure(_ppl, _lacks_walks, False, False, perceptual=True),
+        'ms_ssim': Measure(_ms_ssim, _lacks_scales, False, True, sees='images'),
+        'lpips': Measure(_lpips, _lacks_room, False, False, perceptual=True, sees='images'),
+        'ppl': Measure(_ppl, _lacks_walks, False, False, perceptual=True, sees='images'),
     }
 )

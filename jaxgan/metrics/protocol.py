@@ -34,7 +34,7 @@ class Protocol:
     """The real images, by name."""
     split: str
     fingerprint: str
-    """The first 16 digits of a SHA-256 of the real images: their number, form, and 256 of them."""
+    """The first 16 digits of a SHA-256 of the real images and labels."""
     pixels: int
     """Side of the images that are compared."""
     real: int

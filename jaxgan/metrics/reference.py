@@ -1,7 +1,7 @@
 """What was seen of real images, kept in the user's cache by its content, so that it is computed once.
 
-A file's name is a digest of everything it depends on: the images (their number and form, and 256 of them), the extractor and its
-weights, how they were resized and mirrored. So another copy of a data set finds it, and a changed one does not.
+A file's name is a digest of everything it depends on: the images and labels, the extractor and its weights, how images were resized and
+mirrored. So another copy of a data set finds it, and a changed one does not.
 """
 
 import contextlib
@@ -21,22 +21,26 @@ from jaxgan.metrics.moments import Statistics
 from jaxgan.metrics.types import Extractor
 from jaxgan.runtime import cache_folder, prune
 
-PROBED = 256  # images that a fingerprint reads
+WHOLE = 256 << 20  # bytes of images up to which a fingerprint reads all
+PROBED, PART = 4_096, 256  # images that it reads of a larger set, and at once
 LIMIT = 4 << 30  # bytes of the cache; the oldest go first
 FORMAT = 1
 
 
 def fingerprint(source: ImageSource) -> str:
-    """Compute a SHA-256 of a set of images: their number, size, channels, resizing, and 256 of them, evenly spread.
+    """Compute a SHA-256 of a set of images: their number, size, channels, resizing, labels, and the images.
 
-    A data set's name and place do not enter, so that a copy has the same.
+    All images enter up to 256 MiB of pixels, of larger sets 4,096, evenly spread: a change of few of the others is not seen. A
+    data set's name and place do not enter, so that a copy has the same.
     """
     info = source.info
     digest = hashlib.sha256(json.dumps([len(source), info.size, info.channels, info.resize]).encode())
-    places = np.unique(np.linspace(0, len(source) - 1, min(PROBED, len(source))).astype(int))
-    for sample in read_many(source, places.tolist()):
-        digest.update(np.ascontiguousarray(sample['image']).tobytes())
-        digest.update(str(int(sample.get('label', -1))).encode())
+    digest.update(np.ascontiguousarray(source.labels(), np.int32).tobytes())
+    whole = len(source) * info.size**2 * info.channels <= WHOLE
+    places = np.unique(np.linspace(0, len(source) - 1, len(source) if whole else PROBED).astype(int))
+    for i in range(0, len(places), PART):
+        for sample in read_many(source, places[i : i + PART].tolist()):
+            digest.update(np.ascontiguousarray(sample['image']).tobytes())
     return digest.hexdigest()
 
 

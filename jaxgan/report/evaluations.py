@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from jaxgan.metrics.protocol import INFORMATIVE
 from jaxgan.report.curves import make_chart
 from jaxgan.report.lines import as_count, as_value
 from jaxgan.report.types import Chart, Clash, Evaluation, Evaluations, Result
@@ -35,7 +36,8 @@ def tabulate(found: Sequence[Evaluation]) -> Evaluations:
     protocols: dict[str, dict[str, Any]] = {}
     groups: dict[tuple[str, str], dict[int, Evaluation]] = {}
     for one in found:
-        name = names.setdefault(_text(one.protocol), f'P{len(names) + 1}')
+        deciding = {key: value for key, value in one.protocol.items() if key not in INFORMATIVE}
+        name = names.setdefault(_text(deciding), f'P{len(names) + 1}')
         protocols.setdefault(name, one.protocol)
         groups.setdefault((one.metric, name), {})[one.step] = one
     ordered = {

@@ -22,6 +22,7 @@ KNOWN_FILES = {
     'warnings.jsonl': 'signs of trouble',
     'samples': 'grids of fixed latents',
     'checkpoints': 'states from which the run continues',
+    'best': 'the state that evaluation found best',
     'tensorboard': 'the curves for TensorBoard',
     'profile': 'a trace of a few dispatches',
 }

@@ -1,0 +1,57 @@
+"""What a user leaves open when something is measured: the extractor that goes with the data, the held-out images."""
+
+import dataclasses
+import re
+
+from jaxgan.data import DataConfig, ImageSource, open_source
+from jaxgan.data.splits import split_name
+from jaxgan.errors import InputError
+from jaxgan.metrics.assets import MissingAsset
+from jaxgan.metrics.types import Extractor
+
+MADE_FOR = {  # data sets by name, and the extractor that was made for them
+    r'pixel_avatars(/.*)?': 'pixel_avatars',
+    r'(stacked[123]?:)?mnist(:.*)?': 'mnist',
+    r'points:.*': 'pixels',
+}
+
+
+def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
+    """Open real images that no training saw: the split named, or 'test' where there is one and it is another.
+
+    Raises:
+        InputError: the split named cannot be opened.
+    """
+    if split is not None:
+        return None if split == 'none' else open_source(dataclasses.replace(config, split=split))
+    if split_name(config.split) == 'test' or config.name.startswith('folder:'):
+        return None
+    try:
+        return open_source(dataclasses.replace(config, split='test'))
+    except InputError:
+        return None
+
+
+def choose_extractor(data: str, size: int, name: str, path: str | None, download: bool) -> Extractor:
+    """Load the extractor named; 'auto': the one made for such data, else Inception, else VGG16, whichever is here.
+
+    Raises:
+        MissingAsset: none of them is on this machine.
+        InputError: there is no such extractor, or its weights are not its own.
+    """
+    from jaxgan.metrics.extractors import load  # networks that most trainings do not need
+
+    if name != 'auto':
+        return load(name, path, download)
+    if path is not None:
+        raise InputError(f'weights {path} are of which extractor? Give --extractor')
+    for pattern, own in MADE_FOR.items():
+        if re.fullmatch(pattern, data):
+            return load(own)
+    missing = []
+    for fallback in ('inception-2015', 'vgg16-64' if size <= 64 else 'vgg16'):
+        try:
+            return load(fallback, None, download)
+        except MissingAsset as error:
+            missing.append(str(error))
+    raise MissingAsset('; or '.join(missing))
