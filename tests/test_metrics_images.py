@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.diversity import WEIGHTS, mean_pairwise_distance, ms_ssim, over_random_pairs, scales_of
+from jaxgan.metrics.diversity import WEIGHTS, ms_ssim, over_random_pairs, scales_of
 from jaxgan.metrics.path_length import along_arc, between, path_length, shrunk, summary
 from jaxgan.metrics.types import Perceptual
 
@@ -90,16 +90,6 @@ def test_all_pairs_of_images_are_drawn_alike():
     counts = np.unique(values, return_counts=True)
     np.testing.assert_array_equal(counts[0], [1, 2, 3, 5, 6, 7])
     assert np.abs(counts[1] - 1000).max() < 120
-
-
-def test_a_collapsed_batch_is_at_distance_zero():
-    x = RANDOM.normal(size=(7, 4, 3)).astype(np.float32)
-    pairs = [np.sqrt(np.mean((x[i] - x[j]) ** 2)) for i in range(7) for j in range(i)]
-    measure = jax.jit(mean_pairwise_distance)
-    assert float(measure(x)) == pytest.approx(np.mean(pairs), rel=1e-5)
-    assert float(measure(np.repeat(x[:1], 7, 0))) == 0.0
-    with pytest.raises(InputError, match='of 1 samples'):
-        mean_pairwise_distance(jnp.ones((1, 3)))
 
 
 SQUARE = Perceptual('square', '', (), lambda params, a, b: jnp.sum(jnp.square(a - b), axis=(1, 2, 3)))

@@ -1,4 +1,4 @@
-"""How varied images are among themselves: MS-SSIM of random pairs, or any other distance; and a signal of collapse.
+"""How varied images are among themselves: MS-SSIM of random pairs, or any other distance.
 
 References:
     Wang, Simoncelli and Bovik 2003, Multiscale structural similarity for image quality assessment, section 3; Odena et
@@ -114,37 +114,19 @@ def over_random_pairs(
 def _compiled(distance: Callable | Perceptual) -> Callable:
     if not isinstance(distance, Perceptual):
         return jax.jit(distance)
-    apply = jax.jit(lambda params, a, b: distance.apply(params, _as_floats(a), _as_floats(b)))
-    return functools.partial(apply, distance.params)  # an argument of the program, and not baked into it
+    return functools.partial(
+        _on_bytes(distance.apply), distance.params
+    )  # an argument of the program, not baked into it
+
+
+@functools.lru_cache(maxsize=8)
+def _on_bytes(apply: Callable) -> Callable:
+    """Compile ``(params, a, b) -> [B]`` on bytes, once a distance."""
+    return jax.jit(lambda params, a, b: apply(params, _as_floats(a), _as_floats(b)))
 
 
 def _as_floats(images: Any) -> Any:
     return images.astype(jnp.float32) / 127.5 - 1.0 if images.dtype == jnp.uint8 else images
-
-
-def mean_pairwise_distance(samples: Float[Array, 'b *shape']) -> Float[Array, '']:
-    """Average over all pairs of a batch how far its samples differ: pure, for ``jax.jit``; near 0 when a generator collapses.
-
-    ``mean_{i < j} sqrt(mean over values of (x_i - x_j)^2)``, in the units of the samples.
-
-    >>> float(mean_pairwise_distance(jnp.array([[0.0, 0.0], [1.0, 1.0]])))
-    1.0
-
-    Args:
-        samples: images, features or points, two at least.
-
-    Raises:
-        InputError: there is only one sample.
-    """
-    x = samples.reshape(len(samples), -1).astype(jnp.float32)
-    if len(x) < 2:
-        raise InputError(f'a mean pairwise distance of {len(x)} samples (allowed: at least 2)')
-
-    def from_one(one: Any) -> Any:
-        return jnp.sqrt(jnp.mean(jnp.square(x - one[None]), axis=1))
-
-    total = jnp.sum(jax.lax.map(from_one, x))
-    return total / np.float32(len(x) * (len(x) - 1))
 
 
 def _similarities(x: Any, y: Any) -> tuple[Any, Any]:
