@@ -273,7 +273,7 @@ def test_model_is_documented_and_typed(name):
 LOGITS = jnp.array([[-40.0, -1.5, 0.0, 0.3, 60.0, 3e4], [50.0, 0.7, 0.0, -2.0, -80.0, -3e4]])
 
 
-@pytest.mark.parametrize('name', sorted(build.LOSSES))
+@pytest.mark.parametrize('name', battery.slow_but(set(build.LOSSES) - {'dual_contrastive'}, build.LOSSES))
 def test_loss(name):
     loss = build.LOSSES[name]
 
@@ -381,7 +381,7 @@ def penalty_value(member, pair):
     return value
 
 
-@pytest.mark.parametrize('name', sorted(build.PENALTIES))
+@pytest.mark.parametrize('name', battery.slow_but(('r1', 'r2', 'wgan_gp', 'lecam', 'zcr'), build.PENALTIES))
 def test_penalty(name):
     member = penalty_of(name)
     value = penalty_value(member, battery.toy_pair(SHAPE))

@@ -54,6 +54,7 @@ def session(peer=None, **changes):
     return Session(**values | changes), said
 
 
+@pytest.mark.slow
 def test_sides_take_turns_and_the_ratio_is_exact():
     order = []
 
@@ -74,6 +75,7 @@ def test_sides_take_turns_and_the_ratio_is_exact():
     assert ratio(times['ours'], times['theirs']) == {'ratio': 4.0 / 2.5, 'ratio_range': [1.0, 4.0]}
 
 
+@pytest.mark.slow
 def test_a_side_that_fails_is_left_out_and_the_others_go_on():
     def failing():
         raise SideError('gone')
@@ -89,6 +91,7 @@ def test_times_are_summarized_in_milliseconds():
     )
 
 
+@pytest.mark.slow
 def test_the_fastest_variant_counts(fake):
     given, said = session(fake)
     row = measure(
@@ -100,6 +103,7 @@ def test_the_fastest_variant_counts(fake):
     assert said == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('kind', 'parameters', 'reason'),
     [
@@ -129,6 +133,7 @@ def test_without_pytorch_one_line_says_so():
     ]
 
 
+@pytest.mark.slow
 def test_a_document_has_the_schema_and_a_table(tmp_path, capsys):
     code = main(['bench', 'ops', '--quick', '--only', 't1', '--rounds', '1', '--out', str(tmp_path / 'a' / 'ops.json'),
                  '--torch', 'no/such/python'])  # fmt: skip

@@ -194,6 +194,7 @@ def test_labels_are_those_of_the_data(data):
         asked.clear()
 
 
+@pytest.mark.slow
 def test_modes_and_copying_of_the_embedded_data(tmp_path):
     def opened(split):
         return open_source(DataConfig('pixel_avatars', split, data_dir=str(tmp_path)))
@@ -291,6 +292,7 @@ def test_numbers_of_others_do_not_decide(tmp_path):
     assert [record.has(step) for step in (1, 2, 3)] == [True, True, False]
 
 
+@pytest.mark.slow
 def test_what_goes_wrong_in_an_evaluation_costs_that_evaluation(trained, tmp_path, capsys, monkeypatch):
     config, _ = trained
 
@@ -342,6 +344,7 @@ def test_later_states_do_not_stay_the_best(trained, tmp_path):
         assert best.steps() == []
 
 
+@pytest.mark.slow
 def test_a_single_image_can_still_be_trained_on(tmp_path):
     config = dataclasses.replace(tiny(make_data(tmp_path, n=1)), images=16)
     assert run(config, tmp_path / 'run') == 0

@@ -28,6 +28,8 @@ from jaxgan.state import init_state
 from jaxgan.steps import Recipe, make_train_step
 from jaxgan.types import Regularizer, Verdict
 
+pytestmark = pytest.mark.slow  # networks beyond the default; the battery has them all in short
+
 
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))

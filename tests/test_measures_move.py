@@ -15,6 +15,8 @@ from jaxgan.errors import InputError
 from jaxgan.metrics.extractors import load
 from jaxgan.metrics.protocol import differences
 
+pytestmark = pytest.mark.slow  # hundreds of images a set
+
 SCRIPT = Path(__file__).parent.parent / 'docs' / 'scripts' / 'measures_move.py'
 N, USED = 600, 8_000
 NOISE, BLUR, ONE_CLASS = 'noise, sigma 24', 'blur, radius 1', 'only #cab188'

@@ -67,7 +67,7 @@ def test_a_deviation_over_subsets_is_not_given_where_all_of_them_are_everything(
         real, fake = (Sample(len(x), None, x, {}, None) for x in (drawn(n, 3), drawn(m, 4)))
         setting = Setting(extractor, {}, 8, (), n, m, 0)
         (found,) = MEASURES['kid'].take(
-            Evidence(setting, real, fake, None, np.zeros((2, 8, 8, 3), np.uint8), 0)
+            Evidence(setting, real, fake, None, '', np.zeros((2, 8, 8, 3), np.uint8), 0)
         )
         return found
 

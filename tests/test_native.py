@@ -19,6 +19,8 @@ from jaxgan.ops import conv, conv_transpose, native, plain, portable
 from jaxgan.ops.geometry import Geometry, conv_padding
 from jaxgan.ops.primitives import mirror
 
+pytestmark = pytest.mark.slow  # each compiles programs with and without the kernels
+
 MAPS = ('conv', 'transposed', 'weight_gradient')
 
 

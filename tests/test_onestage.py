@@ -125,6 +125,7 @@ def both_ways():
     return (g, d, made, state, batch), one_pass, plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', slow_but(('hinge', 'relativistic', 'wasserstein'), NAMES))
 def test_gradients_are_the_simultaneous_ones(name, key, both_ways):
     (*_, state, _), one_pass, plain = both_ways

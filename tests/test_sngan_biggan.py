@@ -23,6 +23,8 @@ from jaxgan.models.biggan_deep import DeepDownBlock, DeepUpBlock
 from jaxgan.models.resblocks import DownBlock, UpBlock, average_pool, upsample
 from jaxgan.networks import from_linen
 
+pytestmark = pytest.mark.slow  # networks beyond the default; the battery has them all in short
+
 
 def count(tree):
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))

@@ -28,6 +28,8 @@ from jaxgan.sampling import make_sampler
 from jaxgan.trainer import make_trainer
 from jaxgan.types import Network, StyleLatents
 
+pytestmark = pytest.mark.slow  # networks beyond the default; the battery has them all in short
+
 SMALL = {'size': 8, 'channels': 2, 'channel_base': 64, 'mapping_layers': 2}
 FILTER = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 

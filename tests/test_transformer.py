@@ -22,6 +22,8 @@ from jaxgan.models.transformer import (
 )
 from jaxgan.networks import from_linen
 
+pytestmark = pytest.mark.slow  # networks beyond the default; the battery has them all in short
+
 TINY = {'size': 16, 'patch': 4, 'width': 16, 'depth': 1, 'heads': 2}
 
 
