@@ -28,6 +28,8 @@ from jaxgan.regularizers import auxiliary_real
 from jaxgan.state import init_state
 from jaxgan.types import Regularizer, Verdict
 
+pytestmark = pytest.mark.slow  # compiles a network a test; the battery has the default
+
 LABELS = np.array([0, 2, 0, 1])
 
 

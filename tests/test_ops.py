@@ -170,6 +170,7 @@ def test_conv_transpose_doubles_the_size():
     assert conv_transpose(array(1, 4, 6, 3), array(4, 4, 3, 5), stride=2, padding=1).shape == (1, 8, 12, 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['4x4 stride 2', '3x3 merged groups', 'depthwise valid'])
 def test_bfloat16_is_within_two_percent_of_float32(name):
     """Of the largest entry; one rounding to bfloat16 is 0.4 percent, and a gradient of a gradient rounds several times."""
@@ -211,6 +212,7 @@ def test_vmap_equals_a_loop_to_second_order(axes, stride, groups):
     assert_close(got, jax.tree.map(lambda *leaves: jnp.stack(leaves), *each))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('axes', [(0, None), (None, 0), (1, 2)])
 @pytest.mark.parametrize('groups', [1, 2])
 def test_vmap_of_a_transposed_convolution_equals_a_loop_to_second_order(axes, groups):

@@ -24,6 +24,8 @@ from jaxgan.config import Config
 from jaxgan.errors import InputError
 from jaxgan.modelconfig import DCGAN
 
+pytestmark = pytest.mark.slow  # compiles a network a test
+
 SHAPES = {'conv': (3, 3, 4, 6), 'dense': (5, 7), 'grouped': (1, 1, 2, 8)}
 
 
