@@ -6,7 +6,7 @@
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,10 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.metrics.gather import Batch, Sample, gather, heads
 from jaxgan.metrics.measures import LOOKED_AT, MEASURES, Evidence, Measure, Setting
 from jaxgan.metrics.pairwise import nearest
-from jaxgan.metrics.path_length import PathLength, path_length
+from jaxgan.metrics.path_length import PathLength
 from jaxgan.metrics.protocol import Measurement, Protocol
 from jaxgan.metrics.types import Extractor, Perceptual
 from jaxgan.realimages import BATCH, Reals, Sightings, order, read_bytes
-from jaxgan.types import Network, Sampler
 
 NOTHING = Sample(0, None, None, {}, None)
 LEAST_HELD_OUT = 1_000  # held-out images that are looked at, where there are as many
@@ -43,6 +42,12 @@ class Fakes(NamedTuple):
     """The seed of the first."""
     walk: Callable[[Perceptual, int, int], tuple[str, PathLength]] | None = None
     """Paths along the latents of a generator without labels."""
+    names: tuple[str, ...] | None = None
+    """Of the classes; None: not known."""
+
+    def knows(self, classes: tuple[str, ...]) -> bool:
+        """Whether the classes of the data are those of the generator, in its order."""
+        return self.classes == len(classes) and self.names in (None, classes)
 
 
 class Plan(NamedTuple):
@@ -93,7 +98,7 @@ def plan(
         extractor=extractor,
         heads=_heads(extractor, info),
         size=info.size,
-        classes=info.classes if fakes.classes == len(info.classes) else (),
+        classes=info.classes if fakes.knows(info.classes) else (),
         real=len(order(reals)) * (2 if reals.flip else 1),
         fake=fakes.count,
         held_out=held or 0,
@@ -149,26 +154,6 @@ def _perceptual(names: Sequence[str] | None) -> Perceptual | None:
     from jaxgan.metrics.extractors import load_perceptual
 
     return load_perceptual('lpips-vgg')
-
-
-def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable:
-    """Make ``walk(distance, paths, seed)`` of a generator without labels: in w where it has styles, else in z."""
-    styles = network.mapping is not None
-
-    def mapping(both: Any, z: Any) -> Any:
-        return network.mapping(*both, z, None) if network.mapping else z
-
-    def synthesis(both: Any, w: Any) -> Any:
-        return network.synthesis(*both, w) if network.synthesis else network.infer(*both, w, None)
-
-    def walk(perceptual: Perceptual, count: int, seed: int) -> tuple[str, PathLength]:
-        space = 'w' if styles else 'z'
-        found = path_length(
-            mapping, synthesis, (params, aux), latents, perceptual, count=count, space=space, seed=seed
-        )
-        return f'{space}, ends, epsilon 1e-4, 1% trimmed on each side, {count} paths', found
-
-    return walk
 
 
 def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
@@ -250,7 +235,7 @@ def _labels(fakes: Fakes, source: ImageSource) -> np.ndarray | None:
     if not fakes.classes:
         return None
     numbers = np.arange(fakes.count)
-    if len(source.info.classes) != fakes.classes:
+    if not fakes.knows(source.info.classes):
         return (numbers % fakes.classes).astype(np.int32)
     return source.labels()[np.asarray(shuffled_index(fakes.first, numbers, len(source)))].astype(np.int32)
 
@@ -258,7 +243,7 @@ def _labels(fakes: Fakes, source: ImageSource) -> np.ndarray | None:
 def _protocol(made: Plan, fakes: Fakes, one: Measure) -> Protocol:
     """Say on what a number depends: not on extractor and real images, where a measure looks at generated ones alone."""
     extractor, reals, info = made.setting.extractor, made.reals, made.reals.source.info
-    matched = len(info.classes) == fakes.classes
+    matched = fakes.knows(info.classes)
     by_features = one.sees == 'features'
     return Protocol(
         extractor=extractor.name if by_features else 'none',

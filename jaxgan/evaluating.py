@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +18,15 @@ from jaxgan.commands import Generator, open_generator
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
-from jaxgan.evaluate import Fakes, measure, plan, walks
+from jaxgan.evaluate import Fakes, measure, plan
 from jaxgan.evaluator import NEAREST, append, write_nearest
+from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
+from jaxgan.metrics.types import Perceptual
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
+from jaxgan.types import Network, Sampler
 
 
 def evaluate_command(
@@ -141,13 +144,34 @@ def open_fakes(
     raise InputError(f'{path} {kind if path.exists() else "does not exist"}')
 
 
+def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable:
+    """Make ``walk(distance, paths, seed)`` of a generator without labels: in w where it has styles, else in z."""
+    styles = network.mapping is not None
+
+    def mapping(both: Any, z: Any) -> Any:
+        return network.mapping(*both, z, None) if network.mapping else z
+
+    def synthesis(both: Any, w: Any) -> Any:
+        return network.synthesis(*both, w) if network.synthesis else network.infer(*both, w, None)
+
+    def walk(perceptual: Perceptual, count: int, seed: int) -> tuple[str, PathLength]:
+        space = 'w' if styles else 'z'
+        found = path_length(
+            mapping, synthesis, (params, aux), latents, perceptual, count=count, space=space, seed=seed
+        )
+        return f'{space}, ends, epsilon 1e-4, 1% trimmed on each side, {count} paths', found
+
+    return walk
+
+
 def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     """Make images of a generator's seeds ``seed`` to ``seed + n - 1``."""
     card = found.card['architecture']
     network, latents = build.build_generator(card), build.build_latents(card)
     draw = make_sampler(network, latents, found.params, found.aux)
     walk = None if card['classes'] else walks(network, found.params, found.aux, latents)
-    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk)
+    names = tuple(found.card['labels'])
+    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk, names)
 
 
 def of_files(source: ImageSource, n: int | None = None) -> Fakes:

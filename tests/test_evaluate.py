@@ -180,16 +180,17 @@ def test_labels_are_those_of_the_data(data):
         asked.append((numbers, labels))
         return images(data)[numbers % 150]
 
-    for classes in (3, 5):
-        fakes = Fakes(draw, 90, SIDE, 3, classes, 'average', 7)
+    names = source.info.classes
+    for classes, given in ((3, None), (3, names), (3, names[::-1]), (5, None)):
+        fakes = Fakes(draw, 90, SIDE, 3, classes, 'average', 7, names=given)
         found = measure(plan(load('pixels'), Reals(source), fakes, None, ['fd']), fakes)
         labels = np.concatenate([labels for _, labels in asked])
         np.testing.assert_array_equal(np.concatenate([numbers for numbers, _ in asked]), np.arange(7, 97))
-        if classes == 3:
+        if given in (None, names) and classes == 3:
             assert set(labels) == {0, 1, 2} and np.ptp(np.bincount(labels)) < 25
             assert found.measurements[0].protocol.labels == 'data'
         else:
-            np.testing.assert_array_equal(labels, np.arange(90) % 5)
+            np.testing.assert_array_equal(labels, np.arange(90) % classes)
             assert found.measurements[0].protocol.labels == 'each in turn'
         asked.clear()
 
