@@ -99,8 +99,6 @@ class MLP:
 
     latent_dim: int = 64
     """Number of values in a latent."""
-    signs: int = 0
-    """So many of a latent's values are random signs, the others normal: for modes that lie apart."""
     width: int = 256
     """Features of each hidden layer."""
     d_width: int | None = None
@@ -113,6 +111,8 @@ class MLP:
     """Random frequencies whose sines and cosines the discriminator sees beside the sample; 0: none."""
     d_scale: float = 1.0
     """Their standard deviation, in periods for each unit of the sample's values."""
+    signs: int = 0
+    """So many of a latent's values are random signs, the others normal: for modes that lie apart."""
 
 
 @dataclass(frozen=True)
