@@ -3,9 +3,7 @@
 Nothing here stops a training. A sign is told when it appears, and again only after it has gone.
 """
 
-import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.files import append_lines
 from jaxgan.images import to_float
 from jaxgan.types import Loss
 
@@ -104,7 +103,4 @@ def distance(images: np.ndarray) -> float:
 def write_down(folder: Path, sign: Sign, step: int, images_seen: int, seconds: float) -> None:
     """Add a sign to a run's ``warnings.jsonl``."""
     line = {'step': step, 'images_seen': images_seen, 'seconds': round(seconds, 3), **sign._asdict()}
-    with (folder / WARNINGS).open('a', encoding='utf-8') as file:
-        file.write(json.dumps(line) + '\n')
-        file.flush()
-        os.fsync(file.fileno())
+    append_lines(folder / WARNINGS, [line])

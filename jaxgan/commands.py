@@ -20,6 +20,7 @@ from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
+from jaxgan.files import replacing
 from jaxgan.loop import PROFILE, open_run, train
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
@@ -243,10 +244,8 @@ def save_arrays(path: Path, pixels: np.ndarray, seeds: list[int], labels: np.nda
     arrays = {'images': pixels, 'seeds': np.asarray(seeds, np.uint32)}
     if labels is not None:
         arrays['labels'] = labels
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.tmp.npz')
-    np.savez_compressed(temporary, **arrays)
-    temporary.replace(path)
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, **arrays)
 
 
 def zoo_command(family: str | None) -> int:

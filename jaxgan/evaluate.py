@@ -4,9 +4,8 @@
 """
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -56,6 +55,7 @@ class Plan(NamedTuple):
     setting: Setting
     reals: Reals
     held_out: Reals | None
+    """None: there are none, or no measure needs any."""
     chosen: dict[str, Measure]
     skipped: dict[str, str]
     seen: Sightings
@@ -67,8 +67,8 @@ class Findings(NamedTuple):
     measurements: list[Measurement]
     failed: dict[str, str]
     """Measures that could not be computed from what was gathered, and why."""
-    nearest: dict[str, np.ndarray] | None
-    """As ``nearest.npz`` holds them; None: no measure kept features."""
+    nearest: dict[str, Any] | None
+    """The arrays of ``nearest.npz``, and what to say ``about`` them; None: no measure kept features."""
 
 
 def plan(
@@ -107,18 +107,20 @@ def plan(
         walks=fakes.walk is not None,
         perceptual=_perceptual(names),
     )
-    for name in names or ():
-        if reason := MEASURES[name].lacks(setting):
-            raise InputError(f'measure {name} cannot be taken: {reason}')
     wanted = [name for name, one in MEASURES.items() if (one.usual if names is None else name in names)]
     reasons = {name: MEASURES[name].lacks(setting) for name in wanted}
     chosen = {name: MEASURES[name] for name, reason in reasons.items() if reason is None}
+    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
+    for name in names or ():
+        if name in skipped:
+            raise InputError(f'measure {name} cannot be taken: {skipped[name]}')
+    wants_held_out = any(one.held_out for one in chosen.values())
     return Plan(
         setting=setting,
         reals=reals,
-        held_out=None if held_out is None or not held else Reals(held_out, held),
+        held_out=Reals(held_out, held) if held_out is not None and wants_held_out else None,
         chosen=chosen,
-        skipped={name: reason for name, reason in reasons.items() if reason is not None},
+        skipped=skipped,
         seen=Sightings(extractor, any(one.keeps_features for one in chosen.values())),
     )
 
@@ -169,8 +171,7 @@ def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
     """
     of_features = any(one.sees == 'features' for one in made.chosen.values())
     real = made.seen.of(made.reals) if of_features else NOTHING  # first: it may be refused
-    wants_held_out = made.held_out is not None and 'copying' in made.chosen
-    held_out = made.seen.of(made.held_out) if wants_held_out and made.held_out else None
+    held_out = None if made.held_out is None else made.seen.of(made.held_out)
     kept: list[np.ndarray] = []
     drawn = _kept(_drawn(fakes, _labels(fakes, made.reals.source)), kept)
     keep = any(one.keeps_features for one in made.chosen.values())
@@ -180,7 +181,7 @@ def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
         real=real,
         fake=fake,
         held_out=held_out,
-        held_out_is=_which(made.held_out) if wants_held_out and made.held_out else '',
+        held_out_is='' if made.held_out is None else _which(made.held_out),
         images=np.concatenate(kept),
         seed=seed,
         walk=fakes.walk,
@@ -262,7 +263,7 @@ def _protocol(made: Plan, fakes: Fakes, one: Measure) -> Protocol:
     )
 
 
-def _nearest(e: Evidence, reals: Reals) -> dict[str, np.ndarray]:
+def _nearest(e: Evidence, reals: Reals) -> dict[str, Any]:
     shown = min(SHOWN, len(e.images))
     k = min(NEIGHBOURS, e.real.count)
     found = nearest(e.fake.table[:shown], e.real.table, k)
@@ -281,5 +282,5 @@ def _nearest(e: Evidence, reals: Reals) -> dict[str, np.ndarray]:
         'generated': e.images[:shown],
         'real': pixels.reshape(shown, k, *pixels.shape[1:]),
         'distances': np.asarray(found.distances, np.float32),
-        'about': np.array(json.dumps(about)),
+        'about': about,
     }

@@ -6,7 +6,6 @@ A missing file of weights never stops a training: it is said once, and the train
 import contextlib
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ import numpy as np
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.data import DataConfig, ImageSource
 from jaxgan.evaluate import Fakes, Findings, Plan, measure, plan
+from jaxgan.files import append_lines, replacing
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.measures import MEASURES, called
@@ -70,7 +70,8 @@ def _plan(
 ) -> tuple[Plan, str]:
     """Plan the measures; those whose weights are not here are left out, and said."""
     reals = Reals(source, evaluation.real, data.flip)
-    held_out = open_held_out(data, None) if 'copying' in evaluation.measures else None
+    wanted = (MEASURES[name].held_out for name in evaluation.measures if name in MEASURES)
+    held_out = open_held_out(data, None) if any(wanted) else None
     fakes = _fakes(evaluation, source, classes, _undrawn)
     try:
         return plan(extractor, reals, fakes, held_out, evaluation.measures), ''
@@ -138,23 +139,14 @@ def append(
     path: Path, measurements: Sequence[Measurement], seconds: float = 0.0, origin: str = 'command'
 ) -> None:
     """Add measurements to a file of lines, each whole; ``origin`` says whether the training or a command took them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        json.dumps(to_line(one) | {'seconds': round(seconds, 3), 'origin': origin}, allow_nan=False)
-        for one in measurements
-    ]
-    with path.open('a', encoding='utf-8') as file:
-        file.write(''.join(line + '\n' for line in lines))
-        file.flush()
-        os.fsync(file.fileno())
+    more = {'seconds': round(seconds, 3), 'origin': origin}
+    append_lines(path, [to_line(one) | more for one in measurements])
 
 
 def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, Any]) -> None:
     """Write generated images and their nearest real ones, whole or not at all; ``when`` joins what is said of them."""
     if nearest is None:
         return
-    about = json.loads(str(nearest['about'])) | when
-    nearest = nearest | {'about': np.array(json.dumps(about))}
-    temporary = path.with_name(f'.{path.name}.tmp.npz')
-    np.savez_compressed(temporary, **nearest)
-    temporary.replace(path)
+    arrays: dict[str, Any] = nearest | {'about': np.array(json.dumps(nearest['about'] | when))}
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, **arrays)

@@ -1,8 +1,6 @@
 """Images at the edges: between floats in [-1, 1] and bytes, grids and plots of them, and PNG files."""
 
 import math
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from jaxgan.errors import InputError
+from jaxgan.files import replacing
 
 BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
 VISIBLE = 64  # pixels that a tile should have at least
@@ -138,13 +137,8 @@ def save_png(path: str | Path, image: np.ndarray) -> None:
     if image.ndim != 3 or image.dtype != np.uint8 or image.shape[-1] not in (1, 3, 4) or not image.size:
         raise InputError(f'a PNG needs uint8 [h, w, 1, 3 or 4], got {image.dtype} {list(image.shape)}')
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:8]}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as temporary:
             picture.save(temporary, format='PNG')
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f'cannot write {path}: {error.strerror or error}') from error

@@ -144,8 +144,7 @@ class Run:
         grid = self.draw(state, 0) if step == 0 else None
         self.progress.message(trainer.program.describe())
         self.since, self.counted = time.perf_counter(), step
-        was_due = step and self._due(max(0, step - trainer.length), step, config.evaluation.every or 1)
-        if was_due and trainer.evaluator.measure and not self.watch.has(step):
+        if step and self._evaluates(max(0, step - trainer.length), step) and not self.watch.has(step):
             self.evaluate(state, step, stop)
         while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
@@ -161,7 +160,7 @@ class Run:
                 self.report(step)
             if last or self._due(before, step, config.sample_every):
                 self.write(self.draw(state, step), step)
-            if trainer.evaluator.measure and (last or self._due(before, step, config.evaluation.every)):
+            if self._evaluates(before, step):
                 self.evaluate(state, step, stop)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
@@ -194,10 +193,20 @@ class Run:
             f'about {duration(left)} to go, at {step_images(self.trainer.config) / seconds:,.0f} images/s'
         )
 
+    def _seen(self, step: int) -> int:
+        """Count the images that have been seen at a step."""
+        return step * step_images(self.trainer.config)
+
     def _due(self, before: int, step: int, every: int) -> bool:
         """Say whether a multiple of ``every`` images lies in (before, step]."""
-        batch = step_images(self.trainer.config)
-        return before * batch // every < step * batch // every
+        return self._seen(before) // every < self._seen(step) // every
+
+    def _evaluates(self, before: int, step: int) -> bool:
+        """Say whether the average is measured after the dispatch that led from one step to another: when due, and at the end."""
+        if self.trainer.evaluator.measure is None:
+            return False
+        last = step >= self.trainer.total_steps
+        return last or self._due(before, step, self.trainer.config.evaluation.every)
 
     def report(self, step: int) -> None:
         """Fetch the metrics since the last report and write their means."""
@@ -210,7 +219,7 @@ class Run:
         now = time.perf_counter()
         rate = (step - self.counted) * step_images(self.trainer.config) / max(now - self.since, 1e-9)
         self.pending, self.since, self.counted = [], now, step
-        seen = step * step_images(self.trainer.config)
+        seen = self._seen(step)
         self.log.scalars(step, seen, means | {'images_per_second': rate})
         self.progress.update(seen, rate, means)
         self.watch.metrics(means, step, seen)
@@ -230,7 +239,7 @@ class Run:
             return draw(seeds, labels)
 
         try:
-            if self.watch.evaluate(until_signal, step, step * step_images(self.trainer.config)):
+            if self.watch.evaluate(until_signal, step, self._seen(step)):
                 with Checkpoints(self.workdir / BEST, keep=1) as best:
                     best.save(step, state, self.trainer.meta(step))
         except (InputError, OSError) as error:
@@ -241,7 +250,7 @@ class Run:
         """Make the grid of fixed latents by the averaged generator."""
         started = time.perf_counter()
         samples = self.trainer.samples(state)
-        self.watch.grid(samples, step, step * step_images(self.trainer.config))
+        self.watch.grid(samples, step, self._seen(step))
         grid = images.picture(samples)
         self.since += time.perf_counter() - started  # a grid does not count in images/s
         return grid
@@ -249,7 +258,7 @@ class Run:
     def write(self, grid: np.ndarray, step: int) -> None:
         """Write a grid as a file and to the log."""
         started = time.perf_counter()
-        seen = step * step_images(self.trainer.config)
+        seen = self._seen(step)
         path = self.workdir / 'samples' / f'{seen:09d}.png'
         images.save_png(path, grid)
         self.log.image('samples', seen, grid)

@@ -15,6 +15,8 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from tensorboardX import SummaryWriter
 
+from jaxgan.files import finite, replacing
+
 LINES = 'metrics.jsonl'
 QUIET_SECONDS = 10.0  # between two lines where there is no terminal
 
@@ -86,15 +88,6 @@ class RunLog:
         self._board.close()
 
 
-def finite(value: float) -> float | str:
-    """Return a number as JSON can hold it.
-
-    >>> finite(1.5), finite(float('nan')), finite(-float('inf'))
-    (1.5, 'nan', '-inf')
-    """
-    return value if math.isfinite(value) else str(value)
-
-
 def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:
     """Drop lines of later steps from a metrics file, and whatever a kill left half written; atomically.
 
@@ -106,9 +99,8 @@ def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:
     lines = [line for line in map(_parse, path.read_text('utf-8', errors='replace').splitlines()) if line]
     kept = [line for line in lines if line['step'] <= step]
     dropped = next((line for line in lines if line['step'] > step), None)
-    temporary = path.with_name(path.name + '.tmp')
-    temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept), 'utf-8')
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept), 'utf-8')
     return kept, dropped
 
 

@@ -84,6 +84,8 @@ class Measure(NamedTuple):
     """Whether it is taken when nobody names measures."""
     perceptual: bool = False
     """Whether it needs a distance between images."""
+    held_out: bool = False
+    """Whether it needs real images that no training saw."""
     sees: Literal['features', 'images'] = 'features'
     """Features of real and generated images, or generated images alone: then no extractor plays a part."""
 
@@ -117,9 +119,7 @@ def _fd(e: Evidence) -> Iterator[Result]:
 def _kid(e: Evidence) -> Iterator[Result]:
     size = min(1000, e.real.count, e.fake.count)
     name = called('KID', e.setting.extractor)
-    if (
-        size == e.real.count == e.fake.count
-    ):  # every subset would be all, and a deviation of 0 would say nothing
+    if size == e.real.count == e.fake.count:  # each subset would be all, and a deviation of 0 say nothing
         yield Result(name, mmd2(e.real.table, e.fake.table), settings=f'all {size}')
         return
     found = kid(e.real.table, e.fake.table, subsets=100, size=size)
@@ -292,7 +292,7 @@ MEASURES: Mapping[str, Measure] = MappingProxyType(
         'density_coverage': Measure(_density_coverage, _enough(6), True, True),
         'fd_by_class': Measure(_by_class, _lacks_labels, True, False),
         'modes': Measure(_modes, _lacks_modes, False, True),
-        'copying': Measure(_copying, _lacks_held_out, True, True),
+        'copying': Measure(_copying, _lacks_held_out, True, True, held_out=True),
         'ms_ssim': Measure(_ms_ssim, _lacks_scales, False, True, sees='images'),
         'lpips': Measure(_lpips, _lacks_room, False, False, perceptual=True, sees='images'),
         'ppl': Measure(_ppl, _lacks_walks, False, False, perceptual=True, sees='images'),

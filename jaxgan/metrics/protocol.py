@@ -7,11 +7,11 @@ stands without its protocol, and two of different protocols are not compared.
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.errors import InputError
+from jaxgan.files import finite
 from jaxgan.version import __version__
 
 REVISION = 1
@@ -116,8 +116,8 @@ def to_line(measurement: Measurement) -> dict[str, Any]:
         'step': measurement.step,
         'images_seen': measurement.images_seen,
         'metric': measurement.metric,
-        'value': _jsonable(measurement.value),
-        'std': None if measurement.std is None else _jsonable(measurement.std),
+        'value': finite(float(measurement.value)),
+        'std': None if measurement.std is None else finite(float(measurement.std)),
         'protocol': dataclasses.asdict(measurement.protocol),
     }
 
@@ -165,7 +165,3 @@ def read_measurements(path: str | Path) -> list[Measurement]:
 
 
 EVALUATIONS = 'evaluations.jsonl'
-
-
-def _jsonable(value: float) -> float | str:
-    return float(value) if math.isfinite(value) else str(float(value))

@@ -7,7 +7,6 @@ mirrored. So another copy of a data set finds it, and a changed one does not.
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from jaxgan.data import ImageSource, read_many
+from jaxgan.files import replacing
 from jaxgan.metrics.gather import Sample
 from jaxgan.metrics.moments import Statistics
 from jaxgan.metrics.types import Extractor
@@ -67,7 +67,6 @@ def cached(extractor: Extractor, identity: dict[str, Any], keep: bool, make: Cal
         return found
     made = make()
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, made)
         prune(path.parent, LIMIT)
     return made
@@ -82,13 +81,8 @@ def _write(path: Path, sample: Sample) -> None:
         name: getattr(sample, name) for name in ('features', 'labels') if getattr(sample, name) is not None
     }
     digest = _digest(arrays)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with temporary.open('wb') as file:
-            np.savez(file, **arrays, digest=np.array(digest))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as temporary, temporary.open('wb') as file:
+        np.savez(file, **arrays, digest=np.array(digest))
 
 
 def _read(path: Path) -> Sample | None:

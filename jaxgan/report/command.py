@@ -1,10 +1,9 @@
 """``jaxgan report``: read, render, write."""
 
-import os
-import uuid
 from pathlib import Path
 
 from jaxgan.errors import InputError, unknown
+from jaxgan.files import replacing
 from jaxgan.report.facts import size_text
 from jaxgan.report.gather import gather
 from jaxgan.report.page import render
@@ -34,14 +33,9 @@ def write_report(run: Path, out: Path | None = None) -> Path:
     if path.suffix not in ('.html', '.htm'):  # so that no slip of the hand replaces a run's own files
         raise unknown('kind of report', path.suffix or path.name, ('.html', '.htm'))
     text = render(gather(run))
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:8]}.tmp')
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replacing(path) as temporary:
             temporary.write_bytes(text.encode('utf-8', 'replace'))  # JSON may hold half a surrogate pair
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f'cannot write {path}: {error.strerror or error}') from error
     return path

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from jaxgan.files import finite
 from jaxgan.report.types import Value
-from jaxgan.runlog import finite
 
 T = TypeVar('T')
 NOT_FINITE = ('nan', 'inf', '-inf')
