@@ -86,6 +86,7 @@ def train(trainer: Trainer, workdir: Path) -> int:
         The exit code: 0, or 128 + the signal after a saved stop.
     """
     open_run(workdir, trainer.config)
+    alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
     trainer.program.start()  # everything up to the first dispatch is done while this compiles
     trainer.feed.load()
     folder = workdir / 'checkpoints'
@@ -104,9 +105,7 @@ def train(trainer: Trainer, workdir: Path) -> int:
             return 0
         log = stack.enter_context(RunLog(workdir, first))
         progress = stack.enter_context(Progress(trainer.config.images, int(state.images_seen)))
-        watch = Watch(
-            workdir, first, trainer.config.evaluation, trainer.evaluator, trainer.alarms(), log, progress
-        )
+        watch = Watch(workdir, first, trainer.config.evaluation, trainer.evaluator, alarms, log, progress)
         Run(trainer, workdir, opened, log, progress, watch).until_done(state, stop)
     return 128 + stop.signal if stop.signal else 0
 
