@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from jaxgan.config import Config, step_images
-from jaxgan.errors import InputError, unknown
+from jaxgan.errors import Failure, InputError, unknown
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -149,7 +149,7 @@ USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help li
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 2 bad input, 128 + signal after a saved stop."""
+    """Run a command and return its exit code: 0 done, a ``Failure``'s code, 128 + signal after a saved stop."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
     arguments = [argument for argument in arguments if argument != '--debug']
@@ -160,11 +160,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments[0] not in COMMANDS:
             raise unknown('command', arguments[0], COMMANDS)
         return COMMANDS[arguments[0]](arguments[1:])
-    except InputError as error:
+    except Failure as error:
         if debug:
             raise
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return 2
+        return error.code
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT

@@ -21,7 +21,8 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
-from jaxgan.loop import PROFILE, open_run, train
+from jaxgan.loop import train
+from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer

@@ -1,11 +1,40 @@
-"""Errors that a user can mend: one line that names the thing, the value, what is allowed and the nearest match."""
+"""Errors that a user can mend: one line that names the thing, the value, what is allowed and the nearest match.
+
+Each kind has an exit code, which ``cli.main`` returns.
+"""
 
 import difflib
 from collections.abc import Iterable
 
 
-class InputError(ValueError):
-    """Bad input from the person who runs the program; the command line prints it and exits with code 2."""
+class Failure(Exception):
+    """What ends a command with one line on standard error, and with an exit code."""
+
+    code = 1
+
+
+class InputError(Failure, ValueError):
+    """Bad input: configuration, data, checkpoint, options; exit code 2."""
+
+    code = 2
+
+
+class MachineError(Failure):
+    """The machine does not let us: disk, permission, a lock of another process, a device; exit code 3."""
+
+    code = 3
+
+
+class UnverifiedError(Failure):
+    """Something that was to be verified is not what it claims to be; exit code 4."""
+
+    code = 4
+
+
+class DivergedError(Failure):
+    """A training has diverged, and going back has not helped; exit code 5."""
+
+    code = 5
 
 
 def unknown(kind: str, value: object, allowed: Iterable[object]) -> InputError:

@@ -6,10 +6,9 @@ computes is in ``steps``, what it is made of in ``build``; the loop only decides
 
 import contextlib
 import functools
-import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,65 +17,16 @@ import numpy as np
 
 from jaxgan import images
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import Config, step_images
-from jaxgan.configjson import differences, from_dict, to_json
+from jaxgan.config import step_images
+from jaxgan.configjson import to_json
 from jaxgan.errors import InputError
 from jaxgan.evaluator import BEST
+from jaxgan.rundir import open_run
 from jaxgan.runlog import Progress, RunLog, duration
+from jaxgan.signals import Stop, catch_signals
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
-
-PROFILE = 'profile'  # a run's folder may hold it before the run
-
-
-class Stop:
-    """Signals that ask the loop to save and leave; the second one leaves at once."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-
-    def __call__(self, number: int, frame: Any) -> None:
-        """Note a signal."""
-        del frame
-        if self.signal:
-            raise SystemExit(128 + number)
-        self.signal = number
-
-
-@contextlib.contextmanager
-def catch_signals() -> Iterator[Stop]:
-    """Note SIGINT and SIGTERM instead of dying of them; the old handlers come back at the end."""
-    stop = Stop()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, stop) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def open_run(workdir: Path, config: Config) -> None:
-    """Check that a folder can hold this run, before anything is written.
-
-    Raises:
-        InputError: the folder holds another run, or other files.
-    """
-    path = workdir / 'config.json'
-    if path.exists():
-        try:
-            saved = from_dict(json.loads(path.read_text()))
-        except (ValueError, OSError) as error:
-            raise InputError(f'{path} cannot be read: {error}') from None
-        changed = differences(saved, config)
-        if changed:
-            raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
-                             'give another --workdir')  # fmt: skip
-    elif workdir.exists() and not (
-        workdir.is_dir() and {path.name for path in workdir.iterdir()} <= {PROFILE}
-    ):
-        raise InputError(f'workdir {workdir} exists and holds no run; give another --workdir')
 
 
 def train(trainer: Trainer, workdir: Path) -> int:

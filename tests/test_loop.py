@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from runs import make_data, run, tiny
 
-from jaxgan import loop
+from jaxgan import loop, rundir
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config
 from jaxgan.data import DataConfig, open_source
@@ -149,13 +149,13 @@ def test_a_finished_run_stays_as_it_is(whole, capsys):
 def test_a_folder_with_another_run_or_other_files_is_refused(whole, tmp_path):
     config, workdir = whole
     with pytest.raises(InputError, match='batch_size: 8 -> 4'):
-        loop.open_run(workdir, dataclasses.replace(config, batch_size=4))
+        rundir.open_run(workdir, dataclasses.replace(config, batch_size=4))
     (tmp_path / 'letter.txt').write_text('hello')
     with pytest.raises(InputError, match='exists and holds no run'):
-        loop.open_run(tmp_path, config)
+        rundir.open_run(tmp_path, config)
     (tmp_path / 'config.json').write_text('{"batch_size": ')
     with pytest.raises(InputError, match=r'config.json cannot be read'):
-        loop.open_run(tmp_path, config)
+        rundir.open_run(tmp_path, config)
 
 
 def test_conditional_training_needs_labels(whole):

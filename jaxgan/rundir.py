@@ -1,0 +1,32 @@
+"""A run's folder: whether it can hold a run, and whose it is."""
+
+import json
+from pathlib import Path
+
+from jaxgan.config import Config
+from jaxgan.configjson import differences, from_dict
+from jaxgan.errors import InputError
+
+PROFILE = 'profile'  # a run's folder may hold it before the run
+
+
+def open_run(workdir: Path, config: Config) -> None:
+    """Check that a folder can hold this run, before anything is written.
+
+    Raises:
+        InputError: the folder holds another run, or other files.
+    """
+    path = workdir / 'config.json'
+    if path.exists():
+        try:
+            saved = from_dict(json.loads(path.read_text()))
+        except (ValueError, OSError) as error:
+            raise InputError(f'{path} cannot be read: {error}') from None
+        changed = differences(saved, config)
+        if changed:
+            raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
+                             'give another --workdir')  # fmt: skip
+    elif workdir.exists() and not (
+        workdir.is_dir() and {path.name for path in workdir.iterdir()} <= {PROFILE}
+    ):
+        raise InputError(f'workdir {workdir} exists and holds no run; give another --workdir')
