@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError, unknown
-from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_relu
+from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_relu, spread
 from jaxgan.types import Verdict
 
 
@@ -50,7 +50,7 @@ class ConditionalBatchNorm(nn.Module):
             return batch_norm(x, train)
         gain, bias = (self._map(name, x.shape[-1], condition) for name in ('gain', 'bias'))
         y = batch_norm(x, train, affine=False)
-        return y * (1.0 + gain.astype(y.dtype)) + bias.astype(y.dtype)
+        return y * spread(1.0 + gain, y) + spread(bias, y)
 
     def _map(self, name: str, features: int, condition: Any) -> Any:
         if self.classes:
@@ -104,7 +104,7 @@ class SelfAttention(nn.Module):
         mixed = jnp.einsum('bij,bjc->bic', jax.nn.softmax(scores, axis=-1).astype(g.dtype), g)
         out = project('out', features, mixed.reshape(batch, height, width, -1))
         gamma = self.param('gamma', nn.initializers.zeros, (), jnp.float32)
-        return x + gamma.astype(x.dtype) * out.astype(x.dtype)
+        return x + spread(gamma, x) * out.astype(x.dtype)
 
 
 def max_pool(x: Any) -> Any:

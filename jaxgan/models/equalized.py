@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
-from jaxgan.models.layers import leaky_relu
+from jaxgan.models.layers import leaky_relu, spread
 from jaxgan.ops import blur2d, conv, conv_transpose, downsample2d
 
 
@@ -90,7 +90,7 @@ class EqualConv(nn.Module):
 
 def biased(x: Any, bias: Any, activate: bool, clamp: float | None = None) -> Any:
     """Add a bias to the last axis; apply ``sqrt(2) leaky_relu`` where asked; limit the magnitude to ``clamp``."""
-    x = x + jnp.broadcast_to(bias.astype(x.dtype), x.shape)
+    x = x + spread(bias, x)
     if activate:
         x = leaky_relu(x) * math.sqrt(2)
     return x if clamp is None else jnp.clip(x, -clamp, clamp)
@@ -125,7 +125,7 @@ def modulated_conv(x: Any, kernel: Any, style: Any, demodulate: bool = True, up:
         fan_in = math.prod(kernel.shape[:3])
         kernel = kernel / (_largest(kernel, (0, 1, 2)) * math.sqrt(fan_in))
         style = style / _largest(style, (1,))
-    modulated = x * style.astype(x.dtype)[:, None, None, :]
+    modulated = x * spread(style[:, None, None, :], x)
     w = kernel.astype(x.dtype)
     if up:
         y = blur2d(conv_transpose(modulated, w, stride=2, padding='VALID'), 1) * 4.0
@@ -133,7 +133,7 @@ def modulated_conv(x: Any, kernel: Any, style: Any, demodulate: bool = True, up:
         y = conv(modulated, w, padding=kernel.shape[0] // 2)
     if demodulate:
         squares = jnp.dot(jnp.square(style), jnp.sum(jnp.square(kernel), axis=(0, 1)))
-        y = y * jax.lax.rsqrt(squares + 1e-8).astype(y.dtype)[:, None, None, :]
+        y = y * spread(jax.lax.rsqrt(squares + 1e-8)[:, None, None, :], y)
     return y
 
 

@@ -20,7 +20,16 @@ import jax.numpy as jnp
 
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import batch_norm
-from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
+from jaxgan.models.layers import (
+    Conv,
+    Dense,
+    Embed,
+    fan_in_normal,
+    leaky_gain,
+    leaky_relu,
+    resolutions,
+    spread,
+)
 from jaxgan.models.resblocks import average_pool, upsample
 from jaxgan.types import Images, Verdict
 
@@ -56,7 +65,7 @@ class SkipExcitation(nn.Module):
         init = fan_in_normal(leaky_gain())
         squeeze = Conv(features, (4, 4), padding='VALID', kernel_init=init, dtype=self.dtype)
         h = leaky_relu(squeeze(average_pool(low, low.shape[1] // 4)))
-        return high * nn.sigmoid(Conv(features, (1, 1), dtype=self.dtype)(h))
+        return high * spread(nn.sigmoid(Conv(features, (1, 1), dtype=self.dtype)(h)), high)
 
 
 class FastGANGenerator(nn.Module):

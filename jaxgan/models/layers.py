@@ -128,7 +128,16 @@ class Embed(nn.Module):
 
 def _add_bias(module: nn.Module, y: Any) -> Any:
     bias = module.param('bias', nn.initializers.zeros, (y.shape[-1],), jnp.float32)
-    return y + jnp.broadcast_to(bias.astype(y.dtype), y.shape)
+    return y + spread(bias, y)
+
+
+def spread(values: Any, like: Any) -> Any:
+    """Broadcast values to the shape of ``like``, in its dtype; the sum that is their gradient runs in float32.
+
+    Cast before the broadcast, that sum would run in bfloat16, and be off by half where it has 4,000 terms.
+    """
+    wide = values.astype(jnp.float32) if values.dtype.itemsize < 4 else values
+    return jnp.broadcast_to(wide, like.shape).astype(like.dtype)
 
 
 def leaky_relu(x: Any) -> Any:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.models.equalized import EqualDense, biased, modulated_conv, normalized
-from jaxgan.models.layers import Embed
+from jaxgan.models.layers import Embed, spread
 
 
 class StyleMapping(nn.Module):
@@ -67,9 +67,9 @@ class StyledConv(nn.Module):
         kernel = self.param('kernel', nn.initializers.normal(1.0), shape, jnp.float32)
         y = modulated_conv(x.astype(self.dtype), kernel, style, up=self.up)
         strength = self.param('noise_strength', nn.initializers.zeros, (), jnp.float32)
-        noise = (self._noise(y.shape[1:3], keys) * strength).astype(y.dtype)
+        noise = self._noise(y.shape[1:3], keys) * strength
         bias = self.param('bias', nn.initializers.zeros, (self.features,), jnp.float32)
-        return biased(y + jnp.broadcast_to(noise[..., None], y.shape), bias, True, self.clamp)
+        return biased(y + spread(noise[..., None], y), bias, True, self.clamp)
 
     def _noise(self, size: tuple[int, int], keys: Any) -> Any:
         kept = self.variable('noise', 'image', lambda: jax.random.normal(self.make_rng('params'), size))

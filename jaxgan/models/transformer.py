@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.models.layers import Dense, Embed, fan_in_normal
+from jaxgan.models.layers import Dense, Embed, fan_in_normal, spread
 from jaxgan.types import Images, Logits
 
 SMALL = 0.1  # what scales, gates and layer scales start at: a block starts near the identity
@@ -61,13 +61,13 @@ class TransformerGenerator(nn.Module):
             z = jnp.concatenate([z, rms_norm(Embed(self.classes, z.shape[-1])(label))], axis=-1)
         w = Dense(self.width, name='map_1')(nn.silu(Dense(self.width, name='map_0')(z)))
         style = nn.silu(w).astype(self.dtype)
-        tokens = _positions(self, side).astype(self.dtype)
-        x = jnp.broadcast_to(tokens, (z.shape[0], *tokens.shape[1:]))
+        tokens = _positions(self, side)
+        x = jnp.broadcast_to(tokens, (z.shape[0], *tokens.shape[1:])).astype(self.dtype)
         block = nn.remat(ModulatedBlock) if self.remat else ModulatedBlock
         for i in range(self.depth):
             x = block(self.heads, self.dtype, name=f'block_{i}')(x, style)
         scale = Dense(self.width, kernel_init=fan_in_normal(SMALL), dtype=self.dtype, name='scale')(style)
-        x = (rms_norm(x) * (1 + scale[:, None])).astype(jnp.float32)
+        x = (rms_norm(x) * spread(1 + scale[:, None], x)).astype(jnp.float32)
         return join_patches(Dense(self.patch**2 * self.channels, name='to_patch')(x), self.patch)
 
 
@@ -133,7 +133,8 @@ class ModulatedBlock(nn.Module):
         """Map tokens [B, T, W] and styles [B, S] to [B, T, W]."""
         width = x.shape[-1]
         modulation = Dense(4 * width, kernel_init=fan_in_normal(SMALL), dtype=self.dtype, name='modulation')
-        scale_1, gate_1, scale_2, gate_2 = jnp.split(modulation(style)[:, None], 4, axis=-1)
+        parts = jnp.split(modulation(style)[:, None], 4, axis=-1)
+        scale_1, gate_1, scale_2, gate_2 = (spread(part, x) for part in parts)
         attention = Attention(self.heads, self.dtype, name='attention')
         x = x + gate_1 * attention(rms_norm(x) * (1 + scale_1))
         return x + gate_2 * SwiGLU(self.dtype, name='swiglu')(rms_norm(x) * (1 + scale_2))
@@ -162,7 +163,7 @@ class ScaledBlock(nn.Module):
 
     def _scale(self, name: str, x: Any) -> Any:
         found = self.param(name, nn.initializers.constant(SMALL), (x.shape[-1],), jnp.float32)
-        return found.astype(x.dtype)[None, None]
+        return spread(found, x)
 
 
 class Attention(nn.Module):
@@ -211,7 +212,7 @@ class RMSNorm(nn.Module):
     def __call__(self, x: Any) -> Any:
         """Map [..., W] to the same shape."""
         scale = self.param('scale', nn.initializers.ones, (x.shape[-1],), jnp.float32)
-        return rms_norm(x) * jnp.broadcast_to(scale.astype(x.dtype), x.shape)
+        return rms_norm(x) * spread(scale, x)
 
 
 def rms_norm(x: Any) -> Any:
