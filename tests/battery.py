@@ -124,6 +124,16 @@ def data(leaf):
     return np.asarray(jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
 
 
+def stored(tree):
+    """A tree as it comes back from a file: from the host, onto the device."""
+
+    def one(leaf):
+        is_key = jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        return jax.random.wrap_key_data(jnp.asarray(data(leaf))) if is_key else jnp.asarray(data(leaf).copy())
+
+    return jax.tree.map(one, tree)
+
+
 def assert_pure(function, *inputs):
     """Run a function twice: the same bits, and inputs as they were; return what it gave."""
     before = jax.tree.map(data, inputs)

@@ -203,7 +203,7 @@ def has_auxiliary(discriminator, batch):
 @pytest.mark.parametrize('dtype', ['float32', 'bfloat16'])
 @pytest.mark.parametrize('name', sorted(build.MODELS))
 def test_model_trains_for_twenty_steps(name, dtype):
-    """From two seeds at once, by the relativistic loss with R1 and R2, so with second derivatives."""
+    """From two seeds at once, by the relativistic loss with R1 and R2, so with second derivatives; and stopping changes no bit."""
     adam = Optimizer((1e-3, 1e-3), 0.0, (0.99, 0.99))
     model, size = tiny(name)
     config = Config(model=model, g_optimizer=adam, d_optimizer=adam, ema=Ema((100.0, 100.0)), dtype=dtype)
@@ -215,17 +215,23 @@ def test_model_trains_for_twenty_steps(name, dtype):
     recipe = build.build_recipe(config)
     train = scan_steps(build.build_step(config, g, d, recipe), lambda data, state, i: data, 20)
 
-    def run(seed, count):
+    def begin(seed):
         start = init_state(jax.random.key(seed), g, d, recipe, batch)
         z = recipe.latents(jax.random.key(1), B)
         outputs = [
             net.apply(player.params, player.aux, x, batch['label'])
             for net, player, x in ((g, start.g, z), (d, start.d, image))
         ]
-        return start, outputs, train(start, batch, count)
+        return start, outputs
 
-    found = jax.jit(jax.vmap(run))(jnp.array([0, 0, 1]), jnp.array([1, 20, 20]))
-    start, outputs, (state, metrics) = found
+    proceed = jax.jit(jax.vmap(lambda state, count: train(state, batch, count)))
+    start, outputs = jax.jit(jax.vmap(begin))(jnp.array([0, 0, 1]))
+    state, metrics = proceed(start, jnp.array([1, 20, 20]))
+    found = start, outputs, (state, metrics)
+    # stopped after 9 or 16 steps and continued from what was on the host: the same bits (of the same place in the map)
+    stopped = battery.stored(proceed(start, jnp.array([1, 9, 16]))[0])
+    continued, _ = proceed(stopped, jnp.array([19, 11, 4]))
+    battery.assert_same(*(jax.tree.map(lambda leaf: leaf[1:], one) for one in (continued, state)))
     battery.assert_finite(found, name)
     assert state.images_seen.tolist() == [B, 20 * B, 20 * B]
     for norm in ('d/grad_norm', 'g/grad_norm'):
@@ -520,7 +526,7 @@ PAIR = battery.toy_pair((4,))
 @pytest.mark.slow
 @pytest.mark.parametrize('name', sorted(TRAININGS))
 def test_training(name):
-    """One program, mapped over seeds and numbers of steps: 1, 20 and 20."""
+    """One program, mapped over seeds and numbers of steps: 1, 20 and 20; and a stop after any of 16 steps changes no bit."""
     training, extended = TRAININGS[name]
     recipe = training_recipe(*extended)
     step = build.STEPS[training](*PAIR, recipe)
@@ -541,6 +547,10 @@ def test_training(name):
     for before, after in ((start.g, state.g), (start.d, state.d), (start.g_ema, state.g_ema)):
         pairs = zip(jax.tree.leaves(before.params), jax.tree.leaves(after.params))
         assert sum(bool((a[1] != b[1]).any()) for a, b in pairs) >= 3  # not D's last bias and its classifier
+    for count in range(1, 17):
+        stopped = battery.stored(run(start, batch, jnp.array([1, count, 17 - count]))[0])
+        continued, _ = run(stopped, batch, jnp.array([1, 20 - count, 3 + count]))
+        battery.assert_same(*(jax.tree.map(lambda leaf: leaf[1:], one) for one in (continued, state)))
     eager, values = battery.assert_pure(step, battery.first(start), batch)
     battery.assert_close((eager, values), battery.first((state, metrics)))
 
