@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | prepare | zoo | bench``.
+"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | reproduce | prepare | zoo | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -24,6 +24,7 @@ from jaxgan.options import (
     ExportOptions,
     PrepareOptions,
     ReportOptions,
+    ReproduceOptions,
     SampleOptions,
     ZooOptions,
 )
@@ -91,6 +92,14 @@ def report(argv: Sequence[str]) -> int:
     return report_command(**dataclasses.asdict(options))
 
 
+def reproduce(argv: Sequence[str]) -> int:
+    """Run ``jaxgan reproduce``."""
+    options = _parse(ReproduceOptions, argv, 'reproduce')
+    from jaxgan.reproduce import reproduce_command
+
+    return reproduce_command(Path(options.file))
+
+
 def prepare(argv: Sequence[str]) -> int:
     """Run ``jaxgan prepare``."""
     options = _parse(PrepareOptions, argv, 'prepare')
@@ -141,6 +150,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'evaluate': evaluate,
     'compare': compare,
     'report': report,
+    'reproduce': reproduce,
     'prepare': prepare,
     'zoo': zoo,
     'bench': bench,
