@@ -23,6 +23,7 @@ from jaxgan.modelconfig import Model
 from jaxgan.models import PAIRS as MODELS
 from jaxgan.networks import from_linen, spectral_norm
 from jaxgan.onestage import make_one_stage_step
+from jaxgan.phases import Step
 from jaxgan.schedules import cosine
 from jaxgan.sharedfakes import make_shared_fakes_step
 from jaxgan.steps import Recipe, equally, make_train_step, no_augment
@@ -198,7 +199,7 @@ def _check_conditioning(config: Config) -> None:
         )
 
 
-def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+def build_step(config: Config, generator: Network, discriminator: Network, recipe: Recipe) -> Step:
     """Make the training step that a configuration asks for; not jitted."""
     return STEPS[config.training](generator, discriminator, recipe)
 

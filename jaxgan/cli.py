@@ -1,4 +1,4 @@
-"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | prepare | zoo |
+"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | reproduce | prepare | zoo |
 verify-checkpoint | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
@@ -27,6 +27,7 @@ from jaxgan.options import (
     ExportOptions,
     PrepareOptions,
     ReportOptions,
+    ReproduceOptions,
     SampleOptions,
     VerifyOptions,
     ZooOptions,
@@ -117,6 +118,14 @@ def report(argv: Sequence[str]) -> int:
     return report_command(**dataclasses.asdict(options))
 
 
+def reproduce(argv: Sequence[str]) -> int:
+    """Run ``jaxgan reproduce``."""
+    options = _parse(ReproduceOptions, argv, 'reproduce')
+    from jaxgan.reproduce import reproduce_command
+
+    return reproduce_command(Path(options.file))
+
+
 def prepare(argv: Sequence[str]) -> int:
     """Run ``jaxgan prepare``."""
     options = _parse(PrepareOptions, argv, 'prepare')
@@ -175,6 +184,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'evaluate': evaluate,
     'compare': compare,
     'report': report,
+    'reproduce': reproduce,
     'prepare': prepare,
     'zoo': zoo,
     'verify-checkpoint': verify_checkpoint,

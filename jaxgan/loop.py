@@ -24,6 +24,7 @@ from jaxgan.files import append_lines, or_machine_error, reason
 from jaxgan.goodput import SESSIONS, Goodput, describe
 from jaxgan.lock import hold
 from jaxgan.origin import Origin
+from jaxgan.recovery import Recovery, finite_on_host
 from jaxgan.resume import continued, open_checkpoints
 from jaxgan.rundir import check_start, check_there, checkpoint_bytes, open_run, write_config
 from jaxgan.runlog import Progress, RunLog, duration
@@ -104,6 +105,8 @@ class Run:
         """Dispatch steps until the last one or a signal, then save."""
         trainer, config = self.trainer, self.trainer.config
         first = step = int(state.step)
+        say = self.progress.message
+        self.recovery = Recovery(trainer, self.workdir, first, self.tools.checkpoints, self._scheduled, say)
         grid = self.draw(state, 0) if step == 0 else None
         with self.tools.goodput.spent('compile'):
             self.progress.message(trainer.program.describe())
@@ -121,8 +124,10 @@ class Run:
                 self.begin(grid)
             elif before == first + trainer.length:
                 self.estimate(metrics, step)
+            if self._looks(before, step):
+                state, step = self.settle(state, step, self._saves(before, step))
             last = step >= trainer.total_steps
-            if last or self._due(before, step, config.log_every):
+            if self.pending and (last or self._due(before, step, config.log_every)):
                 self.report(step)
             if last or self._due(before, step, config.sample_every):
                 self.write(self.draw(state, step), step)
@@ -130,6 +135,7 @@ class Run:
                 self.evaluate(state, step, stop)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
+        state, step = self.settle(state, step, self.tools.checkpoints().latest() != step)
         self.finish(state, step, first)
         if self.watch.exhausted:
             self.progress.message(
@@ -139,6 +145,30 @@ class Run:
             self.progress.message(
                 f'stopped by {signal.Signals(stop.signal).name}; saved. The same command continues.'
             )
+
+    def settle(self, state: GanState, step: int, saving: bool) -> tuple[GanState, int]:
+        """Look whether a step has failed; if so, go back, and on behind it.
+
+        Before a state is saved, every number of it is looked at: one that is not finite fails the next step's first phase.
+
+        Returns:
+            The state, and its step.
+        """
+        if not int(state.fault):
+            if not saving or finite_on_host(state):
+                return state, step
+            state = state.replace(fault=jax.device_put(np.int32(1), state.fault.sharding))
+        taken, position, kept = int(state.step), self.counted, []
+        for metrics, count in self.pending:
+            healthy = min(count, taken - position)
+            kept += [(metrics, healthy)] if healthy > 0 else []
+            position += count
+        self.pending = kept
+        if kept:
+            self.report(taken)
+        state = self.recovery.recover(state, self.log.seconds())
+        self.pending, self.since, self.counted = [], time.perf_counter(), taken + 1
+        return state, taken + 1
 
     def begin(self, grid: np.ndarray | None) -> None:
         """Do what the first dispatch need not wait for, once it is done."""
@@ -175,6 +205,21 @@ class Run:
     def _due(self, before: int, step: int, every: int) -> bool:
         """Say whether a multiple of ``every`` images lies in (before, step]."""
         return self._seen(before) // every < self._seen(step) // every
+
+    def _looks(self, before: int, step: int) -> bool:
+        """Say whether anything is done with the state or the metrics after a dispatch."""
+        config = self.trainer.config
+        every = (config.log_every, config.sample_every, config.checkpoint_every)
+        due = any(self._due(before, step, images) for images in every)
+        return due or step >= self.trainer.total_steps or self._evaluates(before, step)
+
+    def _saves(self, before: int, step: int) -> bool:
+        """Say whether a dispatch is followed by a save, in a run that nobody stops."""
+        return self._due(before, step, self.trainer.config.checkpoint_every) or self._evaluates(before, step)
+
+    def _scheduled(self, step: int) -> bool:
+        """Say whether a checkpoint is one of those that a run makes that nobody stops."""
+        return self._saves(max(0, step - self.trainer.length), step)
 
     def _evaluates(self, before: int, step: int) -> bool:
         """Say whether the average is measured after the dispatch that led from one step to another: when due, and at the end."""

@@ -27,6 +27,7 @@ from jaxgan.critic import (
     penalties,
 )
 from jaxgan.errors import InputError
+from jaxgan.phases import Step
 from jaxgan.state import GanState
 from jaxgan.steps import (
     Recipe,
@@ -39,7 +40,7 @@ from jaxgan.steps import (
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
 
-def make_one_stage_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+def make_one_stage_step(generator: Network, discriminator: Network, recipe: Recipe) -> Step:
     """Make a step that updates both players at once, from the same parameters, and then the average.
 
     Its metrics have the names of ``make_train_step``'s, and the discriminator sees the same random draws.

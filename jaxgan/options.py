@@ -57,6 +57,14 @@ class ReportOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class ReproduceOptions:
+    """Run the phase of a failed step again, from its file alone: exit code 0 if it fails again, else 4."""
+
+    file: tyro.conf.Positional[str]
+    """What a training has written to faults/ in its folder."""
+
+
+@dataclasses.dataclass(frozen=True)
 class PrepareOptions:
     """Download and prepare a TFDS data set, once; needs the network and the extra jaxgan[prepare]."""
 

@@ -6,25 +6,43 @@ its name)``, so a new phase moves nobody else's randomness and a resumed run is 
 
 import functools
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxgan.guard import guarded
 from jaxgan.state import GanState
 from jaxgan.types import Batch, Key, Memory, Metrics, Phase
 
 
 def as_step(phase: Phase) -> Callable[[GanState, Batch], tuple[GanState, Metrics]]:
-    """Make a step from a phase: derive the step's key, run the phase, count the step and its images."""
+    """Make a step from a phase: derive the step's key, run the phase, count the step and its images.
+
+    A step that a guarded phase has stopped (``state.fault``) is not counted.
+    """
 
     def step(state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
-        images = batch['image'].shape[0]
         state, metrics = phase(state, batch, jax.random.fold_in(state.key, state.step))
-        return state.replace(step=state.step + 1, images_seen=state.images_seen + images), metrics
+        healthy = (state.fault == 0).astype(jnp.int32)
+        images = batch['image'].shape[0] * healthy
+        return state.replace(step=state.step + healthy, images_seen=state.images_seen + images), metrics
 
     return step
+
+
+class Step:
+    """A step made of named phases, each guarded: ``step(state, batch) -> (state, metrics)``, pure and not jitted."""
+
+    def __init__(self, phases: Mapping[str, Phase]) -> None:
+        """Run the phases in their order."""
+        self.phases = dict(phases)
+        self._run = as_step(sequence(**guarded(self.phases)))
+
+    def __call__(self, state: GanState, batch: Batch) -> tuple[GanState, Metrics]:
+        """Take the step; where a phase makes what is not finite, ``state.fault`` is its number from then on."""
+        return self._run(state, batch)
 
 
 def named_key(key: Key, name: str) -> Key:
@@ -115,7 +133,9 @@ def split_batch(leaf: Any, parts: int, what: str = 'parts') -> Any:
 
 
 def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], length: int) -> Callable:
-    """Run ``length`` steps by one ``lax.fori_loop``, so that the device does not wait for the host between them.
+    """Run ``length`` steps by one ``lax.while_loop``, so that the device does not wait for the host between them.
+
+    It ends early where a step fails (``state.fault``); the state says how many steps were taken.
 
     Args:
         step: ``(state, batch) -> (state, metrics)``.
@@ -123,9 +143,9 @@ def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], lengt
         length: how many steps.
 
     Returns:
-        ``dispatch(state, data, count=length) -> (state, metrics)``; the metrics are means over the steps. A traced
-        ``count``, from 1 to ``length``, runs fewer of them by the same program: the end of a training compiles
-        nothing.
+        ``dispatch(state, data, count=length) -> (state, metrics)``; the metrics are means over the steps that did not
+        fail; where the first one fails, they are its own. A traced ``count``, from 1 to ``length``, runs fewer steps
+        by the same program: the end of a training compiles nothing.
     """
 
     @functools.partial(jax.jit, inline=True)  # so that it is traced once, for the shapes and for the loop
@@ -133,13 +153,20 @@ def scan_steps(step: Callable, batch_of: Callable[[Any, Any, Any], Batch], lengt
         return step(state, batch_of(data, state, i))
 
     def dispatch(state: GanState, data: Any, count: Any = length) -> tuple[GanState, Metrics]:
-        def advance(i: Any, carry: tuple[GanState, Metrics]) -> tuple[GanState, Metrics]:
-            state, found = numbered(carry[0], data, i)
-            return state, jax.tree.map(jnp.add, carry[1], found)
+        def goes_on(carry: tuple[Any, GanState, Metrics]) -> Any:
+            return (carry[0] < count) & (carry[1].fault == 0)
+
+        def advance(carry: tuple[Any, GanState, Metrics]) -> tuple[Any, GanState, Metrics]:
+            i, state, sums = carry
+            state, found = numbered(state, data, i)
+            healthy = state.fault == 0
+            counts = healthy | (i == 0)
+            sums = jax.tree.map(lambda total, new: jnp.where(counts, total + new, total), sums, found)
+            return i + healthy.astype(jnp.int32), state, sums
 
         _, shapes = jax.eval_shape(numbered, state, data, jnp.int32(0))
         zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-        state, sums = jax.lax.fori_loop(jnp.int32(0), jnp.int32(count), advance, (state, zeros))
-        return state, jax.tree.map(lambda total: total / jnp.asarray(count, total.dtype), sums)
+        taken, state, sums = jax.lax.while_loop(goes_on, advance, (jnp.int32(0), state, zeros))
+        return state, jax.tree.map(lambda total: total / jnp.maximum(taken, 1).astype(total.dtype), sums)
 
     return dispatch

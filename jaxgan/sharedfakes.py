@@ -7,7 +7,6 @@ References:
     Goodfellow et al. 2014, arXiv 1406.2661, algorithm 1, draws anew; reference implementations of DCGAN share.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,12 +14,13 @@ import jax.numpy as jnp
 
 from jaxgan.critic import bind_generator, discriminator_loss, generator_loss
 from jaxgan.errors import InputError
+from jaxgan.phases import Step
 from jaxgan.state import GanState
 from jaxgan.steps import Recipe, descend, draw_inputs, ema_phase, step_of_phases, update
 from jaxgan.types import Batch, Key, Metrics, Network, Params, Phase
 
 
-def make_shared_fakes_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+def make_shared_fakes_step(generator: Network, discriminator: Network, recipe: Recipe) -> Step:
     """Make a step that updates D, then G on the same fakes, then the average; metrics as ``make_train_step``'s.
 
     Returns:

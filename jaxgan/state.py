@@ -28,7 +28,8 @@ class GanState(flax.struct.PyTreeNode):
     """The state of a run, one tree of arrays.
 
     ``key`` is the run's root key and never advances: each step derives its own from it and from ``step``.
-    ``extra`` holds what memories and phases keep, under their names.
+    ``extra`` holds what memories and phases keep, under their names. ``fault`` is 0 while all that training makes is
+    finite; else 1 + the place of the phase that failed in the step's order, and the state stays as that phase met it.
     """
 
     step: Any  # int32 scalar
@@ -38,6 +39,7 @@ class GanState(flax.struct.PyTreeNode):
     d: Player
     g_ema: Average
     extra: Any
+    fault: Any = flax.struct.field(default_factory=lambda: jnp.zeros((), jnp.int32))  # int32 scalar
 
 
 def memories(recipe: Any) -> tuple[Memory, ...]:
@@ -86,6 +88,7 @@ def init_state(
         g=Player(g_params, g_aux, recipe.g_tx.init(g_params)),
         d=Player(d_params, d_aux, recipe.d_tx.init(d_params)),
         g_ema=jax.tree.map(jnp.copy, Average(g_params, g_aux)),  # a copy: donated buffers must not be shared
+        fault=jnp.zeros((), jnp.int32),
         extra={memory.name: jax.tree.map(jnp.array, memory.initial) for memory in memories(recipe)}
         | (extra or {}),
     )

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.critic import bind_generator, discriminator_loss, generator_loss
-from jaxgan.phases import as_step, observe, sequence, split_batch
+from jaxgan.phases import Step, observe, split_batch
 from jaxgan.state import Average, GanState, Player, memories
 from jaxgan.types import (
     Augment,
@@ -71,7 +71,7 @@ class Recipe(NamedTuple):
     extensions: tuple[Extension, ...] = ()  # applied in order
 
 
-def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Callable:
+def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) -> Step:
     """Make the usual step: update the discriminator, then the generator, then the average.
 
     Returns:
@@ -92,13 +92,13 @@ def make_train_step(generator: Network, discriminator: Network, recipe: Recipe) 
 
 def step_of_phases(
     phases: dict[str, Phase], generator: Network, discriminator: Network, recipe: Recipe
-) -> Callable:
+) -> Step:
     """Make a step of named phases: D's feeds what is remembered, extensions change them, all run in order."""
     updated = tuple(memory for memory in memories(recipe) if memory.update is not None)
     phases = {**phases, 'd': observe(phases['d'], updated)} if updated else phases
     for extension in recipe.extensions:
         phases = extension.phases(phases, generator, discriminator, recipe)
-    return as_step(sequence(**phases))
+    return Step(phases)
 
 
 def discriminator_phase(generator: Network, discriminator: Network, recipe: Recipe) -> Phase:

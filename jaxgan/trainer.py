@@ -14,17 +14,17 @@ import numpy as np
 
 from jaxgan import build
 from jaxgan.alarms import Alarms, distance
+from jaxgan.assembly import assemble, initial_state
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
-from jaxgan.errors import InputError
 from jaxgan.evaluator import Evaluator, make_evaluator
 from jaxgan.phases import named_key, scan_steps
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
 from jaxgan.sharding import data_mesh, replicated, split, split_latents
-from jaxgan.state import GanState, init_state
+from jaxgan.state import GanState
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
 
@@ -78,6 +78,7 @@ class Trainer(NamedTuple):
     abstract: GanState  # shapes and placements of the state
     program: Program
     dispatch: Callable[[GanState, int, int], Any]  # (state, step, count), count <= length -> (state, metrics)
+    batch: Callable[[GanState, int], Batch]  # (state, its step) -> what that step's phases are given
     samples: Callable[[GanState], np.ndarray]  # the grid of fixed latents, uint8 [n, H, W, C]
     meta: Callable[[int], dict]  # step -> what is stored beside a checkpoint
     total_steps: int
@@ -96,23 +97,14 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     """
     check(config)
     info = source.info
-    classes = _classes(config, info)
     mesh = data_mesh(config.batch_size, config.microbatches)
     whole = replicated(mesh)
-    architecture = build.architecture(
-        config.model, info.size, info.channels, classes, config.dtype, config.spectral_norm
-    )
-    generator = build.build_generator(architecture)
-    discriminator = build.build_discriminator(architecture)
-    recipe = build.build_recipe(config)
-    recipe = recipe._replace(latents=split_latents(recipe.latents, mesh))
+    parts = assemble(config, info)
+    classes, generator, discriminator = parts.classes, parts.generator, parts.discriminator
+    recipe = parts.recipe._replace(latents=split_latents(parts.recipe.latents, mesh))
     feed = open_feed(source, config.data, batch_size=step_images(config), seed=config.seed, mesh=mesh)
     total_steps = math.ceil(config.images / step_images(config))
     length = min(config.steps_per_dispatch, total_steps)
-
-    def init() -> GanState:
-        example = _example(config, info, classes)
-        return init_state(jax.random.key(config.seed), generator, discriminator, recipe, example)
 
     @jax.named_scope('phase.data')
     def batch_of(data: Any, state: GanState, i: Any) -> Batch:
@@ -123,6 +115,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
             named_key(jax.random.fold_in(state.key, state.step), 'data'), raw, flip=config.data.flip
         )
 
+    init = functools.partial(initial_state, config, info, parts)
     placed_init = jax.jit(init, out_shardings=whole, compiler_options=compile_quickly())
     shapes = jax.eval_shape(placed_init)
     abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), shapes)
@@ -138,8 +131,9 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         abstract=abstract,
         program=program,
         dispatch=_dispatcher(program, feed, length, whole),
+        batch=lambda state, step: jax.jit(batch_of)(feed.take(step, 1), state, 0),
         samples=_grid_sampler(config, generator, build.build_latents(config.model), classes),
-        meta=functools.partial(_meta, config, info, architecture),
+        meta=functools.partial(_meta, config, info, parts.architecture),
         total_steps=total_steps,
         length=length,
         draw=functools.partial(_drawer, generator, build.build_latents(config.model)),
@@ -176,12 +170,6 @@ def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callab
     return dispatch
 
 
-def _example(config: Config, info: DataInfo, classes: int) -> dict[str, Any]:
-    """Make a batch with the shapes of training."""
-    example = {'image': jnp.zeros((config.batch_size, info.size, info.size, info.channels))}
-    return example | ({'label': jnp.zeros((config.batch_size,), jnp.int32)} if classes else {})
-
-
 def _compiler_options(config: Config) -> dict[str, Any] | None:
     """Let XLA:CPU keep what rematerialization computes twice: by default it merges the two again."""
     if getattr(config.model, 'remat', False) and jax.default_backend() == 'cpu':
@@ -199,14 +187,6 @@ def _grid_sampler(
         return _drawer(generator, latents, state)(seeds, labels)
 
     return samples
-
-
-def _classes(config: Config, info: DataInfo) -> int:
-    if not config.conditional:
-        return 0
-    if not info.classes:
-        raise InputError(f'conditional training needs labels, and {info.name} has none')
-    return len(info.classes)
 
 
 def _meta(config: Config, info: DataInfo, architecture: dict, step: int) -> dict[str, Any]:

@@ -16,6 +16,7 @@ CORE = (
     'networks',
     'spectral',
     'state',
+    'guard',
     'phases',
     'critic',
     'steps',
@@ -72,7 +73,8 @@ def test_the_step_knows_signatures_only():
         'steps',
         'errors',
     }
-    assert parts_used(ROOT / 'jaxgan/phases.py') <= {'types', 'state'}
+    assert parts_used(ROOT / 'jaxgan/phases.py') <= {'types', 'state', 'guard'}
+    assert parts_used(ROOT / 'jaxgan/guard.py') <= {'types', 'state'}
     assert parts_used(ROOT / 'jaxgan/state.py') <= {'types'}
     assert parts_used(ROOT / 'jaxgan/networks.py') <= {'types', 'spectral'}
     assert parts_used(ROOT / 'jaxgan/spectral.py') <= {'types', 'errors'}

@@ -1,0 +1,61 @@
+"""Networks and recipe of a configuration and its data's form: all that a step is made of, without the data."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan import build
+from jaxgan.config import Config
+from jaxgan.data import DataInfo
+from jaxgan.errors import InputError
+from jaxgan.state import GanState, init_state
+from jaxgan.steps import Recipe
+from jaxgan.types import Network
+
+
+class Assembly(NamedTuple):
+    """What a step is made of."""
+
+    classes: int  # that the networks know; 0: no labels
+    architecture: dict[str, Any]
+    generator: Network
+    discriminator: Network
+    recipe: Recipe
+
+
+def assemble(config: Config, info: DataInfo) -> Assembly:
+    """Make networks and recipe.
+
+    Raises:
+        InputError: the configuration does not fit the data.
+    """
+    classes = _classes(config, info)
+    architecture = build.architecture(
+        config.model, info.size, info.channels, classes, config.dtype, config.spectral_norm
+    )
+    return Assembly(
+        classes,
+        architecture,
+        build.build_generator(architecture),
+        build.build_discriminator(architecture),
+        build.build_recipe(config),
+    )
+
+
+def initial_state(config: Config, info: DataInfo, parts: Assembly) -> GanState:
+    """Make the state with which a training begins."""
+    shape = (config.batch_size, info.size, info.size, info.channels)
+    example: dict[str, Any] = {'image': jnp.zeros(shape)}
+    if parts.classes:
+        example['label'] = jnp.zeros((config.batch_size,), jnp.int32)
+    key = jax.random.key(config.seed)
+    return init_state(key, parts.generator, parts.discriminator, parts.recipe, example)
+
+
+def _classes(config: Config, info: DataInfo) -> int:
+    if not config.conditional:
+        return 0
+    if not info.classes:
+        raise InputError(f'conditional training needs labels, and {info.name} has none')
+    return len(info.classes)
