@@ -7,12 +7,13 @@ and exit code 2; ``--debug`` shows the traceback.
 import contextlib
 import dataclasses
 import io
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -46,6 +47,16 @@ class TrainOptions:
     """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
     profile: bool = False
     """Do not train: trace a few dispatches into the run's folder, profile/, and print where the time goes."""
+    distributed: Literal['auto', 'off', 'jax'] = 'auto'
+    """Several processes: if SLURM, Open MPI, Kubernetes or a TPU pod says so; never; or as JAX itself finds out."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0 (default: from the launcher)."""
+    processes: int | None = None
+    """How many processes there are (default: from the launcher)."""
+    process_id: int | None = None
+    """Which of them this is, from 0 (default: from the launcher)."""
+    join_seconds: int = 300
+    """How long to wait for all processes to come."""
 
 
 def train(argv: Sequence[str]) -> int:
@@ -62,9 +73,13 @@ def train(argv: Sequence[str]) -> int:
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     from jaxgan.commands import train_command
+    from jaxgan.distributed import joined
+    from jaxgan.launch import find_job
 
     workdir = Path(options.workdir or Path('runs') / name)
-    return train_command(config, workdir, dry_run=options.dry_run, profiled=options.profile)
+    place = (options.coordinator, options.processes, options.process_id)
+    with joined(find_job(options.distributed, *place, os.environ), options.join_seconds) as crew:
+        return train_command(config, workdir, crew, dry_run=options.dry_run, profiled=options.profile)
 
 
 def sample(argv: Sequence[str]) -> int:

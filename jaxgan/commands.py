@@ -16,7 +16,9 @@ from rich.table import Table
 from jaxgan import build, images, kernels, zoo
 from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config, step_images
+from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
+from jaxgan.distributed import Alone
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
@@ -28,19 +30,28 @@ from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 
 
-def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profiled: bool = False) -> int:
+def train_command(
+    config: Config, workdir: Path, crew: Alone | None = None, *, dry_run: bool = False, profiled: bool = False
+) -> int:
     """Say what was found, build everything, then train; a dry run stops before it writes anything.
 
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
-    open_run(workdir, config)
-    ready = ThreadPoolExecutor(1).submit(kernels.enable)  # where it must compile, the data are read meanwhile
+    crew = Alone() if crew is None else crew
+    crew.same('configuration', to_dict(config))
+    crew.decide(lambda: open_run(workdir, config))
+    # where they must compile, the data are read meanwhile
+    ready = ThreadPoolExecutor(1).submit(
+        kernels.enable if jax.device_count() == 1 else kernels.none_for_parts
+    )
     source = open_source(config.data)
+    crew.same('data set', dataclasses.asdict(source.info))
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
     programs = keep_programs()
     trainer = make_trainer(config, source)
+    crew.same('state', trainer.memory(compiled=False))
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
@@ -54,7 +65,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
         if profiled:
             return profile_command(trainer, workdir / PROFILE)
         console.print(f'run: {workdir}')
-        return train(trainer, workdir)
+        return train(trainer, workdir, crew)
 
 
 def describe(trainer: Trainer, console: Console) -> None:

@@ -19,45 +19,58 @@ from jaxgan import images
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import step_images
 from jaxgan.configjson import to_json
+from jaxgan.distributed import Alone, Told
 from jaxgan.errors import InputError
 from jaxgan.evaluator import BEST
 from jaxgan.rundir import open_run
-from jaxgan.runlog import Progress, RunLog, duration
+from jaxgan.runlog import Progress, RunLog, Silent, duration
 from jaxgan.signals import Stop, catch_signals
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
 
+ALONE = Alone()
 
-def train(trainer: Trainer, workdir: Path) -> int:
+
+def train(trainer: Trainer, workdir: Path, crew: Alone = ALONE) -> int:
     """Train until the configured number of images, or until a signal; continue where the folder stands.
 
     Returns:
         The exit code: 0, or 128 + the signal after a saved stop.
     """
-    open_run(workdir, trainer.config)
+    crew.decide(lambda: _begin(trainer, workdir))
     alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
     trainer.program.start()  # everything up to the first dispatch is done while this compiles
     trainer.feed.load()
     folder = workdir / 'checkpoints'
-    workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / 'config.json').write_text(to_json(trainer.config))
-    with catch_signals() as stop, contextlib.ExitStack() as stack:
+    with catch_signals(crew.stop()) as stop, contextlib.ExitStack() as stack:
         opened = functools.cache(lambda: stack.enter_context(Checkpoints(folder, trainer.config.keep)))
-        state = _continued(trainer, opened()) if folder.exists() else None
+        state = _continued(trainer, opened()) if crew.decide(folder.exists) else None
         state = trainer.init() if state is None else state
         first = int(state.step)
-        if (workdir / BEST).exists():
+        if crew.decide((workdir / BEST).exists):
             with Checkpoints(workdir / BEST, keep=1) as best:
                 best.drop_after(first)
         if first >= trainer.total_steps:
             print(f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it')
             return 0
-        log = stack.enter_context(RunLog(workdir, first))
-        progress = stack.enter_context(Progress(trainer.config.images, int(state.images_seen)))
-        watch = Watch(workdir, first, trainer.config.evaluation, trainer.evaluator, alarms, log, progress)
-        Run(trainer, workdir, opened, log, progress, watch).until_done(state, stop)
+        seen = int(state.images_seen)
+        log: Any = stack.enter_context(RunLog(workdir, first) if crew.writes else Silent())
+        progress: Any = stack.enter_context(
+            Progress(trainer.config.images, seen) if crew.writes else Silent()
+        )
+        watch: Any = Silent()
+        if crew.writes:
+            watch = Watch(workdir, first, trainer.config.evaluation, trainer.evaluator, alarms, log, progress)
+        Run(trainer, workdir, opened, log, progress, watch, crew).until_done(state, stop)
     return 128 + stop.signal if stop.signal else 0
+
+
+def _begin(trainer: Trainer, workdir: Path) -> None:
+    """Make the run's folder, with its configuration."""
+    open_run(workdir, trainer.config)
+    workdir.mkdir(parents=True, exist_ok=True)
+    (workdir / 'config.json').write_text(to_json(trainer.config))
 
 
 def _continued(trainer: Trainer, checkpoints: Checkpoints) -> GanState | None:
@@ -79,9 +92,11 @@ class Run:
         log: RunLog,
         progress: Progress,
         watch: Watch,
+        crew: Alone = ALONE,
     ) -> None:
         self.trainer, self.workdir, self.checkpoints = trainer, workdir, checkpoints
-        self.log, self.progress, self.watch = log, progress, watch
+        self.log, self.progress, self.watch, self.crew = log, progress, watch, crew
+        self.exhausted = crew.decide(lambda: watch.exhausted)
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
@@ -93,10 +108,16 @@ class Run:
         grid = self.draw(state, 0) if step == 0 else None
         self.progress.message(trainer.program.describe())
         self.since, self.counted = time.perf_counter(), step
-        if step and self._evaluates(max(0, step - trainer.length), step) and not self.watch.has(step):
+        if (
+            step
+            and self._evaluates(max(0, step - trainer.length), step)
+            and self.crew.decide(lambda: not self.watch.has(step))
+        ):
             self.evaluate(state, step, stop)
-        while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
+        while step < trainer.total_steps and not self.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
+            if stop.due(step, step + count):
+                break
             state, metrics = trainer.dispatch(state, step, count)
             self.pending.append((metrics, count))
             before, step = step, step + count
@@ -114,7 +135,7 @@ class Run:
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
         self.save(state, step)
-        if self.watch.exhausted:
+        if self.exhausted:
             self.progress.message(
                 f'stopped: {trainer.evaluator.best} has not improved; the best is in {BEST}/'
             )
@@ -188,10 +209,13 @@ class Run:
             return draw(seeds, labels)
 
         try:
-            if self.watch.evaluate(until_signal, step, self._seen(step)):
+            improved, self.exhausted = self.crew.decide(
+                lambda: (self.watch.evaluate(until_signal, step, self._seen(step)), self.watch.exhausted)
+            )
+            if improved:
                 with Checkpoints(self.workdir / BEST, keep=1) as best:
                     best.save(step, state, self.trainer.meta(step))
-        except (InputError, OSError) as error:
+        except (InputError, OSError, Told) as error:
             self.progress.message(f'not evaluated: {error}')
         self.since += time.perf_counter() - started
 
@@ -208,6 +232,8 @@ class Run:
         """Write a grid as a file and to the log."""
         started = time.perf_counter()
         seen = self._seen(step)
+        if not self.crew.writes:
+            return
         path = self.workdir / 'samples' / f'{seen:09d}.png'
         images.save_png(path, grid)
         self.log.image('samples', seen, grid)

@@ -12,6 +12,11 @@ class Stop:
     def __init__(self) -> None:
         self.signal = 0
 
+    def due(self, step: int, reach: int) -> bool:
+        """Whether to stop at ``step`` instead of dispatching up to ``reach``."""
+        del step, reach
+        return bool(self.signal)
+
     def __call__(self, number: int, frame: Any) -> None:
         """Note a signal."""
         del frame
@@ -21,9 +26,9 @@ class Stop:
 
 
 @contextlib.contextmanager
-def catch_signals() -> Iterator[Stop]:
+def catch_signals(stop: Stop | None = None) -> Iterator[Stop]:
     """Note SIGINT and SIGTERM instead of dying of them; the old handlers come back at the end."""
-    stop = Stop()
+    stop = Stop() if stop is None else stop
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:

@@ -1,0 +1,360 @@
+"""Several processes as one training: they join, agree, watch each other, and end together.
+
+Numbers are exchanged by XLA, in the step. Here is the little that hosts tell each other, through the store of JAX's own
+coordination service, which process 0 holds. A process alone pays nothing for it.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import jax
+
+from jaxgan import crash
+from jaxgan.errors import Failure, InputError, MachineError
+from jaxgan.launch import Job
+from jaxgan.signals import Stop
+
+POLL = 0.5  # seconds between two looks at the others
+SILENT = 15.0  # seconds after which a process of which nothing is heard counts as dead
+FOREVER = 2**31 - 1  # ms; the watch ends a wait for the dead
+
+
+class Told(Failure):
+    """An error of another process, which has said it."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
+class Alone:
+    """One process: it decides and writes by itself."""
+
+    process = 0
+    processes = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the run's folder."""
+        return self.process == 0
+
+    def same(self, what: str, value: Any) -> None:
+        """Wait for all processes, and refuse to go on if they were given different things (JSON)."""
+
+    def decide(self, function: Callable[[], Any]) -> Any:
+        """Call a function on process 0, and return its result (JSON) or raise its error on every process."""
+        return function()
+
+    def stop(self) -> Stop:
+        """Make what notes signals, such that all processes stop at the same step."""
+        return Stop()
+
+
+class Crew(Alone):
+    """Several processes. Every method must be called by all of them, in the same order."""
+
+    def __init__(self, job: Job):
+        self.job, self.process, self.processes = job, job.process, job.processes
+        self._client = _client()
+        self._agreed = 0  # how many agreements there were: each has keys of its own
+        self._stop: CrewStop | None = None
+        self._left = threading.Event()
+        self._watch = threading.Thread(target=self._look, name='crew', daemon=True)
+        self._watch.start()
+
+    def same(self, what: str, value: Any) -> None:
+        """Wait for all, and compare with what process 0 was given.
+
+        Raises:
+            InputError: on a process that was given something else; the others wait for their end.
+        """
+        self._agreed += 1
+        key = f'jaxgan/same/{self._agreed}/'
+        self._client.key_value_set(f'{key}{self.process}', json.dumps(value))
+        found = [
+            json.loads(self._client.blocking_key_value_get(f'{key}{i}', FOREVER))
+            for i in range(self.processes)
+        ]
+        if found[self.process] != found[0]:
+            raise InputError(
+                f'it has another {what} than process 0: {_difference(found[self.process], found[0])}'
+            )
+        if any(other != found[0] for other in found):
+            threading.Event().wait(10 * SILENT)  # the watch ends this process when the other has said why
+
+    def decide(self, function: Callable[[], Any]) -> Any:
+        """Call a function on process 0, and tell the others.
+
+        Raises:
+            Failure: what the function raised.
+        """
+        self._agreed += 1
+        key = f'jaxgan/decided/{self._agreed}'
+        if self.process:
+            value, error, code = json.loads(self._client.blocking_key_value_get(key, FOREVER))
+            if error is not None:
+                raise Told(error, code)
+            return value
+        try:
+            value = function()
+        except (Failure, OSError) as error:
+            self._client.key_value_set(key, json.dumps([None, str(error), getattr(error, 'code', 2)]))
+            raise
+        self._client.key_value_set(key, json.dumps([value, None, 0]))
+        return value
+
+    def stop(self) -> Stop:
+        """Make what notes signals of any process."""
+        self._stop = CrewStop()
+        return self._stop
+
+    def leave(self, error: BaseException) -> NoReturn:
+        """End all processes because of an error in this one, or because of a process that has died."""
+        code, line = _outcome(error)
+        if isinstance(error, Exception) and not isinstance(error, Failure):
+            time.sleep(
+                SILENT + 4 * POLL
+            )  # a collective fails when another process dies: the watch knows which
+            traceback.print_exception(error)
+        if not isinstance(error, Told):
+            self._announce(line, code, self.process)
+            print(f'error: {self.job}: {line}', file=sys.stderr)
+        self._exit(code)
+
+    def finish(self) -> None:
+        """Leave with all others, once they are done, too."""
+        with contextlib.suppress(Exception):
+            self._client.wait_at_barrier('jaxgan/finish', FOREVER)
+        self._left.set()
+        self._watch.join()
+        jax.distributed.shutdown()
+
+    def _announce(self, line: str, code: int, process: int) -> None:
+        with contextlib.suppress(Exception):  # another one was first, or process 0 is gone
+            self._client.key_value_set('jaxgan/end', json.dumps([line, code, process]))
+
+    def _exit(self, code: int) -> NoReturn:
+        """Leave without waiting for others, as JAX would; process 0 gives them time to hear why."""
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        time.sleep(0 if self.process else 6 * POLL)
+        os._exit(code)
+
+    def _look(self) -> None:
+        """Watch the others, in a thread, until this process leaves."""
+        heard: dict[str, tuple[str, float]] = {}
+        host, beats = socket.gethostname(), 0
+        while not self._left.wait(POLL):
+            beats += 1
+            try:
+                self._client.key_value_set(
+                    f'jaxgan/beat/{self.process}', f'{beats} {host}', allow_overwrite=True
+                )
+                self._end_with_others(dict(self._client.key_value_dir_get('jaxgan/end')))
+                self._find_dead(heard)
+                if self._stop is not None:
+                    self._stop.exchange(self._client, self.process, self.processes)
+            except Exception as error:  # whatever a lost connection raises
+                if not self._left.is_set():
+                    self._lose(str(error))
+
+    def _end_with_others(self, said: dict[str, str]) -> None:
+        for text in said.values():
+            line, code, process = json.loads(text)
+            if not self.process and process:
+                print(f'error: process {process} of {self.processes}: {line}', file=sys.stderr)
+            self._exit(code)
+
+    def _find_dead(self, heard: dict[str, tuple[str, float]]) -> None:
+        now = time.monotonic()
+        for name, beat in self._client.key_value_dir_get('jaxgan/beat/'):
+            if heard.get(name, ('', 0.0))[0] != beat:
+                heard[name] = beat, now
+            elif now - heard[name][1] > SILENT:
+                number, host = name.rsplit('/', 1)[-1], beat.split(' ', 1)[1]
+                line = (
+                    f'process {number} of {self.processes} (on {host}) has died or hangs: nothing was heard of it for '
+                    f'{SILENT:.0f} s. The same command continues from the last checkpoint'
+                )
+                self._announce(line, MachineError.code, self.process)
+                print(f'error: {line}', file=sys.stderr)
+                self._exit(MachineError.code)
+
+    def _lose(self, why: str) -> None:
+        print(f'error: {_lost(self.job)} ({why[:80]})', file=sys.stderr)
+        self._exit(MachineError.code)
+
+
+class CrewStop(Stop):
+    """Signals to any process of several: all stop before the same dispatch.
+
+    Dispatches run ahead of the device, and one process may be ahead of another. So when a signal is known, each says how
+    far it has dispatched, dispatches no further than the furthest of them, and all stop there.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._asked = 0  # the signal that this process has noted
+        self._reached = 0
+        self._said = False
+        self._known = threading.Event()
+        self._target = 0
+        self._cause = 0
+
+    def __call__(self, number: int, frame: Any) -> None:
+        """Note a signal; the second one leaves at once."""
+        del frame
+        if self._asked:
+            raise SystemExit(128 + number)
+        self._asked = number
+
+    def due(self, step: int, reach: int) -> bool:
+        """Whether to stop at ``step`` instead of dispatching up to ``reach``."""
+        with self._lock:
+            if not self._said:
+                self._reached = reach
+                return False
+        self._known.wait()
+        if step >= self._target:
+            self.signal = self._cause
+        return bool(self.signal)
+
+    def exchange(self, client: Any, process: int, processes: int) -> None:
+        """Tell and hear of signals, in the watch's thread."""
+        if self._asked and not self._cause:
+            with contextlib.suppress(Exception):  # another process was first
+                client.key_value_set('jaxgan/stop', str(self._asked))
+        if not self._cause:
+            self._cause = next((int(value) for _, value in client.key_value_dir_get('jaxgan/stop')), 0)
+        if not self._cause:
+            return
+        with self._lock:
+            if not self._said:
+                client.key_value_set(f'jaxgan/reached/{process}', str(self._reached))
+                self._said = True
+        reached = [int(value) for _, value in client.key_value_dir_get('jaxgan/reached/')]
+        if len(reached) == processes:
+            self._target = max(reached)
+            self._known.set()
+
+
+@contextlib.contextmanager
+def joined(job: Job | None, seconds: int) -> Iterator[Alone]:
+    """Join the others of a job, and leave with them; only process 0 prints, but for errors.
+
+    Args:
+        job: of ``find_job``; None: this process is alone.
+        seconds: how long to wait for all to come.
+
+    Raises:
+        MachineError: they have not come. Errors within end all processes, and this one by itself.
+    """
+    if job is None:
+        yield Alone()
+        return
+    job = connect(job, seconds)
+    crew = Crew(job)
+    crash.name_abort(lambda: _last_word(job))
+    try:
+        with contextlib.ExitStack() as stack:
+            if job.process:
+                stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, 'w'))))
+            print(f'{job}, coordinator {job.coordinator}, from {job.source}', flush=True)
+            yield crew
+    except BaseException as error:
+        crew.leave(error)
+    crew.finish()
+
+
+def connect(job: Job, seconds: int) -> Job:
+    """Call ``jax.distributed.initialize``, and return the job as JAX knows it.
+
+    Raises:
+        MachineError: not all processes came in time, or the coordinator could not listen.
+    """
+    config: Any = jax.config
+    config.update('jax_cpu_collectives_implementation', 'gloo')
+    config.update('jax_enable_preemption_service', False)  # it would take SIGTERM; we stop and save ourselves
+    chosen: dict[str, Any] = {'initialization_timeout': seconds}
+    if job.coordinator:
+        chosen |= {
+            'coordinator_address': job.coordinator,
+            'num_processes': job.processes,
+            'process_id': job.process,
+            'local_device_ids': job.devices,
+            'cluster_detection_method': 'deactivate',
+        }
+    try:
+        jax.distributed.initialize(**chosen)
+    except (RuntimeError, ValueError, TypeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        what = (
+            f'{job} did not find the others at {job.coordinator} within {seconds} s'
+            if job.coordinator
+            else 'JAX finds no job'
+        )
+        raise MachineError(f'{what} ({lines[0][:120]})') from None
+    if job.coordinator:
+        return job
+    state = _state()
+    return job._replace(
+        coordinator=state.coordinator_address, processes=state.num_processes, process=state.process_id
+    )
+
+
+def _state() -> Any:
+    from jax._src import distributed  # JAX has no public name for its store; Orbax takes it from here, too
+
+    return distributed.global_state
+
+
+def _client() -> Any:
+    return _state().client
+
+
+def _last_word(job: Job) -> str:
+    """Say why this process is being aborted: mostly because process 0, which holds the store, is gone."""
+    host, port = job.coordinator.rsplit(':', 1)
+    try:
+        socket.create_connection((host.strip('[]'), int(port)), timeout=2).close()
+    except OSError:
+        return _lost(job)
+    return f'{job} was aborted by code of JAX, which has said why above'
+
+
+def _lost(job: Job) -> str:
+    """Say what a lost connection to process 0 means."""
+    return (
+        f'{job} has lost process 0 of {job.processes} (at {job.coordinator}): it has died, or its machine cannot be reached. '
+        'The same command continues from the last checkpoint'
+    )
+
+
+def _outcome(error: BaseException) -> tuple[int, str]:
+    line = ' '.join(str(error).split())
+    if isinstance(error, Failure):
+        return error.code, line
+    if isinstance(error, KeyboardInterrupt):
+        return 130, 'interrupted'
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1, 'it was told to leave at once'
+    return 1, f'{type(error).__name__}: {line[:200]}'
+
+
+def _difference(here: Any, there: Any, path: str = '') -> str:
+    """Name the first thing in which two JSON values differ."""
+    if isinstance(here, dict) and isinstance(there, dict):
+        for name in here | there:
+            if here.get(name) != there.get(name):
+                return _difference(here.get(name), there.get(name), f'{path}.{name}' if path else name)
+    return f'{path} {here!r} here, {there!r} there'.strip()
