@@ -7,6 +7,7 @@ and exit code 2; ``--debug`` shows the traceback.
 import contextlib
 import dataclasses
 import io
+import math
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from jaxgan.config import Config, step_images
-from jaxgan.errors import Failure, InputError, unknown
+from jaxgan.errors import Failure, InputError, MachineError, unknown
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -28,6 +29,7 @@ from jaxgan.options import (
     SampleOptions,
     ZooOptions,
 )
+from jaxgan.signals import catch_signals
 
 T = TypeVar('T')
 
@@ -47,6 +49,11 @@ class TrainOptions:
     """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
     profile: bool = False
     """Do not train: trace a few dispatches into the run's folder, profile/, and print where the time goes."""
+    strict_env: bool = False
+    """Refuse to continue a run in another environment (versions, processor, devices, cores, flags), which changes bits."""
+    watchdog: float = 0.0
+    """End with exit code 3 and all stacks when no step has finished for so many seconds; 0: never. It must be longer than
+    the time between two lines of metrics."""
     distributed: Literal['auto', 'off', 'jax'] = 'auto'
     """Several processes: if SLURM, Open MPI, Kubernetes or a TPU pod says so; never; or as JAX itself finds out."""
     coordinator: str | None = None
@@ -61,6 +68,11 @@ class TrainOptions:
 
 def train(argv: Sequence[str]) -> int:
     """Run ``jaxgan train``."""
+    with catch_signals():  # from here on, before the slow imports
+        return _train(argv)
+
+
+def _train(argv: Sequence[str]) -> int:
     path, rest = _take(argv, '--config')
     from jaxgan.recipes import load_recipe
 
@@ -70,16 +82,26 @@ def train(argv: Sequence[str]) -> int:
     config = options.recipe
     if options.steps is not None:
         config = dataclasses.replace(config, images=options.steps * step_images(config))
+    if not (options.watchdog >= 0 and math.isfinite(options.watchdog)):
+        raise InputError(f'--watchdog {options.watchdog} must be at least 0 seconds')
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     from jaxgan.commands import train_command
-    from jaxgan.distributed import joined
+    from jaxgan.join import joined
     from jaxgan.launch import find_job
 
     workdir = Path(options.workdir or Path('runs') / name)
-    place = (options.coordinator, options.processes, options.process_id)
-    with joined(find_job(options.distributed, *place, os.environ), options.join_seconds) as crew:
-        return train_command(config, workdir, crew, dry_run=options.dry_run, profiled=options.profile)
+    given = (options.coordinator, options.processes, options.process_id)
+    with joined(find_job(options.distributed, *given, os.environ), options.join_seconds) as crew:
+        return train_command(
+            config,
+            workdir,
+            crew,
+            dry_run=options.dry_run,
+            profiled=options.profile,
+            strict_env=options.strict_env,
+            watchdog=options.watchdog,
+        )
 
 
 def sample(argv: Sequence[str]) -> int:
@@ -180,6 +202,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
         return error.code
+    except OSError as error:
+        if debug:
+            raise
+        where = f'{error.filename}: ' if error.filename else ''
+        print(f'error: {where}{error.strerror or error}', file=sys.stderr)
+        return MachineError.code
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT

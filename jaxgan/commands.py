@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,17 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
-from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
-from jaxgan.distributed import Alone
+from jaxgan.distributed import ALONE, Alone
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
+from jaxgan.lock import hold
 from jaxgan.loop import train
+from jaxgan.restore import restore_average
 from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
@@ -31,27 +33,47 @@ from jaxgan.trainer import Trainer, make_trainer
 
 
 def train_command(
-    config: Config, workdir: Path, crew: Alone | None = None, *, dry_run: bool = False, profiled: bool = False
+    config: Config,
+    workdir: Path,
+    crew: Alone = ALONE,
+    *,
+    dry_run: bool = False,
+    profiled: bool = False,
+    strict_env: bool = False,
+    watchdog: float = 0.0,
 ) -> int:
     """Say what was found, build everything, then train; a dry run stops before it writes anything.
 
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
-    crew = Alone() if crew is None else crew
     crew.same('configuration', to_dict(config))
     crew.decide(lambda: open_run(workdir, config))
-    # where they must compile, the data are read meanwhile
-    ready = ThreadPoolExecutor(1).submit(
-        kernels.enable if jax.device_count() == 1 else kernels.none_for_parts
-    )
+    with contextlib.ExitStack() as stack:
+        if not dry_run and crew.writes:
+            stack.enter_context(hold(workdir, console.print))
+        trainer = stack.enter_context(_prepared(config, crew, console))
+        if dry_run:
+            rehearse(trainer, console)
+            return 0
+        if profiled:
+            return profile_command(trainer, workdir / PROFILE, crew)
+        console.print(f'run: {workdir}', soft_wrap=True, markup=False)
+        return train(trainer, workdir, crew, strict_env=strict_env, watchdog=watchdog)
+
+
+@contextlib.contextmanager
+def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer]:
+    """Open the data, build a trainer and say what was found."""
+    load = kernels.enable if jax.device_count() == 1 else kernels.leave_to_xla
+    ready = ThreadPoolExecutor(1).submit(load)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
     crew.same('data set', dataclasses.asdict(source.info))
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
     programs = keep_programs()
     trainer = make_trainer(config, source)
-    crew.same('state', trainer.memory(compiled=False))
+    crew.same('state', trainer.memory(compiled=False))  # all have come so far
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
@@ -59,13 +81,7 @@ def train_command(
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
         console.print(f'compiled programs: {programs}', soft_wrap=True)
-        if dry_run:
-            rehearse(trainer, console)
-            return 0
-        if profiled:
-            return profile_command(trainer, workdir / PROFILE)
-        console.print(f'run: {workdir}')
-        return train(trainer, workdir, crew)
+        yield trainer
 
 
 def describe(trainer: Trainer, console: Console) -> None:
@@ -97,9 +113,12 @@ def rehearse(trainer: Trainer, console: Console) -> None:
     console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
 
 
-def profile_command(trainer: Trainer, folder: Path) -> int:
+def profile_command(trainer: Trainer, folder: Path, crew: Alone = ALONE) -> int:
     """Write a profile and print its table."""
     from jaxgan.profiling import profile, table
+
+    if crew.processes > 1:
+        raise InputError('--profile is for one process: profile there, and train with several')
 
     trainer.program.start()
     trainer.feed.load()

@@ -12,14 +12,15 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import jax
 
-from jaxgan import crash
 from jaxgan.errors import Failure, InputError, MachineError
+from jaxgan.halt import Halt
 from jaxgan.launch import Job
+from jaxgan.placing import gather, on_one_device, share
 from jaxgan.signals import Stop
 
 POLL = 0.5  # seconds between two looks at the others
@@ -53,9 +54,30 @@ class Alone:
         """Call a function on process 0, and return its result (JSON) or raise its error on every process."""
         return function()
 
-    def stop(self) -> Stop:
-        """Make what notes signals, such that all processes stop at the same step."""
-        return Stop()
+    def due(self, stop: Stop, step: int, reach: int) -> bool:
+        """Whether a signal has come, such that all stop at ``step`` and do not dispatch up to ``reach``."""
+        del step, reach
+        return bool(stop.signal)
+
+    def stopped(self, stop: Stop) -> int:
+        """Return the signal at which the training has stopped; 0: at none."""
+        return stop.signal
+
+    def local_form(self, abstract: Any) -> Any:
+        """Describe the state as the process that reads a checkpoint wants it."""
+        return abstract
+
+    def restored(self, abstract: Any, read: Callable[[], Any]) -> Any:
+        """Read a state on process 0 (or nothing), and place it on all devices as ``abstract`` says."""
+        del abstract
+        return read()
+
+    def for_saving(self, state: Any) -> Any:
+        """Return a state as process 0 can save it by itself."""
+        return state
+
+
+ALONE = Alone()
 
 
 class Crew(Alone):
@@ -63,9 +85,9 @@ class Crew(Alone):
 
     def __init__(self, job: Job):
         self.job, self.process, self.processes = job, job.process, job.processes
-        self._client = _client()
+        self._client = client_state().client
         self._agreed = 0  # how many agreements there were: each has keys of its own
-        self._stop: CrewStop | None = None
+        self._halt = Halt(self._client, self.process, self.processes)
         self._left = threading.Event()
         self._watch = threading.Thread(target=self._look, name='crew', daemon=True)
         self._watch.start()
@@ -111,10 +133,32 @@ class Crew(Alone):
         self._client.key_value_set(key, json.dumps([value, None, 0]))
         return value
 
-    def stop(self) -> Stop:
-        """Make what notes signals of any process."""
-        self._stop = CrewStop()
-        return self._stop
+    def due(self, stop: Stop, step: int, reach: int) -> bool:
+        """Whether a signal to any process stops all at ``step``; see ``Halt``."""
+        return self._halt.due(stop, step, reach)
+
+    def stopped(self, stop: Stop) -> int:
+        """Return the signal at which all have stopped."""
+        del stop
+        return self._halt.signal
+
+    def local_form(self, abstract: Any) -> Any:
+        """Describe the state on a device of this process."""
+        return on_one_device(abstract)
+
+    def restored(self, abstract: Any, read: Callable[[], Any]) -> Any:
+        """Read a state on process 0, and hand it to all."""
+        state: list[Any] = []
+
+        def found() -> bool:
+            state.append(read())
+            return state[0] is not None
+
+        return share(state[0] if state else None, abstract) if self.decide(found) else None
+
+    def for_saving(self, state: Any) -> Any:
+        """Gather a state on the host of process 0, leaf by leaf; all must call it, and only process 0 gets it."""
+        return gather(state, keep=self.writes)
 
     def leave(self, error: BaseException) -> NoReturn:
         """End all processes because of an error in this one, or because of a process that has died."""
@@ -139,7 +183,7 @@ class Crew(Alone):
 
     def _announce(self, line: str, code: int, process: int) -> None:
         with contextlib.suppress(Exception):  # another one was first, or process 0 is gone
-            self._client.key_value_set('jaxgan/end', json.dumps([line, code, process]))
+            self._client.key_value_set('jaxgan/end/line', json.dumps([line, code, process]))
 
     def _exit(self, code: int) -> NoReturn:
         """Leave without waiting for others, as JAX would; process 0 gives them time to hear why."""
@@ -159,10 +203,9 @@ class Crew(Alone):
                 self._client.key_value_set(
                     f'jaxgan/beat/{self.process}', f'{beats} {host}', allow_overwrite=True
                 )
-                self._end_with_others(dict(self._client.key_value_dir_get('jaxgan/end')))
+                self._end_with_others(dict(self._client.key_value_dir_get('jaxgan/end/')))
                 self._find_dead(heard)
-                if self._stop is not None:
-                    self._stop.exchange(self._client, self.process, self.processes)
+                self._halt.exchange()
             except Exception as error:  # whatever a lost connection raises
                 if not self._left.is_set():
                     self._lose(str(error))
@@ -190,154 +233,8 @@ class Crew(Alone):
                 self._exit(MachineError.code)
 
     def _lose(self, why: str) -> None:
-        print(f'error: {_lost(self.job)} ({why[:80]})', file=sys.stderr)
+        print(f'error: {lost(self.job)} ({why[:80]})', file=sys.stderr)
         self._exit(MachineError.code)
-
-
-class CrewStop(Stop):
-    """Signals to any process of several: all stop before the same dispatch.
-
-    Dispatches run ahead of the device, and one process may be ahead of another. So when a signal is known, each says how
-    far it has dispatched, dispatches no further than the furthest of them, and all stop there.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-        self._asked = 0  # the signal that this process has noted
-        self._reached = 0
-        self._said = False
-        self._known = threading.Event()
-        self._target = 0
-        self._cause = 0
-
-    def __call__(self, number: int, frame: Any) -> None:
-        """Note a signal; the second one leaves at once."""
-        del frame
-        if self._asked:
-            raise SystemExit(128 + number)
-        self._asked = number
-
-    def due(self, step: int, reach: int) -> bool:
-        """Whether to stop at ``step`` instead of dispatching up to ``reach``."""
-        with self._lock:
-            if not self._said:
-                self._reached = reach
-                return False
-        self._known.wait()
-        if step >= self._target:
-            self.signal = self._cause
-        return bool(self.signal)
-
-    def exchange(self, client: Any, process: int, processes: int) -> None:
-        """Tell and hear of signals, in the watch's thread."""
-        if self._asked and not self._cause:
-            with contextlib.suppress(Exception):  # another process was first
-                client.key_value_set('jaxgan/stop', str(self._asked))
-        if not self._cause:
-            self._cause = next((int(value) for _, value in client.key_value_dir_get('jaxgan/stop')), 0)
-        if not self._cause:
-            return
-        with self._lock:
-            if not self._said:
-                client.key_value_set(f'jaxgan/reached/{process}', str(self._reached))
-                self._said = True
-        reached = [int(value) for _, value in client.key_value_dir_get('jaxgan/reached/')]
-        if len(reached) == processes:
-            self._target = max(reached)
-            self._known.set()
-
-
-@contextlib.contextmanager
-def joined(job: Job | None, seconds: int) -> Iterator[Alone]:
-    """Join the others of a job, and leave with them; only process 0 prints, but for errors.
-
-    Args:
-        job: of ``find_job``; None: this process is alone.
-        seconds: how long to wait for all to come.
-
-    Raises:
-        MachineError: they have not come. Errors within end all processes, and this one by itself.
-    """
-    if job is None:
-        yield Alone()
-        return
-    job = connect(job, seconds)
-    crew = Crew(job)
-    crash.name_abort(lambda: _last_word(job))
-    try:
-        with contextlib.ExitStack() as stack:
-            if job.process:
-                stack.enter_context(contextlib.redirect_stdout(stack.enter_context(open(os.devnull, 'w'))))
-            print(f'{job}, coordinator {job.coordinator}, from {job.source}', flush=True)
-            yield crew
-    except BaseException as error:
-        crew.leave(error)
-    crew.finish()
-
-
-def connect(job: Job, seconds: int) -> Job:
-    """Call ``jax.distributed.initialize``, and return the job as JAX knows it.
-
-    Raises:
-        MachineError: not all processes came in time, or the coordinator could not listen.
-    """
-    config: Any = jax.config
-    config.update('jax_cpu_collectives_implementation', 'gloo')
-    config.update('jax_enable_preemption_service', False)  # it would take SIGTERM; we stop and save ourselves
-    chosen: dict[str, Any] = {'initialization_timeout': seconds}
-    if job.coordinator:
-        chosen |= {
-            'coordinator_address': job.coordinator,
-            'num_processes': job.processes,
-            'process_id': job.process,
-            'local_device_ids': job.devices,
-            'cluster_detection_method': 'deactivate',
-        }
-    try:
-        jax.distributed.initialize(**chosen)
-    except (RuntimeError, ValueError, TypeError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        what = (
-            f'{job} did not find the others at {job.coordinator} within {seconds} s'
-            if job.coordinator
-            else 'JAX finds no job'
-        )
-        raise MachineError(f'{what} ({lines[0][:120]})') from None
-    if job.coordinator:
-        return job
-    state = _state()
-    return job._replace(
-        coordinator=state.coordinator_address, processes=state.num_processes, process=state.process_id
-    )
-
-
-def _state() -> Any:
-    from jax._src import distributed  # JAX has no public name for its store; Orbax takes it from here, too
-
-    return distributed.global_state
-
-
-def _client() -> Any:
-    return _state().client
-
-
-def _last_word(job: Job) -> str:
-    """Say why this process is being aborted: mostly because process 0, which holds the store, is gone."""
-    host, port = job.coordinator.rsplit(':', 1)
-    try:
-        socket.create_connection((host.strip('[]'), int(port)), timeout=2).close()
-    except OSError:
-        return _lost(job)
-    return f'{job} was aborted by code of JAX, which has said why above'
-
-
-def _lost(job: Job) -> str:
-    """Say what a lost connection to process 0 means."""
-    return (
-        f'{job} has lost process 0 of {job.processes} (at {job.coordinator}): it has died, or its machine cannot be reached. '
-        'The same command continues from the last checkpoint'
-    )
 
 
 def _outcome(error: BaseException) -> tuple[int, str]:
@@ -358,3 +255,18 @@ def _difference(here: Any, there: Any, path: str = '') -> str:
             if here.get(name) != there.get(name):
                 return _difference(here.get(name), there.get(name), f'{path}.{name}' if path else name)
     return f'{path} {here!r} here, {there!r} there'.strip()
+
+
+def lost(job: Job) -> str:
+    """Say what a lost connection to process 0 means."""
+    return (
+        f'{job} has lost process 0 of {job.processes} (at {job.coordinator}): it has died, or its machine cannot be reached. '
+        'The same command continues from the last checkpoint'
+    )
+
+
+def client_state() -> Any:
+    """Return what JAX knows of its processes, and the client of their store."""
+    from jax._src import distributed  # JAX has no public name for its store; Orbax takes it from here, too
+
+    return distributed.global_state

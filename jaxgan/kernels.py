@@ -60,7 +60,7 @@ def enable() -> Kernels:
     return Kernels(True, how)
 
 
-def none_for_parts() -> Kernels:
+def leave_to_xla() -> Kernels:
     """Leave a batch that is split over several devices to XLA: it would gather it around a kernel that it does not know."""
     return Kernels(False, 'the batch is split over several devices')
 

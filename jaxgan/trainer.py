@@ -18,6 +18,7 @@ from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
 from jaxgan.errors import InputError
 from jaxgan.evaluator import Evaluator, make_evaluator
 from jaxgan.phases import named_key, scan_steps
+from jaxgan.placing import local
 from jaxgan.program import Program, dispatcher
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import compile_quickly
@@ -29,7 +30,6 @@ from jaxgan.sharding import (
     choose,
     data_mesh,
     keep_places,
-    local,
     places,
     replicated,
     split,
@@ -61,6 +61,7 @@ class Trainer(NamedTuple):
     draw: Callable[[GanState], Callable]  # images of the averaged generator: (seeds, labels) -> uint8
     evaluator: Evaluator
     alarms: Callable[[], Alarms]  # reads some real images
+    source: ImageSource
     devices: int  # on which the training runs
 
     def memory(self, compiled: bool = True) -> dict[str, int]:
@@ -150,6 +151,7 @@ def make_trainer(
         draw=functools.partial(_drawer, players[0], latents),
         evaluator=make_evaluator(config.evaluation, config.data, source, classes),
         alarms=functools.partial(_alarms, config, source),
+        source=source,
         devices=mesh.size,
     )
 
