@@ -110,7 +110,8 @@ def read_state(folder: Path, like: Any) -> Any:
 
     abstract = jax.tree.map(_abstract, like)
     with quiet(), ocp.Checkpointer(ocp.StandardCheckpointHandler(**_alone()), **_alone()) as reader:
-        return reader.restore(folder / STATE, args=ocp.args.StandardRestore(abstract))
+        state = reader.restore(folder / STATE, args=ocp.args.StandardRestore(abstract))
+    return jax.tree.map(_as_key, state, abstract)
 
 
 def read_arrays(folder: Path, part: str | None = None) -> Any:
@@ -157,6 +158,14 @@ def _of_one_process() -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _save_args(args: Any) -> Any:
     return args.StandardSave if jax.process_count() == 1 else args.PyTreeSave
+
+
+def _as_key(leaf: Any, form: jax.ShapeDtypeStruct) -> Any:
+    """Make a typed key of the numbers that are stored for one where one of several processes saved."""
+    is_key = jax.dtypes.issubdtype(form.dtype, jax.dtypes.prng_key)
+    if not is_key or leaf.dtype == form.dtype:
+        return leaf
+    return jax.device_put(jax.random.wrap_key_data(leaf), form.sharding)
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
