@@ -88,7 +88,7 @@ class Crew(Alone):
         self._client = client_state().client
         self._agreed = 0  # how many agreements there were: each has keys of its own
         self._halt = Halt(self._client, self.process, self.processes)
-        self._left = threading.Event()
+        self._left, self._ending = threading.Event(), threading.Lock()
         self._watch = threading.Thread(target=self._look, name='crew', daemon=True)
         self._watch.start()
 
@@ -164,9 +164,9 @@ class Crew(Alone):
         """End all processes because of an error in this one, or because of a process that has died."""
         code, line = _outcome(error)
         if isinstance(error, Exception) and not isinstance(error, Failure):
-            time.sleep(
-                SILENT + 4 * POLL
-            )  # a collective fails when another process dies: the watch knows which
+            time.sleep(SILENT + 4 * POLL)  # where another process has died, the watch knows which
+        self._end_once()
+        if code == 1:
             traceback.print_exception(error)
         if not isinstance(error, Told):
             self._announce(line, code, self.process)
@@ -180,6 +180,11 @@ class Crew(Alone):
         self._left.set()
         self._watch.join()
         jax.distributed.shutdown()
+
+    def _end_once(self) -> None:
+        """Let one thread end the process; another one that wants to waits for that."""
+        if not self._ending.acquire(blocking=False):
+            threading.Event().wait()
 
     def _announce(self, line: str, code: int, process: int) -> None:
         with contextlib.suppress(Exception):  # another one was first, or process 0 is gone
@@ -213,6 +218,7 @@ class Crew(Alone):
     def _end_with_others(self, said: dict[str, str]) -> None:
         for text in said.values():
             line, code, process = json.loads(text)
+            self._end_once()
             if not self.process and process:
                 print(f'error: process {process} of {self.processes}: {line}', file=sys.stderr)
             self._exit(code)
@@ -228,11 +234,13 @@ class Crew(Alone):
                     f'process {number} of {self.processes} (on {host}) has died or hangs: nothing was heard of it for '
                     f'{SILENT:.0f} s. The same command continues from the last checkpoint'
                 )
+                self._end_once()
                 self._announce(line, MachineError.code, self.process)
                 print(f'error: {line}', file=sys.stderr)
                 self._exit(MachineError.code)
 
     def _lose(self, why: str) -> None:
+        self._end_once()
         print(f'error: {lost(self.job)} ({why[:80]})', file=sys.stderr)
         self._exit(MachineError.code)
 

@@ -60,16 +60,16 @@ def connect(job: Job, seconds: int) -> Job:
             'local_device_ids': job.devices,
             'cluster_detection_method': 'deactivate',
         }
+    where = f' at {job.coordinator}' if job.coordinator else ''
+    missed = f'{job} did not find the others{where} within {seconds} s'
+    crash.name_abort(lambda: missed)  # how JAX's client gives up
     try:
         jax.distributed.initialize(**chosen)
     except (RuntimeError, ValueError, TypeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
-        what = (
-            f'{job} did not find the others at {job.coordinator} within {seconds} s'
-            if job.coordinator
-            else 'JAX finds no job'
-        )
-        raise MachineError(f'{what} ({lines[0][:120]})') from None
+        raise MachineError(
+            f'{missed if job.coordinator else "JAX finds no job"} ({lines[0][:120]})'
+        ) from None
     if job.coordinator:
         return job
     state = client_state()
