@@ -9,12 +9,13 @@ import contextlib
 import dataclasses
 import io
 import math
+import os
 import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -57,6 +58,16 @@ class TrainOptions:
     watchdog: float = 0.0
     """End with exit code 3 and all stacks when no step has finished for so many seconds; 0: never. It must be longer than
     the time between two lines of metrics."""
+    distributed: Literal['auto', 'off', 'jax'] = 'auto'
+    """Several processes: if SLURM, Open MPI, Kubernetes or a TPU pod says so; never; or as JAX itself finds out."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0 (default: from the launcher)."""
+    processes: int | None = None
+    """How many processes there are (default: from the launcher)."""
+    process_id: int | None = None
+    """Which of them this is, from 0 (default: from the launcher)."""
+    join_seconds: int = 300
+    """How long to wait for all processes to come."""
 
 
 def train(argv: Sequence[str]) -> int:
@@ -83,15 +94,20 @@ def _train(argv: Sequence[str]) -> int:
     if not options.dry_run:
         check_free(workdir)  # before the slow imports
     from jaxgan.commands import train_command
+    from jaxgan.join import joined
+    from jaxgan.launch import find_job
 
-    return train_command(
-        config,
-        workdir,
-        dry_run=options.dry_run,
-        profiled=options.profile,
-        strict_env=options.strict_env,
-        watchdog=options.watchdog,
-    )
+    given = (options.coordinator, options.processes, options.process_id)
+    with joined(find_job(options.distributed, *given, os.environ), options.join_seconds) as crew:
+        return train_command(
+            config,
+            workdir,
+            crew,
+            dry_run=options.dry_run,
+            profiled=options.profile,
+            strict_env=options.strict_env,
+            watchdog=options.watchdog,
+        )
 
 
 def sample(argv: Sequence[str]) -> int:

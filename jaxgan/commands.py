@@ -16,23 +16,26 @@ from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
 from jaxgan.config import Config, step_images
+from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
+from jaxgan.distributed import ALONE, Alone
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
 from jaxgan.lock import hold
-from jaxgan.loop import train
 from jaxgan.restore import restore_average
 from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
+from jaxgan.training import train
 
 
 def train_command(
     config: Config,
     workdir: Path,
+    crew: Alone = ALONE,
     *,
     dry_run: bool = False,
     profiled: bool = False,
@@ -44,29 +47,33 @@ def train_command(
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
-    open_run(workdir, config)
+    crew.same('configuration', to_dict(config))
+    crew.decide(lambda: open_run(workdir, config))
     with contextlib.ExitStack() as stack:
-        if not dry_run:
+        if not dry_run and crew.writes:
             stack.enter_context(hold(workdir, console.print))
-        trainer = stack.enter_context(_prepared(config, console))
+        trainer = stack.enter_context(_prepared(config, crew, console))
         if dry_run:
             rehearse(trainer, console)
             return 0
         if profiled:
-            return profile_command(trainer, workdir / PROFILE)
+            return profile_command(trainer, workdir / PROFILE, crew)
         console.print(f'run: {workdir}', soft_wrap=True, markup=False)
-        return train(trainer, workdir, strict_env=strict_env, watchdog=watchdog)
+        return train(trainer, workdir, crew, strict_env=strict_env, watchdog=watchdog)
 
 
 @contextlib.contextmanager
-def _prepared(config: Config, console: Console) -> Iterator[Trainer]:
+def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer]:
     """Open the data, build a trainer and say what was found."""
-    ready = ThreadPoolExecutor(1).submit(kernels.enable)  # where it must compile, the data are read meanwhile
+    load = kernels.enable if jax.device_count() == 1 else kernels.leave_to_xla
+    ready = ThreadPoolExecutor(1).submit(load)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
+    crew.same('data set', dataclasses.asdict(source.info))
     console.print(summary(source))
     kept = jax.default_backend() == 'cpu' and keep_freed_memory()
     programs = keep_programs()
     trainer = make_trainer(config, source)
+    crew.same('state', trainer.memory(compiled=False))  # all have come so far
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
@@ -106,9 +113,12 @@ def rehearse(trainer: Trainer, console: Console) -> None:
     console.print(f'dry run: {rate:,.0f} images/s; the training would take about {seconds / 60:,.1f} min')
 
 
-def profile_command(trainer: Trainer, folder: Path) -> int:
+def profile_command(trainer: Trainer, folder: Path, crew: Alone = ALONE) -> int:
     """Write a profile and print its table."""
     from jaxgan.profiling import profile, table
+
+    if crew.processes > 1:
+        raise InputError('--profile is for one process: profile there, and train with several')
 
     trainer.program.start()
     trainer.feed.load()

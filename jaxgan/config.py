@@ -1,8 +1,7 @@
 """The configuration of a run: frozen dataclasses, from which the command line and ``config.json`` are made.
 
 It covers recipes. A researcher passes a ``Recipe`` of functions to ``make_train_step`` and never meets it.
-A pair such as ``learning_rate: (2e-4, 5e-5)`` is (start, final): the value moves from the first to the second
-along half a cosine over the first ``burn_in`` images.
+A pair such as ``learning_rate: (2e-4, 5e-5)`` is (start, final), along half a cosine over ``burn_in`` images.
 """
 
 import dataclasses
@@ -160,6 +159,8 @@ class Config:
     """How many images stand in a grid."""
     keep_every: int | None = None
     """Keep the first checkpoint at or after each multiple of so many images, too; None: only the newest."""
+    sharding: Literal['data', 'fsdp', 'replicated'] = 'data'
+    """Over several devices, split the batch; the batch and the state, whose parts then need less memory; or nothing."""
 
 
 def step_images(config: Config) -> int:

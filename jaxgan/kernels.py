@@ -60,6 +60,11 @@ def enable() -> Kernels:
     return Kernels(True, how)
 
 
+def leave_to_xla() -> Kernels:
+    """Leave a batch that is split over several devices to XLA: it would gather it around a kernel that it does not know."""
+    return Kernels(False, 'the batch is split over several devices')
+
+
 def build() -> tuple[Path, str]:
     """Compile the kernels for this machine, unless that was done before.
 

@@ -16,67 +16,25 @@ import jax
 import numpy as np
 
 from jaxgan import images
+from jaxgan.cadence import cadence
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import step_images
+from jaxgan.distributed import ALONE, Alone, Told
 from jaxgan.errors import InputError, MachineError
 from jaxgan.evaluator import BEST
-from jaxgan.files import append_lines, or_machine_error, reason
+from jaxgan.files import append_lines, reason
 from jaxgan.goodput import SESSIONS, Goodput, describe
-from jaxgan.lock import hold
 from jaxgan.origin import Origin
+from jaxgan.placing import spread
 from jaxgan.recovery import Recovery, finite_on_host
-from jaxgan.resume import continued, open_checkpoints
-from jaxgan.rundir import check_start, check_there, checkpoint_bytes, open_run, write_config
-from jaxgan.runlog import Progress, RunLog, duration
+from jaxgan.rundir import check_there, checkpoint_bytes
+from jaxgan.runlog import Progress, RunLog, Silent, duration
 from jaxgan.saving import Saver
-from jaxgan.signals import Stop, catch_signals
+from jaxgan.signals import Stop
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
 from jaxgan.watchdog import Watchdog
-
-
-def train(trainer: Trainer, workdir: Path, *, strict_env: bool = False, watchdog: float = 0.0) -> int:
-    """Train until the configured number of images, or until a signal; continue where the folder stands.
-
-    Args:
-        trainer: what to train.
-        workdir: the run's folder.
-        strict_env: refuse to continue in another environment, where the bits would be others.
-        watchdog: seconds without a sign of life after which the process ends; 0: never.
-
-    Returns:
-        The exit code: 0, or 128 + the signal after a saved stop.
-    """
-    goodput, config = Goodput(), trainer.config
-    with catch_signals() as stop, hold(workdir, print), contextlib.ExitStack() as stack:
-        with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
-            open_run(workdir, config)
-            check_start(workdir, trainer.abstract)
-            alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
-            trainer.program.start()  # everything up to the first dispatch is done while this compiles
-            trainer.feed.load()
-            origin = Origin(trainer.feed, trainer.source, trainer.info)
-            write_config(workdir, config, print)
-            opened = functools.cache(lambda: stack.enter_context(open_checkpoints(trainer, workdir)))
-            state = continued(trainer, workdir, opened, origin, strict_env)
-            state = trainer.init() if state is None else state
-            first = int(state.step)
-            if (workdir / BEST).exists():
-                with Checkpoints(workdir / BEST, keep=1) as best:
-                    best.drop_after(first)
-            if first >= trainer.total_steps:
-                print(
-                    f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
-                )
-                return 0
-            log = stack.enter_context(RunLog(workdir, first))
-            progress = stack.enter_context(Progress(config.images, int(state.images_seen)))
-            log.say = progress.message
-            watch = Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress)
-        tools = Tools(opened, origin, goodput, stack.enter_context(Watchdog(watchdog)))
-        Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
-    return 128 + stop.signal if stop.signal else 0
 
 
 class Tools(NamedTuple):
@@ -86,6 +44,7 @@ class Tools(NamedTuple):
     origin: Origin
     goodput: Goodput
     watchdog: Watchdog
+    crew: Alone = ALONE
 
 
 class Run:
@@ -95,27 +54,44 @@ class Run:
         self, trainer: Trainer, workdir: Path, tools: Tools, log: RunLog, progress: Progress, watch: Watch
     ) -> None:
         self.trainer, self.workdir, self.tools = trainer, workdir, tools
-        self.log, self.progress, self.watch = log, progress, watch
-        self.saver = Saver(tools.checkpoints, checkpoint_bytes(trainer.abstract), progress.message)
+        self.log, self.progress, self.watch, self.crew = log, progress, watch, tools.crew
+        self.saver: Any = Saver(tools.checkpoints, checkpoint_bytes(trainer.abstract), progress.message)
+        self.saver = self.saver if self.crew.writes else Silent()
+        self.exhausted = self.crew.decide(lambda: watch.exhausted)
+        self.cadence = cadence(trainer)
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
 
-    def until_done(self, state: GanState, stop: Stop) -> None:
-        """Dispatch steps until the last one or a signal, then save."""
-        trainer, config = self.trainer, self.trainer.config
+    def until_done(self, state: GanState, stop: Stop) -> int:
+        """Dispatch steps until the last one or a signal, then save; return the signal, or 0."""
+        trainer = self.trainer
         first = step = int(state.step)
-        say = self.progress.message
-        self.recovery = Recovery(trainer, self.workdir, first, self.tools.checkpoints, self._scheduled, say)
+        self.recovery = Recovery(
+            trainer,
+            self.workdir,
+            first,
+            self.tools.checkpoints,
+            self.cadence.scheduled,
+            self.progress.message,
+            self.crew,
+        )
         grid = self.draw(state, 0) if step == 0 else None
         with self.tools.goodput.spent('compile'):
             self.progress.message(trainer.program.describe())
         stop.begin()
         self.since, self.counted = time.perf_counter(), step
-        if step and self._evaluates(max(0, step - trainer.length), step) and not self.watch.has(step):
+        due = self.cadence
+        if (
+            step
+            and due.evaluates(due.before(step), step)
+            and not self.crew.decide(lambda: self.watch.has(step))
+        ):
             self.evaluate(state, step, stop)
-        while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
+        while step < trainer.total_steps and not self.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
+            if self.crew.due(stop, step, step + count):
+                break
             state, metrics = trainer.dispatch(state, step, count)
             self.tools.watchdog.beat()
             self.pending.append((metrics, count))
@@ -124,27 +100,28 @@ class Run:
                 self.begin(grid)
             elif before == first + trainer.length:
                 self.estimate(metrics, step)
-            if self._looks(before, step):
-                state, step = self.settle(state, step, self._saves(before, step))
-            last = step >= trainer.total_steps
-            if self.pending and (last or self._due(before, step, config.log_every)):
+            if due.looks(before, step):
+                state, step = self.settle(state, step, due.saves(before, step))
+            if self.pending and due.logs(before, step):
                 self.report(step)
-            if last or self._due(before, step, config.sample_every):
+            if due.samples(before, step):
                 self.write(self.draw(state, step), step)
-            if self._evaluates(before, step):
+            if due.evaluates(before, step):
                 self.evaluate(state, step, stop)
-            if not last and self._due(before, step, config.checkpoint_every):
+            if due.checkpoints(before, step):
                 self.save(state, step)
-        state, step = self.settle(state, step, self.tools.checkpoints().latest() != step)
+        state, step = self.settle(state, step, True)
         self.finish(state, step, first)
-        if self.watch.exhausted:
+        if self.exhausted:
             self.progress.message(
                 f'stopped: {trainer.evaluator.best} has not improved; the best is in {BEST}/'
             )
-        if stop.signal:
+        number = self.crew.stopped(stop)
+        if number:
             self.progress.message(
-                f'stopped by {signal.Signals(stop.signal).name}; saved. The same command continues.'
+                f'stopped by {signal.Signals(number).name}; saved. The same command continues.'
             )
+        return number
 
     def settle(self, state: GanState, step: int, saving: bool) -> tuple[GanState, int]:
         """Look whether a step has failed; if so, go back, and on behind it.
@@ -155,9 +132,9 @@ class Run:
             The state, and its step.
         """
         if not int(state.fault):
-            if not saving or finite_on_host(state):
+            if not saving or self.crew.every(finite_on_host(state)):
                 return state, step
-            state = state.replace(fault=jax.device_put(np.int32(1), state.fault.sharding))
+            state = state.replace(fault=spread(np.int32(1), state.fault.sharding))
         taken, position, kept = int(state.step), self.counted, []
         for metrics, count in self.pending:
             healthy = min(count, taken - position)
@@ -176,7 +153,8 @@ class Run:
         if grid is not None:
             self.write(grid, 0)
         with self.aside('saving'):
-            self.tools.checkpoints()
+            if self.crew.writes:
+                self.tools.checkpoints()
         self.begun = time.perf_counter()
 
     @contextlib.contextmanager
@@ -198,39 +176,9 @@ class Run:
             f'about {duration(left)} to go, at {step_images(self.trainer.config) / seconds:,.0f} images/s'
         )
 
-    def _seen(self, step: int) -> int:
-        """Count the images that have been seen at a step."""
-        return step * step_images(self.trainer.config)
-
-    def _due(self, before: int, step: int, every: int) -> bool:
-        """Say whether a multiple of ``every`` images lies in (before, step]."""
-        return self._seen(before) // every < self._seen(step) // every
-
-    def _looks(self, before: int, step: int) -> bool:
-        """Say whether anything is done with the state or the metrics after a dispatch."""
-        config = self.trainer.config
-        every = (config.log_every, config.sample_every, config.checkpoint_every)
-        due = any(self._due(before, step, images) for images in every)
-        return due or step >= self.trainer.total_steps or self._evaluates(before, step)
-
-    def _saves(self, before: int, step: int) -> bool:
-        """Say whether a dispatch is followed by a save, in a run that nobody stops."""
-        return self._due(before, step, self.trainer.config.checkpoint_every) or self._evaluates(before, step)
-
-    def _scheduled(self, step: int) -> bool:
-        """Say whether a checkpoint is one of those that a run makes that nobody stops."""
-        return self._saves(max(0, step - self.trainer.length), step)
-
-    def _evaluates(self, before: int, step: int) -> bool:
-        """Say whether the average is measured after the dispatch that led from one step to another: when due, and at the end."""
-        if self.trainer.evaluator.measure is None:
-            return False
-        last = step >= self.trainer.total_steps
-        return last or self._due(before, step, self.trainer.config.evaluation.every)
-
     def report(self, step: int) -> None:
         """Fetch the metrics since the last report and write their means."""
-        check_there(self.workdir)
+        self.check_there()
         fetched = jax.device_get(self.pending)
         self.tools.watchdog.beat()
         total = sum(length for _, length in fetched)
@@ -241,7 +189,7 @@ class Run:
         now = time.perf_counter()
         rate = (step - self.counted) * step_images(self.trainer.config) / max(now - self.since, 1e-9)
         self.pending, self.since, self.counted = [], now, step
-        seen = self._seen(step)
+        seen = self.cadence.seen(step)
         self.log.scalars(step, seen, means | {'images_per_second': rate})
         self.progress.update(seen, rate, means)
         self.watch.metrics(means, step, seen)
@@ -261,8 +209,13 @@ class Run:
 
         with self.aside('evaluation'):
             try:
-                improved = self.watch.evaluate(until_signal, step, self._seen(step))
-            except (InputError, OSError) as error:
+                improved, self.exhausted = self.crew.decide(
+                    lambda: (
+                        self.watch.evaluate(until_signal, step, self.cadence.seen(step)),
+                        self.watch.exhausted,
+                    )
+                )
+            except (InputError, OSError, Told) as error:
                 self.progress.message(f'not evaluated: {error}')
                 return
             if improved:
@@ -270,6 +223,9 @@ class Run:
 
     def keep_best(self, state: GanState, step: int) -> None:
         """Keep the state that is the best so far, in a folder of its own."""
+        state = self.crew.for_saving(state)
+        if not self.crew.writes:
+            return
         try:
             with Checkpoints(self.workdir / BEST, keep=1) as best:
                 best.save(step, state, self.meta(step))
@@ -280,13 +236,15 @@ class Run:
         """Make the grid of fixed latents by the averaged generator."""
         with self.aside('samples'):
             samples = self.trainer.samples(state)
-            self.watch.grid(samples, step, self._seen(step))
+            self.watch.grid(samples, step, self.cadence.seen(step))
             return images.picture(samples)
 
     def write(self, grid: np.ndarray, step: int) -> None:
         """Write a grid as a file and to the log."""
-        check_there(self.workdir)
-        seen = self._seen(step)
+        self.check_there()
+        if not self.crew.writes:
+            return
+        seen = self.cadence.seen(step)
         path = self.workdir / 'samples' / f'{seen:09d}.png'
         with self.aside('samples'):
             try:
@@ -298,6 +256,11 @@ class Run:
                 )
             self.log.image('samples', seen, grid)
 
+    def check_there(self) -> None:
+        """Check that nobody has deleted the run's folder."""
+        if self.crew.writes:
+            check_there(self.workdir)
+
     def meta(self, step: int) -> dict[str, Any]:
         """Describe a checkpoint."""
         return self.trainer.meta(step) | self.tools.origin.meta()
@@ -305,17 +268,19 @@ class Run:
     def save(self, state: GanState, step: int) -> None:
         """Save the whole state in the background, unless this step is saved already."""
         with self.aside('saving'):
-            check_there(self.workdir)
-            self.saver.save(step, state, functools.partial(self.meta, step))
+            self.check_there()
+            self.saver.save(step, self.crew.for_saving(state), functools.partial(self.meta, step))
 
     def finish(self, state: GanState, step: int, first: int) -> None:
         """Save the last state, wait until it is on the disk, and say where the time went."""
         with self.aside('saving'):
-            check_there(self.workdir)
-            self.saver.finish(step, state, functools.partial(self.meta, step))
+            self.check_there()
+            self.saver.finish(step, self.crew.for_saving(state), functools.partial(self.meta, step))
+        if not self.crew.writes:
+            return
         seconds = self.tools.goodput.total()
         self.progress.message(describe(seconds))
-        line = {'step': step, 'images_seen': self._seen(step), 'from_step': first}
+        line = {'step': step, 'images_seen': self.cadence.seen(step), 'from_step': first}
         with contextlib.suppress(OSError):  # the checkpoint is what counts
             append_lines(
                 self.workdir / SESSIONS, [line | {kind: round(value, 3) for kind, value in seconds.items()}]

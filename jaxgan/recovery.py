@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.config import step_images
+from jaxgan.config import Config, step_images
+from jaxgan.data import DataInfo
 from jaxgan.diagnosis import Fault, Finding, diagnose, phase_names
+from jaxgan.distributed import ALONE, Alone
 from jaxgan.errors import DivergedError, Failure
 from jaxgan.faultfile import write_fault
 from jaxgan.files import append_lines
+from jaxgan.placing import spread
 from jaxgan.runlog import rewind
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
@@ -44,6 +47,7 @@ class Recovery:
         checkpoints: Callable[[], Checkpoints],
         scheduled: Callable[[int], bool],
         say: Callable[[str], None],
+        crew: Alone = ALONE,
     ) -> None:
         """Begin after ``step``: lines of later steps are dropped, as the log does.
 
@@ -55,9 +59,10 @@ class Recovery:
             scheduled: whether a run that nobody stops saves at a step: only such checkpoints are gone back to, so that
                 a stopped and continued run goes the same way.
             say: shows a line.
+            crew: the processes that train together; all call ``recover``.
         """
-        self._lines, _ = rewind(workdir / FAULTS, step)
-        self._trainer, self._workdir, self._say = trainer, workdir, say
+        self._lines = rewind(workdir / FAULTS, step)[0] if crew.writes else []
+        self._trainer, self._workdir, self._say, self._crew = trainer, workdir, say, crew
         self._checkpoints, self._scheduled = checkpoints, scheduled
 
     def recover(self, state: GanState, seconds: float) -> GanState:
@@ -70,12 +75,22 @@ class Recovery:
         Raises:
             DivergedError: it has gone back there too often already.
         """
-        fault = self._freeze(state)
+        step = int(state.step) + 1
+        frozen = self._gather(state)
         del state
+        found: list[GanState] = []
+        self._crew.decide(lambda: self._settle(Fault(step, *frozen), seconds, found))
+        back = self._crew.restored(self._trainer.abstract, lambda: found[0] if found else None)
+        back = self._trainer.init() if back is None else back
+        seen = step * step_images(self._trainer.config)
+        return back.replace(step=_like(back.step, step), images_seen=_like(back.images_seen, seen))
+
+    def _settle(self, fault: Fault, seconds: float, found: list[GanState]) -> None:
+        """Say what happened, write it down, and find the state to go on from; none: the initial one."""
         finding = diagnose(fault)
         what = f'step {fault.step:,}, phase {fault.phase}: {finding}'
         file = self._keep(fault, finding)
-        restored, back = self._restore(fault.step - 1)
+        restored = self._restore(fault.step - 1, found)
         before = sum(line.get('restored') == restored for line in self._lines)
         place = f'checkpoint {restored}' if restored else 'the initial state'
         self._note(fault, finding, file, restored, seconds)
@@ -85,18 +100,18 @@ class Recovery:
                 f'{what}; going back to {place} has not helped {before} times: {ADVICE}{hint}'
             )
         self._say(f'{what}; going on from {place}, behind that step ({before + 1} of {ROLLBACKS} times)')
-        seen = fault.step * step_images(self._trainer.config)
-        return back.replace(step=_like(back.step, fault.step), images_seen=_like(back.images_seen, seen))
 
-    def _freeze(self, state: GanState) -> Fault:
-        trainer, step = self._trainer, int(state.step)
-        names = phase_names(trainer.config, trainer.info)
-        phase = names[int(state.fault) - 1]
-        batch = jax.device_get(trainer.batch(state, step))
-        keyless = state.replace(key=jax.random.key_data(state.key))
+    def _gather(self, state: GanState) -> tuple[str, Config, DataInfo, GanState, Any]:
+        """Fetch all of a fault but its step: phase, configuration, data, the state as the phase met it, the batch."""
+        trainer, crew = self._trainer, self._crew
+        phase = phase_names(trainer.config, trainer.info)[int(state.fault) - 1]
+        batch = crew.for_saving(trainer.batch(state, int(state.step)))
+        keyless = crew.for_saving(state.replace(key=jax.random.key_data(state.key)))
+        if not crew.writes:
+            return phase, trainer.config, trainer.info, keyless, batch
         host = jax.device_get(keyless.replace(fault=np.int32(0)))
         host = host.replace(key=jax.random.wrap_key_data(host.key))
-        return Fault(step + 1, phase, trainer.config, trainer.info, host, batch)
+        return phase, trainer.config, trainer.info, host, jax.device_get(batch)
 
     def _keep(self, fault: Fault, finding: Finding) -> str:
         """Write the file; that it cannot be written is said, and stops nothing."""
@@ -125,16 +140,18 @@ class Recovery:
         append_lines(self._workdir / FAULTS, [line])
         self._lines.append(line)
 
-    def _restore(self, step: int) -> tuple[int, GanState]:
-        """Restore the newest good checkpoint up to a step, or the initial state, which counts as step 0."""
+    def _restore(self, step: int, found: list[GanState]) -> int:
+        """Find the newest good checkpoint up to a step; 0: there is none, and the initial state takes its place."""
         checkpoints = self._checkpoints()
-        found = [one for one in checkpoints.steps() if one <= step]
-        for one in sorted(found, key=lambda one: (self._scheduled(one), one), reverse=True):
+        steps = [one for one in checkpoints.steps() if one <= step]
+        like = self._crew.local_form(self._trainer.abstract)
+        for one in sorted(steps, key=lambda one: (self._scheduled(one), one), reverse=True):
             try:
-                return one, checkpoints.restore(self._trainer.abstract, one)[0]
+                found.append(checkpoints.restore(like, one)[0])
+                return one
             except Failure as error:
                 self._say(f'passed over: {error}')
-        return 0, self._trainer.init()
+        return 0
 
 
 def finite_on_host(state: GanState) -> bool:
@@ -145,4 +162,4 @@ def finite_on_host(state: GanState) -> bool:
 
 
 def _like(leaf: Any, value: int) -> Any:
-    return jax.device_put(np.asarray(value, leaf.dtype), leaf.sharding)
+    return spread(np.asarray(value, leaf.dtype), leaf.sharding)

@@ -142,6 +142,19 @@ def _survive(board: SummaryWriter, trouble: Callable[[OSError], None]) -> None:
         records._writer = _Events(Path(records.path), trouble)
 
 
+class Silent:
+    """Takes any call and does nothing: the log, progress and watch of a process that writes nothing."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
+
+
 def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:
     """Drop lines of later steps from a metrics file, and whatever a kill left half written; atomically.
 

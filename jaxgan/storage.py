@@ -71,7 +71,10 @@ class Writer:
         self._orbax = self._open()
 
     def _open(self) -> Any:
-        return self._ocp.AsyncCheckpointer(self._ocp.CompositeCheckpointHandler())
+        items, options = _of_one_process() if jax.process_count() > 1 else ({}, {})
+        composite = self._ocp.CompositeOptions(**options)
+        handler = self._ocp.CompositeCheckpointHandler(composite_options=composite, **items)
+        return self._ocp.AsyncCheckpointer(handler, **options)
 
     def start(self, target: Path, state: Any, record: Callable[[], dict]) -> None:
         """Begin to write; ``state`` may be donated as soon as this returns, ``record`` is called in the background.
@@ -80,7 +83,7 @@ class Writer:
             StorageError: it failed.
         """
         args = self._ocp.args
-        items = args.Composite(**{STATE: args.StandardSave(state), META: _record_args()(record)})
+        items = args.Composite(**{STATE: _save_args(args)(state), META: _record_args()[1](record)})
         with self._renewing():
             self._orbax.save(target, items)
 
@@ -119,8 +122,9 @@ def read_state(folder: Path, like: Any) -> Any:
     import orbax.checkpoint as ocp
 
     abstract = jax.tree.map(_abstract, like)
-    with quiet(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-        return reader.restore(folder / STATE, args=ocp.args.StandardRestore(abstract))
+    with quiet(), ocp.Checkpointer(ocp.StandardCheckpointHandler(**_alone()), **_alone()) as reader:
+        state = reader.restore(folder / STATE, args=ocp.args.StandardRestore(abstract))
+    return jax.tree.map(_as_key, state, abstract)
 
 
 def read_arrays(folder: Path, part: str | None = None) -> Any:
@@ -131,13 +135,50 @@ def read_arrays(folder: Path, part: str | None = None) -> Any:
     """
     import orbax.checkpoint as ocp
 
-    with quiet(), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    with quiet(), ocp.Checkpointer(ocp.PyTreeCheckpointHandler(**_alone()), **_alone()) as reader:
         path = folder / STATE
         item = reader.metadata(path).item_metadata.tree
         item = item if part is None else {part: item[part]}
         as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), item)
         args = ocp.args.PyTreeRestore(item=item, restore_args=as_numpy, partial_restore=part is not None)
         return reader.restore(path, args=args)
+
+
+def _alone() -> dict[str, Any]:
+    """Make the options by which Orbax waits for no other process: one of several writes and reads by itself."""
+    import orbax.checkpoint as ocp
+
+    if jax.process_count() == 1:
+        return {}
+    here = jax.process_index()
+    options = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix='jaxgan'
+    )
+    return {'multiprocessing_options': options}
+
+
+def _of_one_process() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make the handlers and options by which one of several processes writes a checkpoint like any other."""
+    import orbax.checkpoint as ocp
+
+    alone, types = _alone(), ocp.type_handlers
+    # by default each process writes a part of an array that all have, and a check counts them
+    arrays = types.ArrayHandler(primary_host=jax.process_index(), use_replica_parallel=False)
+    registry = types.create_type_handler_registry((jax.Array, arrays), (np.ndarray, types.NumpyHandler()))
+    state = ocp.PyTreeCheckpointHandler(type_handler_registry=registry, **alone)
+    return {STATE: state, META: _record_args()[0](**alone)}, alone
+
+
+def _save_args(args: Any) -> Any:
+    return args.StandardSave if jax.process_count() == 1 else args.PyTreeSave
+
+
+def _as_key(leaf: Any, form: jax.ShapeDtypeStruct) -> Any:
+    """Make a typed key of the numbers that are stored for one where one of several processes saved."""
+    is_key = jax.dtypes.issubdtype(form.dtype, jax.dtypes.prng_key)
+    if not is_key or leaf.dtype == form.dtype:
+        return leaf
+    return jax.device_put(jax.random.wrap_key_data(leaf), form.sharding)
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -148,7 +189,7 @@ def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
 
 @functools.cache
 def _record_args() -> Any:
-    """Make the argument by which Orbax writes a record; in a function, as importing Orbax takes 0.4 s."""
+    """Make the handler and the argument by which Orbax writes a record; in a function, as importing Orbax takes 0.4 s."""
     import orbax.checkpoint as ocp
     from orbax.checkpoint.future import CommitFutureAwaitingContractedSignals as InBackground
 
@@ -166,7 +207,7 @@ def _record_args() -> Any:
     class RecordArgs(ocp.args.CheckpointArgs):
         make: Callable[[], dict]
 
-    return RecordArgs
+    return RecordHandler, RecordArgs
 
 
 @contextlib.contextmanager

@@ -1,11 +1,9 @@
 """A run's functions, compiled and placed, made once from its configuration and its data."""
 
-import concurrent.futures
 import dataclasses
 import functools
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,52 +18,30 @@ from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
 from jaxgan.evaluator import Evaluator, make_evaluator
 from jaxgan.phases import named_key, scan_steps
+from jaxgan.placing import local
+from jaxgan.program import Program, dispatcher
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
-from jaxgan.sharding import data_mesh, replicated, split, split_latents
+from jaxgan.sharding import (
+    Sharding,
+    bytes_per_device,
+    check_groups,
+    choose,
+    data_mesh,
+    keep_places,
+    places,
+    replicated,
+    split,
+    split_latents,
+    whole_parameters,
+)
 from jaxgan.state import GanState
+from jaxgan.steps import Recipe
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
 
 COMPARED = 64  # real images whose mean distance samples are compared with
-
-
-class Program:
-    """The compiled dispatch: ``(state, data, count) -> (state, metrics)``, compiled in the background, once."""
-
-    def __init__(self, lower: Callable[[], jax.stages.Lowered]):
-        self._lower = lower
-        self._compiled: concurrent.futures.Future[jax.stages.Compiled] | None = None
-        self.seconds = 0.0  # from tracing to the executable
-
-    def start(self) -> None:
-        """Trace and lower now, and compile in a thread: XLA leaves Python to others meanwhile."""
-        if self._compiled is None:
-            started = time.perf_counter()
-            lowered = self._lower()
-            pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
-            self._compiled = pool.submit(self._compile, lowered, started)
-            pool.shutdown(wait=False)  # the thread ends when it has compiled
-
-    def _compile(self, lowered: jax.stages.Lowered, started: float) -> jax.stages.Compiled:
-        compiled = lowered.compile()
-        self.seconds = time.perf_counter() - started
-        return compiled
-
-    def compiled(self) -> jax.stages.Compiled:
-        """Wait for the executable."""
-        self.start()
-        assert self._compiled is not None
-        return self._compiled.result()
-
-    def describe(self) -> str:
-        """Say what compiling took, and what memory a dispatch takes."""
-        memory = self.compiled().memory_analysis()
-        used = 'not known'
-        if memory:
-            used = f'{(memory.temp_size_in_bytes + memory.argument_size_in_bytes) / 2**20:,.0f} MiB'
-        return f'compiled in {self.seconds:.1f} s; memory of a dispatch: {used}'
 
 
 class Trainer(NamedTuple):
@@ -87,22 +63,53 @@ class Trainer(NamedTuple):
     evaluator: Evaluator
     alarms: Callable[[], Alarms]  # reads some real images
     source: ImageSource
+    devices: int  # on which the training runs
+
+    def memory(self, compiled: bool = True) -> dict[str, int]:
+        """Count the bytes on each device: state, data, and, if it may be compiled, what else a dispatch takes."""
+        parts = {'state': self.abstract, 'data': self.feed.abstract(self.length)}
+        found = {
+            name: bytes_per_device(tree, jax.tree.map(lambda leaf: leaf.sharding, tree))
+            for name, tree in parts.items()
+        }
+        stats = self.program.compiled().memory_analysis() if compiled else None
+        return found | ({'temporaries': stats.temp_size_in_bytes} if stats else {})
 
 
-def make_trainer(config: Config, source: ImageSource) -> Trainer:
+def make_trainer(
+    config: Config,
+    source: ImageSource,
+    *,
+    sharding: Sharding | None = None,
+    devices: Sequence[Any] | None = None,
+) -> Trainer:
     """Build networks, step and feed, and place them on the devices; nothing is read or compiled yet.
+
+    Args:
+        config: the recipe.
+        source: the images.
+        sharding: rules of your own, instead of those that ``config.sharding`` names.
+        devices: train on these (default: all, of all processes).
 
     Raises:
         InputError: the configuration does not fit the data or the devices.
     """
     check(config)
-    info = source.info
-    mesh = data_mesh(config.batch_size, config.microbatches)
-    whole = replicated(mesh)
-    parts = assemble(config, info)
-    classes, generator, discriminator = parts.classes, parts.generator, parts.discriminator
-    recipe = parts.recipe._replace(latents=split_latents(parts.recipe.latents, mesh))
-    feed = open_feed(source, config.data, batch_size=step_images(config), seed=config.seed, mesh=mesh)
+    sharding = choose(config.sharding) if sharding is None else sharding
+    mesh = _mesh(config, sharding, devices)
+    whole, parts = replicated(mesh), split(mesh) if sharding.batch else replicated(mesh)
+    made = assemble(config, source.info)
+    classes, players, recipe = made.classes, (made.generator, made.discriminator), made.recipe
+    if sharding.batch:
+        recipe = recipe._replace(latents=split_latents(recipe.latents, mesh))
+    feed = open_feed(
+        source,
+        config.data,
+        batch_size=step_images(config),
+        seed=config.seed,
+        mesh=mesh,
+        divided=sharding.batch,
+    )
     total_steps = math.ceil(config.images / step_images(config))
     length = min(config.steps_per_dispatch, total_steps)
 
@@ -110,41 +117,77 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     def batch_of(data: Any, state: GanState, i: Any) -> Batch:
         raw = feed.batch(data, state.step, i)
         raw = {name: value for name, value in raw.items() if name == 'image' or classes}
-        raw = jax.lax.with_sharding_constraint(raw, split(mesh))
+        raw = jax.lax.with_sharding_constraint(raw, parts)
         return prepare(
             named_key(jax.random.fold_in(state.key, state.step), 'data'), raw, flip=config.data.flip
         )
 
-    init = functools.partial(initial_state, config, info, parts)
-    placed_init = jax.jit(init, out_shardings=whole, compiler_options=compile_quickly())
-    shapes = jax.eval_shape(placed_init)
-    abstract = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=whole), shapes)
-    steps = scan_steps(build.build_step(config, generator, discriminator, recipe), batch_of, length)
-    jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole, compiler_options=_compiler_options(config))
+    init = functools.partial(initial_state, config, source.info, made)
+    abstract = _abstract(init, sharding, mesh)
+    placed = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    step = _step(config, players, recipe, placed, mesh)
+    jitted = jax.jit(
+        scan_steps(step, batch_of, length),
+        donate_argnums=0,
+        out_shardings=(placed, whole),
+        compiler_options=_compiler_options(config),
+    )
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
+    latents = build.build_latents(config.model)
     return Trainer(
         config=config,
-        info=info,
+        info=source.info,
         feed=feed,
-        init=placed_init,
+        init=jax.jit(init, out_shardings=placed, compiler_options=compile_quickly()),
         abstract=abstract,
         program=program,
-        dispatch=_dispatcher(program, feed, length, whole),
+        dispatch=dispatcher(program, feed, length, whole),
         batch=lambda state, step: jax.jit(batch_of)(feed.take(step, 1), state, 0),
-        samples=_grid_sampler(config, generator, build.build_latents(config.model), classes),
-        meta=functools.partial(_meta, config, info, parts.architecture),
+        samples=_grid_sampler(config, players[0], latents, classes),
+        meta=functools.partial(_meta, config, source.info, made.architecture),
         total_steps=total_steps,
         length=length,
-        draw=functools.partial(_drawer, generator, build.build_latents(config.model)),
+        draw=functools.partial(_drawer, players[0], latents),
         evaluator=make_evaluator(config.evaluation, config.data, source, classes),
         alarms=functools.partial(_alarms, config, source),
         source=source,
+        devices=mesh.size,
     )
 
 
+def _mesh(config: Config, sharding: Sharding, devices: Sequence[Any] | None) -> Any:
+    if not sharding.batch:
+        return data_mesh(0, devices=devices)  # nothing has to divide
+    mesh = data_mesh(config.batch_size, config.microbatches, devices)
+    group = getattr(config.model, 'd_deviation_group', 1)
+    check_groups(group, config.batch_size, config.microbatches, mesh.size)
+    return mesh
+
+
+def _abstract(init: Callable[[], GanState], sharding: Sharding, mesh: Any) -> GanState:
+    """Describe the state: its shapes, and where each leaf goes."""
+    shapes = jax.eval_shape(init)
+    return jax.tree.map(
+        lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place),
+        shapes,
+        places(shapes, sharding, mesh),
+    )
+
+
+def _step(
+    config: Config, players: tuple[Network, Network], recipe: Recipe, placed: Any, mesh: Any
+) -> Callable:
+    """Make the step; where the state is split, its networks gather their parameters, and it stays split."""
+    if all(place.is_fully_replicated for place in jax.tree.leaves(placed)):
+        return build.build_step(config, *players, recipe)
+    generator, discriminator = (whole_parameters(network, mesh) for network in players)
+    return keep_places(build.build_step(config, generator, discriminator, recipe), placed)
+
+
 def _drawer(generator: Network, latents: Sampler, state: GanState) -> Callable:
-    return make_sampler(generator, latents, state.g_ema.params, state.g_ema.aux)
+    average = local(state.g_ema)
+    return make_sampler(generator, latents, average.params, average.aux)
 
 
 def _alarms(config: Config, source: ImageSource) -> Alarms:
@@ -153,21 +196,6 @@ def _alarms(config: Config, source: ImageSource) -> Alarms:
         return Alarms(loss, config.batch_size, None)
     images, _ = read_bytes(source, order(Reals(source, min(len(source), COMPARED))))
     return Alarms(loss, config.batch_size, distance(images))
-
-
-def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callable[[GanState, int, int], Any]:
-    @functools.cache
-    def on_device(count: int) -> Any:
-        return jax.device_put(np.int32(count), place)
-
-    def dispatch(state: GanState, step: int, count: int) -> Any:
-        compiled, steps = program.compiled(), on_device(count)
-        with jax.profiler.TraceAnnotation('feed'):
-            data = feed.take(step, length)
-        with jax.transfer_guard('disallow'):
-            return compiled(state, data, steps)
-
-    return dispatch
 
 
 def _compiler_options(config: Config) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from runs import make_data, run, tiny
 
-from jaxgan import environment, loop
+from jaxgan import environment, training
 from jaxgan.data import DataConfig, open_feed, open_source
 from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.errors import InputError, MachineError
@@ -157,8 +157,8 @@ def test_a_run_goes_on_only_with_its_data_and_strictly_only_in_its_environment(t
     monkeypatch.setattr(environment, 'cores', lambda: cores + 1)
     trainer = make_trainer(longer, open_source(longer.data))
     with pytest.raises(MachineError, match=f'another environment .cores: {cores} -> {cores + 1}.'):
-        loop.train(trainer, tmp_path / 'run', strict_env=True)
-    assert loop.train(trainer, tmp_path / 'run') == 0
+        training.train(trainer, tmp_path / 'run', strict_env=True)
+    assert training.train(trainer, tmp_path / 'run') == 0
     assert 'not bit for bit (cores' in capsys.readouterr().out
     (tmp_path / 'data.npz').unlink()
     make_data(tmp_path, n=25)

@@ -12,7 +12,7 @@ from jaxgan import images
 from jaxgan.data import DataConfig, open_feed, open_source, prepare, read_all, shuffled_index, summary
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError
-from jaxgan.loop import train
+from jaxgan.training import train
 from jaxgan.modelconfig import MLP
 from jaxgan.models.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks import from_linen

@@ -75,7 +75,7 @@ import sys, time
 from pathlib import Path
 from runs import make_data, tiny
 from jaxgan.data import open_source
-from jaxgan.loop import train
+from jaxgan.training import train
 from jaxgan.trainer import make_trainer
 
 config = tiny(make_data(Path(sys.argv[1])))

@@ -5,7 +5,7 @@ batch_size + s)``.
 """
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
 import jax
@@ -16,6 +16,7 @@ from jax.sharding import Mesh, Sharding
 from jaxgan.data.config import DataConfig
 from jaxgan.data.order import shuffled_index
 from jaxgan.data.source import DataInfo, ImageSource, read_all, read_many
+from jaxgan.placing import join_rows, own_rows, spread
 from jaxgan.sharding import replicated, split
 from jaxgan.types import Batch, Key
 
@@ -42,7 +43,13 @@ class Feed(NamedTuple):
 
 
 def open_feed(
-    source: ImageSource, config: DataConfig, *, batch_size: int, seed: int, mesh: Mesh | None = None
+    source: ImageSource,
+    config: DataConfig,
+    *,
+    batch_size: int,
+    seed: int,
+    mesh: Mesh | None = None,
+    divided: bool = True,
 ) -> Feed:
     """Open the feed that suits a source: on the device if it is small (or asked for), else a stream.
 
@@ -52,6 +59,7 @@ def open_feed(
         batch_size: samples a step.
         seed: decides the order of the images.
         mesh: where the data go: whole onto every device, or the batches of a stream split over ``data``.
+        divided: split the batches of a stream; otherwise they go whole onto every device, too.
     """
     size = source.info.count * _sample_bytes(source.info)
     if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
@@ -63,7 +71,7 @@ def open_feed(
             seed=seed,
             place=place,
         )
-    place = split(mesh, axis=1) if mesh else None
+    place = (split(mesh, axis=1) if divided else replicated(mesh)) if mesh else None
     return stream_feed(source, batch_size=batch_size, seed=seed, sharding=place)
 
 
@@ -97,7 +105,7 @@ def _resident(
     def take(step: int, k: int) -> Any:
         del step, k  # all of them, always
         if not held:
-            held.update(jax.device_put(dict(read()), place))
+            held.update(spread(dict(read()), place))
         return dict(held)
 
     def batch(data: Any, step: Any, i: Any) -> Batch:
@@ -136,7 +144,7 @@ def _placed(shapes: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.
 def stream_feed(
     source: ImageSource, *, batch_size: int, seed: int, threads: int = 8, sharding: Sharding | None = None
 ) -> Feed:
-    """Read batches from a source ahead of their use, in threads.
+    """Read batches from a source ahead of their use, in threads; of several processes each reads its own rows.
 
     Args:
         source: the images.
@@ -147,13 +155,14 @@ def stream_feed(
 
     ``take`` raises InputError, naming the image, if one cannot be read.
     """
-    stream = _Stream(source, batch_size, seed, threads)
+    rows = own_rows(sharding, batch_size)
+    stream = _Stream(_Batches(source, batch_size, seed, rows), threads)
 
     def take(step: int, k: int) -> Any:
         stream.seek(step)
         batches = [stream.read() for _ in range(k)]
         stacked = {key: np.stack([batch[key] for batch in batches]) for key in batches[0]}
-        return jax.device_put(stacked, sharding)
+        return {key: join_rows(value, sharding, batch_size) for key, value in stacked.items()}
 
     def batch(data: Any, step: Any, i: Any) -> Batch:
         del step  # `take` has chosen
@@ -189,31 +198,39 @@ def prepare(key: Key, batch: Batch, *, flip: bool) -> Batch:
 
 
 class _Batches:
-    """The batches of a run, by the number of their step: random access, as Grain wants it."""
+    """The batches of a run, or some rows of each, by the number of their step: random access, as Grain wants it."""
 
-    def __init__(self, source: ImageSource, batch_size: int, seed: int):
+    def __init__(
+        self, source: ImageSource, batch_size: int, seed: int, rows: Sequence[tuple[int, int]] | None = None
+    ):
         self._source, self._batch_size, self._seed = source, batch_size, seed
+        ranges = [(0, batch_size)] if rows is None else rows
+        self._rows = np.concatenate([np.arange(first, last) for first, last in ranges])
 
     def __len__(self) -> int:
         return _ENDLESS // self._batch_size
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
-        places = operator.index(index) * self._batch_size + np.arange(self._batch_size)
+        places = operator.index(index) * self._batch_size + self._rows
         images = shuffled_index(self._seed, places, len(self._source))
         samples = read_many(self._source, images.tolist())
         return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
+
+    @property
+    def bytes(self) -> int:
+        """How much memory a batch takes."""
+        return len(self._rows) * _sample_bytes(self._source.info)
 
 
 class _Stream:
     """A position in the stream of batches, and threads that read ahead of it."""
 
-    def __init__(self, source: ImageSource, batch_size: int, seed: int, threads: int):
+    def __init__(self, batches: _Batches, threads: int):
         import grain
 
-        ahead = _AHEAD_BYTES // (batch_size * _sample_bytes(source.info))
-        ahead = min(max(ahead, 2), 16)
+        ahead = min(max(_AHEAD_BYTES // batches.bytes, 2), 16)
         self._options = grain.ReadOptions(num_threads=min(threads, ahead), prefetch_buffer_size=ahead)
-        self._batches = grain.MapDataset.source(_Batches(source, batch_size, seed))
+        self._batches = grain.MapDataset.source(batches)
         self._reader: Any = None
         self._next = -1
 

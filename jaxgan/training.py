@@ -1,0 +1,107 @@
+"""Train: open a run's folder, restore what it has, and run the loop; of several processes the first one keeps the folder."""
+
+import contextlib
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jaxgan.alarms import Alarms
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.distributed import ALONE, Alone
+from jaxgan.evaluator import BEST
+from jaxgan.files import or_machine_error
+from jaxgan.goodput import Goodput
+from jaxgan.lock import hold
+from jaxgan.loop import Run, Tools
+from jaxgan.origin import Origin
+from jaxgan.resume import continued, open_checkpoints
+from jaxgan.rundir import check_start, open_run, write_config
+from jaxgan.runlog import Progress, RunLog, Silent
+from jaxgan.signals import catch_signals
+from jaxgan.state import GanState
+from jaxgan.trainer import Trainer
+from jaxgan.watch import Watch
+from jaxgan.watchdog import Watchdog
+
+SILENT: tuple[Any, Any, Any] = (Silent(), Silent(), Silent())  # log, progress and watch of other processes
+
+
+def train(
+    trainer: Trainer,
+    workdir: Path,
+    crew: Alone = ALONE,
+    *,
+    strict_env: bool = False,
+    watchdog: float = 0.0,
+) -> int:
+    """Train until the configured number of images, or until a signal; continue where the folder stands.
+
+    Args:
+        trainer: what to train.
+        workdir: the run's folder; of several processes only the first one touches it.
+        crew: the processes that train together.
+        strict_env: refuse to continue in another environment, where the bits would be others.
+        watchdog: seconds without a sign of life after which the process ends; 0: never.
+
+    Returns:
+        The exit code: 0, or 128 + the signal after a saved stop.
+    """
+    goodput = Goodput()
+    with catch_signals() as stop, contextlib.ExitStack() as stack:
+        with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
+            crew.decide(lambda: enter(trainer, workdir, stack))
+            alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
+            trainer.program.start()  # everything up to the first dispatch is done while this compiles
+            trainer.feed.load()
+            origin = Origin(trainer.feed, trainer.source, trainer.info)
+            opened = functools.cache(lambda: stack.enter_context(open_checkpoints(trainer, workdir)))
+            like = crew.local_form(trainer.abstract)
+            state = crew.restored(
+                trainer.abstract, lambda: resumed(trainer, workdir, opened, origin, strict_env, like)
+            )
+            state = trainer.init() if state is None else state
+            first = int(state.step)
+            if crew.writes and (workdir / BEST).exists():
+                with Checkpoints(workdir / BEST, keep=1) as best:
+                    best.drop_after(first)
+            if first >= trainer.total_steps:
+                print(
+                    f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
+                )
+                return 0
+            log, progress, watch = record(trainer, workdir, state, alarms, stack) if crew.writes else SILENT
+        tools = Tools(opened, origin, goodput, stack.enter_context(Watchdog(watchdog)), crew)
+        number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
+    return 128 + number if number else 0
+
+
+def enter(trainer: Trainer, workdir: Path, stack: contextlib.ExitStack) -> None:
+    """Take a run's folder, if it can hold this run."""
+    stack.enter_context(hold(workdir, print))
+    open_run(workdir, trainer.config)
+    check_start(workdir, trainer.abstract)
+
+
+def resumed(
+    trainer: Trainer,
+    workdir: Path,
+    opened: Callable[[], Checkpoints],
+    origin: Origin,
+    strict: bool,
+    like: GanState,
+) -> GanState | None:
+    """Write down the configuration, and read the state from which the folder's run goes on."""
+    write_config(workdir, trainer.config, print)
+    return continued(trainer, workdir, opened, origin, strict, like)
+
+
+def record(
+    trainer: Trainer, workdir: Path, state: GanState, alarms: Alarms, stack: contextlib.ExitStack
+) -> tuple[Any, Any, Any]:
+    """Open what a run writes down and says."""
+    first, config = int(state.step), trainer.config
+    log = stack.enter_context(RunLog(workdir, first))
+    progress = stack.enter_context(Progress(config.images, int(state.images_seen)))
+    log.say = progress.message
+    return log, progress, Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress)
