@@ -7,6 +7,7 @@ and exit code 2; ``--debug`` shows the traceback.
 import contextlib
 import dataclasses
 import io
+import os
 import re
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from jaxgan.config import Config, step_images
-from jaxgan.errors import Failure, InputError, unknown
+from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -159,15 +160,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise unknown('command', arguments[0], COMMANDS)
-        return COMMANDS[arguments[0]](arguments[1:])
-    except Failure as error:
-        if debug:
+        code = COMMANDS[arguments[0]](arguments[1:])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (Failure, OSError, MemoryError, RuntimeError) as error:
+        failure = as_failure(error)
+        if debug or failure is None:
             raise
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return error.code
+        print(f'error: {one_line(failure)}', file=sys.stderr)
+        return failure.code
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _nobody_reads() -> int:
+    """End quietly, as ``head`` wants it: what is still to be written at exit goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None) -> T:
@@ -181,6 +193,7 @@ def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None)
             )
     except SystemExit as stop:
         if stop.code in (0, None):
+            sys.stdout.flush()
             raise
         raise InputError(_one_line(errors.getvalue())) from None
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
 from jaxgan.checkpoint import restore_average
-from jaxgan.config import Config, step_images
+from jaxgan.config import Config, check, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
@@ -24,7 +24,7 @@ from jaxgan.files import replacing
 from jaxgan.loop import train
 from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
-from jaxgan.sampling import make_sampler, parse_seeds
+from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 
 
@@ -34,6 +34,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
+    build.build_recipe(check(config))  # before data are read, or prepared somewhere
     open_run(workdir, config)
     ready = ThreadPoolExecutor(1).submit(kernels.enable)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
@@ -194,9 +195,11 @@ def sample_command(
     best: bool,
 ) -> int:
     """Make images by seed, and write them as a grid, arrays, or single files."""
-    if n < 1:
-        raise InputError(f'n {n} must be at least 1')
-    chosen = parse_seeds(seeds) if seeds is not None else list(range(seed, seed + n))
+    if not 1 <= n <= MAX_SEEDS:
+        raise InputError(f'n {n} must be in 1..{MAX_SEEDS}')
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
+    chosen = parse_seeds(seeds if seeds is not None else f'{seed}-{seed + n - 1}')
     keep_programs()
     target = Path(out)
     if target.suffix not in ('.png', '.npz', ''):

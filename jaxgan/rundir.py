@@ -1,10 +1,9 @@
 """A run's folder: whether it can hold a run, and whose it is."""
 
-import json
 from pathlib import Path
 
 from jaxgan.config import Config
-from jaxgan.configjson import differences, from_dict
+from jaxgan.configjson import differences, read_config
 from jaxgan.errors import InputError
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
@@ -16,12 +15,14 @@ def open_run(workdir: Path, config: Config) -> None:
     Raises:
         InputError: the folder holds another run, or other files.
     """
+    if '\0' in str(workdir):
+        raise InputError(f'workdir {workdir} has a zero byte in its name')
+    beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
+    if not beyond.is_dir():
+        raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')
     path = workdir / 'config.json'
     if path.exists():
-        try:
-            saved = from_dict(json.loads(path.read_text()))
-        except (ValueError, OSError) as error:
-            raise InputError(f'{path} cannot be read: {error}') from None
+        saved = read_config(path)
         changed = differences(saved, config)
         if changed:
             raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '

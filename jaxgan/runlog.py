@@ -108,7 +108,7 @@ def _parse(text: str) -> dict | None:
     try:
         line = json.loads(text)
         counts = [line['step'], line['images_seen']]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return line if all(isinstance(count, int | float) for count in counts) else None
 

@@ -6,12 +6,12 @@ stands without its protocol, and two of different protocols are not compared.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.errors import InputError
 from jaxgan.files import finite
+from jaxgan.strictjson import parse_json
 from jaxgan.version import __version__
 
 REVISION = 1
@@ -158,8 +158,8 @@ def read_measurements(path: str | Path) -> list[Measurement]:
     found = []
     for number, text in enumerate(lines, 1):
         try:
-            found.append(from_line(json.loads(text)))
-        except (InputError, ValueError) as error:
+            found.append(from_line(parse_json(text, 'it')))
+        except InputError as error:
             raise InputError(f'{path}, line {number}: {error}') from None
     return found
 
