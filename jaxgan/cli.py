@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -157,6 +158,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments or arguments[0] in ('-h', '--help'):
         print(USAGE)
         return 0 if arguments else 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            'ignore', module=r'PIL\.'
+        )  # of files from strangers: what matters is an error
+        return _run(arguments, debug)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise unknown('command', arguments[0], COMMANDS)

@@ -180,6 +180,8 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
         InputError: there are fewer.
     """
     places = order(Reals(source, n))
+    if len(places) < 2:
+        raise InputError(f'{source.info.origin} holds {len(places)} image; at least 2 can be measured')
 
     def draw(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         del labels

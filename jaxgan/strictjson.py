@@ -16,6 +16,8 @@ def read_json(path: Path) -> Any:
         InputError: it cannot be read, is larger than 64 MB, or is not strict JSON in UTF-8.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError('it is no file')
         with path.open('rb') as file:
             data = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte

@@ -150,6 +150,8 @@ def read_measurements(path: str | Path) -> list[Measurement]:
     path = Path(path)
     path = path / EVALUATIONS if path.is_dir() else path
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f'{path} is no file')
         lines = path.read_text('utf-8').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
