@@ -20,6 +20,7 @@ PRESENTATION = frozenset(
         'sample_every',
         'checkpoint_every',
         'keep',
+        'keep_every',
         'steps_per_dispatch',
         'evaluation',
     }

@@ -20,6 +20,10 @@ class InputError(Failure, ValueError):
     code = 2
 
 
+class DamagedError(InputError):
+    """What is stored is not what was written; an older one may take its place."""
+
+
 class MachineError(Failure):
     """The machine does not let us: disk, permission, a lock of another process, a device; exit code 3."""
 
@@ -55,7 +59,7 @@ def unknown(kind: str, value: object, allowed: Iterable[object]) -> InputError:
     return InputError(f'unknown {kind} {str(value)!r}{hint} (allowed: {", ".join(names) or "none"})')
 
 
-NAMES = (errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST)
+NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 """Errors of the system that lie in a name that was given; the others lie in the machine."""
 
 

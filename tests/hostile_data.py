@@ -177,11 +177,13 @@ def described(shape: str, kind: str = '|u1', order: str = 'False') -> str:
 def bomb() -> bytes:
     """300 MB of zeros in 300 kB."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        with archive.open('x_train.npy', 'w', force_zip64=True) as file:
-            file.write(npy(described('(4096, 160, 160, 3)')))
-            for _ in range(300):
-                file.write(bytes(2**20))
+    with (
+        zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+        archive.open('x_train.npy', 'w', force_zip64=True) as file,
+    ):
+        file.write(npy(described('(4096, 160, 160, 3)')))
+        for _ in range(300):
+            file.write(bytes(2**20))
     return buffer.getvalue()
 
 
