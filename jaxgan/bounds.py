@@ -38,6 +38,8 @@ def check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:
     for spec in dataclasses.fields(record):
         value = getattr(record, spec.name)
         bound = lowest.get(spec.name, 0 if spec.default == 0 else 1)
+        if isinstance(value, tuple) and len(value) > MOST_LAYERS:
+            raise InputError(f'{prefix}{spec.name} has {len(value)} values (at most {MOST_LAYERS})')
         for number in value if isinstance(value, tuple) else (value,):
             if type(number) is int:
                 check_count(f'{prefix}{spec.name}', number, bound)

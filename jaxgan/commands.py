@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
+from jaxgan.card import check_card, check_weights
 from jaxgan.config import Config, check, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
@@ -147,7 +148,7 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         if step is not None or best:
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
-        return Generator(found.params, found.aux, found.card)
+        return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
     if not (path / 'config.json').exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
         raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
@@ -158,7 +159,13 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
             f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
         )
     params, aux, found_step, meta = restore_average(path / (BEST if best else 'checkpoints'), step)
-    return Generator(params, aux, make_card(meta, found_step))
+    return _checked(Generator(params, aux, make_card(meta, found_step)), f'checkpoint {found_step} of {path}')
+
+
+def _checked(found: Generator, name: str) -> Generator:
+    check_card(found.card, name)
+    check_weights(found.card, found.params, found.aux, name)
+    return found
 
 
 def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +177,20 @@ def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
-    """Describe a generator from what stands beside its checkpoint."""
+    """Describe a generator from what stands beside its checkpoint.
+
+    Raises:
+        InputError: that is not what a training writes there.
+    """
+    try:
+        return _make_card(meta, step)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f'checkpoint {step}: its meta data are not those of a training ({type(error).__name__}: {error})'
+        ) from None
+
+
+def _make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
     data = meta['data']
     return {
         'architecture': meta['architecture'],

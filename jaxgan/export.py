@@ -19,10 +19,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, unknown
+from jaxgan.strictjson import read_json
 from jaxgan.version import __version__
 
 FORMAT_VERSION = 1
+DEEPEST = 64  # parts of a name
 TENSORS, CARD = 'generator.safetensors', 'generator.json'
 DTYPES: dict[str, np.dtype] = {  # safetensors' names
     name: np.dtype(kind)
@@ -91,8 +93,8 @@ def load_export(folder: str | Path) -> Export:
     for part in (CARD, TENSORS):
         if not (folder / part).is_file():
             raise InputError(f'{folder} is no exported generator: {part} is missing')
+    card = read_json(folder / CARD)
     with _one_line(f'{name} cannot be read'):
-        card = json.loads((folder / CARD).read_text('utf-8'))
         data = (folder / TENSORS).read_bytes()
     version = card.get('format_version') if isinstance(card, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
@@ -158,10 +160,15 @@ def unflatten(tensors: dict[str, Any]) -> dict:
 
 def _load(data: bytes) -> dict[str, np.ndarray]:
     """Read safetensors; its own reader for NumPy does not know bfloat16."""
-    return {
-        name: np.frombuffer(entry['data'], DTYPES[entry['dtype']]).reshape(entry['shape'])
-        for name, entry in safetensors.deserialize(data)
-    }
+    found = {}
+    for name, entry in safetensors.deserialize(data):
+        if entry['dtype'] not in DTYPES:
+            raise unknown(f'dtype of {name}', entry['dtype'], DTYPES)
+        parts = name.split('/')
+        if parts[0] not in ('params', 'aux') or not 1 < len(parts) <= DEEPEST:
+            raise ValueError(f'the tensor {name!r} belongs to neither params nor aux')
+        found[name] = np.frombuffer(entry['data'], DTYPES[entry['dtype']]).reshape(entry['shape'])
+    return found
 
 
 def _describe(tensors: dict[str, np.ndarray]) -> dict[str, dict]:

@@ -1,5 +1,6 @@
 """A run's folder: whether it can hold a run, whose it is, and whether there is room."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,8 @@ def open_run(workdir: Path, config: Config) -> None:
     """
     if '\0' in str(workdir):
         raise InputError(f'workdir {workdir} has a zero byte in its name')
+    if any(len(os.fsencode(part)) > 255 for part in workdir.parts):
+        raise InputError(f'workdir {workdir} has a name of more than 255 bytes')
     beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
     if not beyond.is_dir():
         raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')

@@ -262,7 +262,7 @@ OPTIONS = [
     Case('option: a workdir below a file',
          lambda folder: [(folder / 'a').touch(), train('--workdir', 'a/b')][1], ('a/b',)),
     option('a workdir with a zero', '--workdir', 'a\0b', words=('workdir',)),
-    option('a workdir of 5,000 letters', '--workdir', 'x' * 5000, words=('xxx', 'too long')),
+    option('a workdir of 5,000 letters', '--workdir', 'x' * 5000, words=('xxx', '255 bytes')),
     option('labels without any', '--conditional', words=('labels', 'data.npz'), classes=False),
     option('a label that is none', '--data.label', 'colour', words=("'colour'",)),
     option('R3GAN with too many stages', '--model', 'r3-gan', words=('r3-gan',)),

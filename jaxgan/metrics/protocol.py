@@ -6,6 +6,7 @@ stands without its protocol, and two of different protocols are not compared.
 """
 
 import dataclasses
+import typing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -130,12 +131,21 @@ def from_line(line: Any) -> Measurement:
     """
     try:
         protocol = Protocol(**line['protocol'])
+        _check_types(line, protocol)
         std = None if line['std'] is None else float(line['std'])
         return Measurement(
             line['metric'], float(line['value']), std, protocol, line['step'], line['images_seen']
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f'not a measurement with its protocol: {type(error).__name__} {error}') from None
+
+
+def _check_types(line: dict[str, Any], protocol: Protocol) -> None:
+    allowed = {'metric': str, 'step': int | None, 'images_seen': int | None}
+    values = {name: line[name] for name in allowed} | vars(protocol)
+    for name, kind in (allowed | typing.get_type_hints(Protocol)).items():
+        if not isinstance(values[name], kind):
+            raise TypeError(f'{name} {values[name]!r}')
 
 
 def read_measurements(path: str | Path) -> list[Measurement]:
