@@ -22,6 +22,48 @@ BESIDE = {'size': 1, 'channels': 1, 'classes': 0}  # the model's own, and the le
 CHOICES = {'dtype': ('float32', 'bfloat16'), 'spectral_norm': ('none', 'discriminator', 'both')}
 
 
+def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
+    signs = architecture.get('signs', 0)
+    found = {'distribution': 'normal', 'dim': architecture['latent_dim']}
+    return (
+        {**found, 'distribution': 'normal, the last values random signs', 'signs': signs} if signs else found
+    )
+
+
+def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
+    """Describe a generator from what stands beside its checkpoint.
+
+    Raises:
+        InputError: that is not what a training writes there.
+    """
+    try:
+        return _make_card(meta, step)
+    except (LookupError, TypeError, AttributeError) as error:
+        raise InputError(
+            f'checkpoint {step}: its meta data are not those of a training ({type(error).__name__}: {error})'
+        ) from None
+
+
+def _make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
+    data = meta['data']
+    return {
+        'architecture': meta['architecture'],
+        'image_range': [-1.0, 1.0],
+        'layout': 'NHWC',
+        'parameters_dtype': 'float32',
+        'latents': _latents(meta['architecture']),
+        'labels': list(data['classes']) if meta['architecture']['classes'] else [],
+        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')}
+        | {'config': meta['config']['data'] | {'data_dir': None}},  # no path of this machine
+        'trained': {
+            'step': step,
+            'images_seen': meta['images_seen'],
+            'jaxgan': meta['jaxgan'],
+            'jax': meta['jax'],
+        },
+    }
+
+
 def check_card(card: Any, name: str) -> None:
     """Check that a card describes a generator that can be built, and has the fields that commands read.
 

@@ -176,9 +176,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
     arguments = [argument for argument in arguments if argument != '--debug']
-    if not arguments or arguments[0] in ('-h', '--help'):
-        print(USAGE)
-        return 0 if arguments else 2
     with warnings.catch_warnings():
         warnings.filterwarnings(
             'ignore', module=r'PIL\.'
@@ -188,9 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str], debug: bool) -> int:
     try:
-        if arguments[0] not in COMMANDS:
-            raise unknown('command', arguments[0], COMMANDS)
-        code = COMMANDS[arguments[0]](arguments[1:])
+        code = _command(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -204,6 +199,15 @@ def _run(arguments: list[str], debug: bool) -> int:
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _command(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ('-h', '--help'):
+        print(USAGE)
+        return 0 if arguments else 2
+    if arguments[0] not in COMMANDS:
+        raise unknown('command', arguments[0], COMMANDS)
+    return COMMANDS[arguments[0]](arguments[1:])
 
 
 def _nobody_reads() -> int:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
-from jaxgan.card import check_card, check_weights
+from jaxgan.card import check_card, check_weights, make_card
 from jaxgan.config import Config, check, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
@@ -166,48 +166,6 @@ def _checked(found: Generator, name: str) -> Generator:
     check_card(found.card, name)
     check_weights(found.card, found.params, found.aux, name)
     return found
-
-
-def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
-    signs = architecture.get('signs', 0)
-    found = {'distribution': 'normal', 'dim': architecture['latent_dim']}
-    return (
-        {**found, 'distribution': 'normal, the last values random signs', 'signs': signs} if signs else found
-    )
-
-
-def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
-    """Describe a generator from what stands beside its checkpoint.
-
-    Raises:
-        InputError: that is not what a training writes there.
-    """
-    try:
-        return _make_card(meta, step)
-    except (LookupError, TypeError, AttributeError) as error:
-        raise InputError(
-            f'checkpoint {step}: its meta data are not those of a training ({type(error).__name__}: {error})'
-        ) from None
-
-
-def _make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
-    data = meta['data']
-    return {
-        'architecture': meta['architecture'],
-        'image_range': [-1.0, 1.0],
-        'layout': 'NHWC',
-        'parameters_dtype': 'float32',
-        'latents': _latents(meta['architecture']),
-        'labels': list(data['classes']) if meta['architecture']['classes'] else [],
-        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')}
-        | {'config': meta['config']['data'] | {'data_dir': None}},  # no path of this machine
-        'trained': {
-            'step': step,
-            'images_seen': meta['images_seen'],
-            'jaxgan': meta['jaxgan'],
-            'jax': meta['jax'],
-        },
-    }
 
 
 def export_command(run: str, out: str, step: int | None, best: bool) -> int:

@@ -101,12 +101,21 @@ def load_export(folder: str | Path) -> Export:
         raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
     if hashlib.sha256(data).hexdigest() != card.get('sha256'):
         raise InputError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
-    with _one_line(f'{name} cannot be read'):
-        tensors = _load(data)
-        tree = unflatten(tensors)
+    tensors, tree = read_tensors(data, name)
     if _describe(tensors) != card.get('tensors'):
         raise InputError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
+
+
+def read_tensors(data: bytes, name: str) -> tuple[dict[str, np.ndarray], dict]:
+    """Read safetensors, by name and as nested dicts.
+
+    Raises:
+        InputError: it is something else, or holds other things than ``params`` and ``aux``.
+    """
+    with _one_line(f'{name} cannot be read'):
+        tensors = _load(data)
+        return tensors, unflatten(tensors)
 
 
 def flatten(tree: dict, prefix: str = '') -> dict[str, np.ndarray]:

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 from runs import tiny
 
+from jaxgan.card import make_card
 from jaxgan.checkpoint import Checkpoints
-from jaxgan.commands import make_card
 from jaxgan.configjson import to_json
 from jaxgan.data import open_source
 from jaxgan.export import save_export
@@ -109,3 +109,9 @@ def _scratch() -> Path:
 def _copied(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     return target
+
+
+def prepare() -> None:
+    """Make what is copied later: it compiles a program, and imports what commands need."""
+    _run()
+    _export()
