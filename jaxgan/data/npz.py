@@ -7,7 +7,6 @@ the classes are ``classes``. Images are [N, H, W] (grey) or [N, H, W, C] with 1 
 
 import contextlib
 import pathlib
-import zipfile
 from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
@@ -99,8 +98,9 @@ def _open(path: pathlib.Path) -> Iterator[Any]:
     with handle:  # our own, because NumPy leaves the file open if it turns out not to be one
         try:
             file = np.load(handle, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f'cannot read {path} as npz: {str(error).splitlines()[0]}') from error
+        except Exception as error:  # by zipfile, zlib and NumPy, of all kinds
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(f'cannot read {path} as npz: {reason}') from error
         if isinstance(file, np.ndarray):
             raise InputError(f'{path} holds a single array, as npy; an npz with named arrays is needed')
         yield file
