@@ -19,7 +19,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxgan.errors import InputError, unknown
+from jaxgan.errors import DamagedError, InputError, unknown
 from jaxgan.strictjson import read_json
 from jaxgan.version import __version__
 
@@ -90,20 +90,23 @@ def load_export(folder: str | Path) -> Export:
     """
     folder = Path(folder).absolute()
     name = f'export {folder}'
-    for part in (CARD, TENSORS):
+    for part, kind in ((CARD, InputError), (TENSORS, DamagedError)):
         if not (folder / part).is_file():
-            raise InputError(f'{folder} is no exported generator: {part} is missing')
-    card = read_json(folder / CARD)
-    with _one_line(f'{name} cannot be read'):
+            raise kind(f'{folder} is no exported generator: {part} is missing')
+    try:
+        card = read_json(folder / CARD)
+    except InputError as error:
+        raise DamagedError(f'{name} is damaged: {error}') from None
+    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
         data = (folder / TENSORS).read_bytes()
     version = card.get('format_version') if isinstance(card, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
     if hashlib.sha256(data).hexdigest() != card.get('sha256'):
-        raise InputError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
+        raise DamagedError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
     tensors, tree = read_tensors(data, name)
     if _describe(tensors) != card.get('tensors'):
-        raise InputError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
+        raise DamagedError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
 
 
@@ -111,9 +114,9 @@ def read_tensors(data: bytes, name: str) -> tuple[dict[str, np.ndarray], dict]:
     """Read safetensors, by name and as nested dicts.
 
     Raises:
-        InputError: it is something else, or holds other things than ``params`` and ``aux``.
+        DamagedError: it is something else, or holds other things than ``params`` and ``aux``.
     """
-    with _one_line(f'{name} cannot be read'):
+    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
         tensors = _load(data)
         return tensors, unflatten(tensors)
 
@@ -220,9 +223,9 @@ def _replace(new: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_line(problem: str) -> Iterator[None]:
+def _one_line(problem: str, kind: type[InputError] = InputError) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f'{problem}: {reason.splitlines()[0]}') from error
+        raise kind(f'{problem}: {reason.splitlines()[0]}') from error

@@ -17,6 +17,7 @@ from jaxgan.filetable import check_files
 from jaxgan.lock import LOCK
 from jaxgan.restore import load_record, newest
 from jaxgan.retention import found_steps
+from jaxgan.storage import check_path
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
@@ -31,13 +32,8 @@ def open_run(workdir: Path, config: Config) -> None:
         InputError: the folder holds another run, or other files.
         MachineError: it may not be read.
     """
-    if '\0' in str(workdir):
-        raise InputError(f'workdir {workdir} has a zero byte in its name')
-    if any(len(os.fsencode(part)) > 255 for part in workdir.parts):
-        raise InputError(f'workdir {workdir} has a name of more than 255 bytes')
-    beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
-    if not beyond.is_dir():
-        raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')
+    check_name(workdir)
+    check_path(workdir.absolute())
     with or_machine_error(f'run {workdir} cannot be read'):
         saved = _saved_config(workdir)
         if saved is None:
@@ -48,6 +44,21 @@ def open_run(workdir: Path, config: Config) -> None:
     if changed:
         raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
                          'give another --workdir')  # fmt: skip
+
+
+def check_name(workdir: Path) -> None:
+    """Check that a folder of this name could be made.
+
+    Raises:
+        InputError: the name has a zero byte or is too long, or what should hold the folder is none.
+    """
+    if '\0' in str(workdir):
+        raise InputError(f'workdir {workdir} has a zero byte in its name')
+    if any(len(os.fsencode(part)) > 255 for part in workdir.parts):
+        raise InputError(f'workdir {workdir} has a name of more than 255 bytes')
+    beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
+    if not beyond.is_dir():
+        raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')
 
 
 def write_config(workdir: Path, config: Config, say: Callable[[str], None]) -> None:

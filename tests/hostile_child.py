@@ -32,7 +32,7 @@ CASES = [(kind, case) for kind, suite in SUITES.items() for case in suite.CASES]
 def main(folder: Path, part: str) -> None:
     """Warm up, set the limit, run."""
     hostile_files.prepare()
-    print(json.dumps(one('warm-up', CASES[0][1], folder)))  # imports what commands import
+    print(json.dumps(one('warm-up', CASES[0][1], folder / 'warm-up')))  # imports what commands import
     status = memory()
     limit = status['VmSize'] + GIGABYTE
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -7,6 +7,7 @@ mirrored. So another copy of a data set finds it, and a changed one does not.
 import contextlib
 import hashlib
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
