@@ -13,6 +13,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -20,7 +21,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import tyro
 
 from jaxgan.config import Config, step_images
-from jaxgan.errors import Failure, InputError, MachineError, unknown
+from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
 from jaxgan.lock import check_free
 from jaxgan.options import (
     CompareOptions,
@@ -214,27 +215,44 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
     arguments = [argument for argument in arguments if argument != '--debug']
-    if not arguments or arguments[0] in ('-h', '--help'):
-        print(USAGE)
-        return 0 if arguments else 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            'ignore', module=r'PIL\.'
+        )  # of files from strangers: what matters is an error
+        return _run(arguments, debug)
+
+
+def _run(arguments: list[str], debug: bool) -> int:
     try:
-        if arguments[0] not in COMMANDS:
-            raise unknown('command', arguments[0], COMMANDS)
-        return COMMANDS[arguments[0]](arguments[1:])
-    except Failure as error:
-        if debug:
+        code = _command(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        return _nobody_reads()
+    except (Failure, OSError, MemoryError, RuntimeError) as error:
+        failure = as_failure(error)
+        if debug or failure is None:
             raise
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return error.code
-    except OSError as error:
-        if debug:
-            raise
-        where = f'{error.filename}: ' if error.filename else ''
-        print(f'error: {where}{error.strerror or error}', file=sys.stderr)
-        return MachineError.code
+        print(f'error: {one_line(failure)}', file=sys.stderr)
+        return failure.code
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _command(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ('-h', '--help'):
+        print(USAGE)
+        return 0 if arguments else 2
+    if arguments[0] not in COMMANDS:
+        raise unknown('command', arguments[0], COMMANDS)
+    return COMMANDS[arguments[0]](arguments[1:])
+
+
+def _nobody_reads() -> int:
+    """End quietly, as ``head`` wants it: what is still to be written at exit goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE
 
 
 def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None) -> T:
@@ -248,6 +266,7 @@ def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None)
             )
     except SystemExit as stop:
         if stop.code in (0, None):
+            sys.stdout.flush()
             raise
         raise InputError(_one_line(errors.getvalue())) from None
 

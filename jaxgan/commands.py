@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
-from jaxgan.config import Config, step_images
+from jaxgan.card import check_card, check_weights, make_card
+from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
 from jaxgan.distributed import ALONE, Alone
@@ -27,7 +28,7 @@ from jaxgan.lock import hold
 from jaxgan.restore import restore_average
 from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
-from jaxgan.sampling import make_sampler, parse_seeds
+from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 from jaxgan.training import train
 
@@ -47,6 +48,7 @@ def train_command(
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
+    build.build_recipe(check(config))  # before data are read, or prepared somewhere
     crew.same('configuration', to_dict(config))
     crew.decide(lambda: open_run(workdir, config))
     with contextlib.ExitStack() as stack:
@@ -156,7 +158,7 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         if step is not None or best:
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
-        return Generator(found.params, found.aux, found.card)
+        return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
     if not (path / 'config.json').exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
         raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
@@ -167,36 +169,13 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
             f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
         )
     params, aux, found_step, meta = restore_average(path / (BEST if best else 'checkpoints'), step)
-    return Generator(params, aux, make_card(meta, found_step))
+    return _checked(Generator(params, aux, make_card(meta, found_step)), f'checkpoint {found_step} of {path}')
 
 
-def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
-    signs = architecture.get('signs', 0)
-    found = {'distribution': 'normal', 'dim': architecture['latent_dim']}
-    return (
-        {**found, 'distribution': 'normal, the last values random signs', 'signs': signs} if signs else found
-    )
-
-
-def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
-    """Describe a generator from what stands beside its checkpoint."""
-    data = meta['data']
-    return {
-        'architecture': meta['architecture'],
-        'image_range': [-1.0, 1.0],
-        'layout': 'NHWC',
-        'parameters_dtype': 'float32',
-        'latents': _latents(meta['architecture']),
-        'labels': list(data['classes']) if meta['architecture']['classes'] else [],
-        'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')}
-        | {'config': meta['config']['data'] | {'data_dir': None}},  # no path of this machine
-        'trained': {
-            'step': step,
-            'images_seen': meta['images_seen'],
-            'jaxgan': meta['jaxgan'],
-            'jax': meta['jax'],
-        },
-    }
+def _checked(found: Generator, name: str) -> Generator:
+    check_card(found.card, name)
+    check_weights(found.card, found.params, found.aux, name)
+    return found
 
 
 def export_command(run: str, out: str, step: int | None, best: bool) -> int:
@@ -224,9 +203,11 @@ def sample_command(
     best: bool,
 ) -> int:
     """Make images by seed, and write them as a grid, arrays, or single files."""
-    if n < 1:
-        raise InputError(f'n {n} must be at least 1')
-    chosen = parse_seeds(seeds) if seeds is not None else list(range(seed, seed + n))
+    if not 1 <= n <= MAX_SEEDS:
+        raise InputError(f'n {n} must be in 1..{MAX_SEEDS}')
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
+    chosen = parse_seeds(seeds if seeds is not None else f'{seed}-{seed + n - 1}')
     keep_programs()
     target = Path(out)
     if target.suffix not in ('.png', '.npz', ''):

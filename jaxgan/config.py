@@ -4,11 +4,11 @@ It covers recipes. A researcher passes a ``Recipe`` of functions to ``make_train
 A pair such as ``learning_rate: (2e-4, 5e-5)`` is (start, final), along half a cosine over ``burn_in`` images.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
+from jaxgan.bounds import check_counts
 from jaxgan.data.config import DataConfig
 from jaxgan.errors import InputError
 from jaxgan.metrics.config import Evaluation, check_evaluation
@@ -174,8 +174,8 @@ def check(config: Config) -> Config:
     Raises:
         InputError: names the field, its value and what is allowed.
     """
-    _check_counts('', config, {'burn_in': 0, 'seed': 0})
-    _check_counts('model.', config.model, {'refine': 0, 'd_refine': 0, 'low_precision': 0})
+    check_counts('', config, {'burn_in': 0, 'seed': 0})
+    check_counts('model.', config.model, {'refine': 0, 'd_refine': 0, 'low_precision': 0})
     if config.seed >= 2**32:
         raise InputError(f'seed {config.seed} must be in 0..{2**32 - 1}')
     if config.images > 2**31 - 1 - step_images(config):
@@ -254,16 +254,6 @@ def _check_adaptive(config: Config) -> None:
         )
 
 
-def _check_counts(prefix: str, record: Any, lowest: dict[str, int]) -> None:
-    """Check every whole number of a record: at least 1, or 0 where that is the default, or what ``lowest`` says."""
-    for spec in dataclasses.fields(record):
-        value = getattr(record, spec.name)
-        bound = lowest.get(spec.name, 0 if spec.default == 0 else 1)
-        for number in value if isinstance(value, tuple) else (value,):
-            if type(number) is int and number < bound:
-                raise InputError(f'{prefix}{spec.name} {value} must be at least {bound}')
-
-
 def _check_optimizer(name: str, optimizer: Optimizer) -> None:
     _check_span(f'{name}.learning_rate', optimizer.learning_rate)
     for field_name, values in (('beta1', (optimizer.beta1,)), ('beta2', optimizer.beta2)):
@@ -290,7 +280,7 @@ def _check_above_0(name: str, value: float | None) -> None:
 
 
 def _check_path_length(path_length: PathLength) -> None:
-    _check_counts('path_length.', path_length, {})
+    check_counts('path_length.', path_length, {})
     _check_span('path_length.weight', (path_length.weight,))
     if not 0 < path_length.decay <= 1:
         raise InputError(f'path_length.decay {path_length.decay} must be in (0, 1]')

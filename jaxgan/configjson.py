@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
+from pathlib import Path
 from typing import Any, Literal
 
 from jaxgan.config import Config
 from jaxgan.errors import InputError, unknown
 from jaxgan.modelconfig import DCGAN, KINDS, Model
+from jaxgan.strictjson import read_json
 
 PRESENTATION = frozenset(
     {
@@ -40,6 +43,19 @@ def to_json(config: Config) -> str:
     return json.dumps(to_dict(config), indent=2) + '\n'
 
 
+def read_config(path: Path) -> Config:
+    """Read a run's ``config.json``.
+
+    Raises:
+        InputError: it cannot be read, or is no configuration of this version; the message begins with the path.
+    """
+    values = read_json(path)
+    try:
+        return from_dict(values)
+    except InputError as error:
+        raise InputError(f'{path} cannot be read: {error}') from None
+
+
 def from_dict(values: Any, cls: Any = Config, where: str = 'config') -> Any:
     """Read a configuration back from JSON values; ``from_dict(to_dict(c)) == c``.
 
@@ -58,19 +74,31 @@ def from_dict(values: Any, cls: Any = Config, where: str = 'config') -> Any:
             None if values is None else from_dict(values, next(a for a in args if a is not type(None)), where)
         )
     if origin is Literal:
-        if values not in args:
+        if not any(type(values) is type(arg) and values == arg for arg in args):  # True is not 1
             raise unknown(where, values, args)
         return values
-    if cls is float and type(values) is int:
-        return float(values)
+    if cls is float:
+        return _finite(values, where)
     if type(values) is not cls:
         raise InputError(f'{where} {values!r} must be {getattr(cls, "__name__", cls)}')
     return values
 
 
+def _finite(value: Any, where: str) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else None
+    except OverflowError:  # a whole number beyond all floats
+        number = math.inf
+    if number is None:
+        raise InputError(f'{where} {value!r} must be float')
+    if not math.isfinite(number):
+        raise InputError(f'{where} {value} must be finite')
+    return number
+
+
 def _model(values: Any, where: str) -> Model:
-    if not isinstance(values, dict) or values.get('kind') not in KINDS:
-        found = values.get('kind') if isinstance(values, dict) else values
+    found = values.get('kind') if isinstance(values, dict) else values
+    if not isinstance(values, dict) or not isinstance(found, str) or found not in KINDS:
         raise unknown(f'{where} kind', found, KINDS)
     rest = {name: value for name, value in values.items() if name != 'kind'}
     return _record(rest, KINDS[values['kind']], where)

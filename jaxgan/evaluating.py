@@ -1,7 +1,6 @@
 """``jaxgan evaluate`` and ``jaxgan compare``: what a user names, opened and measured; tables, and lines in a run's folder."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Table
 from jaxgan import build, kernels
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.commands import Generator, open_generator
-from jaxgan.configjson import from_dict
+from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
@@ -181,6 +180,8 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
         InputError: there are fewer.
     """
     places = order(Reals(source, n))
+    if len(places) < 2:
+        raise InputError(f'{source.info.origin} holds {len(places)} image; at least 2 can be measured')
 
     def draw(numbers: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         del labels
@@ -191,7 +192,7 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
 
 def _trained_on(path: Path, card: dict[str, Any]) -> DataConfig:
     if (path / 'config.json').exists():
-        return from_dict(json.loads((path / 'config.json').read_text())).data
+        return read_config(path / 'config.json').data
     prepared = card['data'].get('config')  # exports before this was kept have none
     return (
         from_dict(prepared, DataConfig)

@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.data import DataConfig, ImageSource
+from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Findings, Plan, measure, plan
 from jaxgan.files import append_lines, replacing
 from jaxgan.metrics.assets import MissingAsset
@@ -22,6 +23,7 @@ from jaxgan.metrics.measures import MEASURES, called
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, differences, from_line, to_line
 from jaxgan.metrics.types import Extractor
 from jaxgan.realimages import Reals
+from jaxgan.strictjson import parse_json
 
 NEAREST = 'nearest.npz'
 BEST = 'best'
@@ -100,8 +102,8 @@ class Record:
         self._found: list[Measurement] = []
         self._steps: set[int | None] = set()
         for text in self._path.read_text('utf-8').splitlines() if self._path.exists() else ():
-            with contextlib.suppress(ValueError):  # an InputError is one, too
-                line = json.loads(text)
+            with contextlib.suppress(InputError):
+                line = parse_json(text, 'a line')
                 if isinstance(line, dict) and line.get('origin') == TRAINING:
                     self._note([from_line(line)])
 

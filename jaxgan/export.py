@@ -19,10 +19,12 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxgan.errors import DamagedError, InputError
+from jaxgan.errors import DamagedError, InputError, unknown
+from jaxgan.strictjson import read_json
 from jaxgan.version import __version__
 
 FORMAT_VERSION = 1
+DEEPEST = 64  # parts of a name
 TENSORS, CARD = 'generator.safetensors', 'generator.json'
 DTYPES: dict[str, np.dtype] = {  # safetensors' names
     name: np.dtype(kind)
@@ -91,20 +93,32 @@ def load_export(folder: str | Path) -> Export:
     for part, kind in ((CARD, InputError), (TENSORS, DamagedError)):
         if not (folder / part).is_file():
             raise kind(f'{folder} is no exported generator: {part} is missing')
+    try:
+        card = read_json(folder / CARD)
+    except InputError as error:
+        raise DamagedError(f'{name} is damaged: {error}') from None
     with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
-        card = json.loads((folder / CARD).read_text('utf-8'))
         data = (folder / TENSORS).read_bytes()
     version = card.get('format_version') if isinstance(card, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
     if hashlib.sha256(data).hexdigest() != card.get('sha256'):
         raise DamagedError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
-    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
-        tensors = _load(data)
-        tree = unflatten(tensors)
+    tensors, tree = read_tensors(data, name)
     if _describe(tensors) != card.get('tensors'):
         raise DamagedError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
+
+
+def read_tensors(data: bytes, name: str) -> tuple[dict[str, np.ndarray], dict]:
+    """Read safetensors, by name and as nested dicts.
+
+    Raises:
+        DamagedError: it is something else, or holds other things than ``params`` and ``aux``.
+    """
+    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
+        tensors = _load(data)
+        return tensors, unflatten(tensors)
 
 
 def flatten(tree: dict, prefix: str = '') -> dict[str, np.ndarray]:
@@ -158,10 +172,15 @@ def unflatten(tensors: dict[str, Any]) -> dict:
 
 def _load(data: bytes) -> dict[str, np.ndarray]:
     """Read safetensors; its own reader for NumPy does not know bfloat16."""
-    return {
-        name: np.frombuffer(entry['data'], DTYPES[entry['dtype']]).reshape(entry['shape'])
-        for name, entry in safetensors.deserialize(data)
-    }
+    found = {}
+    for name, entry in safetensors.deserialize(data):
+        if entry['dtype'] not in DTYPES:
+            raise unknown(f'dtype of {name}', entry['dtype'], DTYPES)
+        parts = name.split('/')
+        if parts[0] not in ('params', 'aux') or not 1 < len(parts) <= DEEPEST:
+            raise ValueError(f'the tensor {name!r} belongs to neither params nor aux')
+        found[name] = np.frombuffer(entry['data'], DTYPES[entry['dtype']]).reshape(entry['shape'])
+    return found
 
 
 def _describe(tensors: dict[str, np.ndarray]) -> dict[str, dict]:

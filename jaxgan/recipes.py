@@ -1,5 +1,6 @@
 """Recipes from files: a Python file whose ``get_config()`` returns a ``Config``."""
 
+import contextlib
 import importlib.util
 from pathlib import Path
 
@@ -24,17 +25,21 @@ def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
     try:
         spec.loader.exec_module(module)
         config = module.get_config()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f'config {path} failed: {type(error).__name__}: {error}') from error
     if not isinstance(config, Config):
         raise InputError(
             f'config {path}: get_config() must return a jaxgan.config.Config, not {type(config).__name__}'
         )
-    return from_dict(to_dict(config))  # as strict as a run that is continued
+    try:
+        return from_dict(to_dict(config))  # as strict as a run that is continued
+    except InputError as error:
+        raise InputError(f'config {path}: {error}') from None
 
 
 def _find(name: str, folder: Path) -> Path:
     for path in (Path(name), folder / f'{name}.py'):
-        if path.is_file():
-            return path
+        with contextlib.suppress(OSError):  # a name too long to be one
+            if path.is_file():
+                return path
     raise unknown('config', name, sorted(p.stem for p in folder.glob('*.py')))

@@ -1,6 +1,6 @@
 """A run's folder: whether it can hold a run, whose it is, and whether there is room."""
 
-import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxgan.config import Config
-from jaxgan.configjson import differences, from_dict, to_json
+from jaxgan.configjson import differences, from_dict, read_config, to_json
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import is_temporary, or_machine_error, replacing
 from jaxgan.filetable import check_files
@@ -32,6 +32,7 @@ def open_run(workdir: Path, config: Config) -> None:
         InputError: the folder holds another run, or other files.
         MachineError: it may not be read.
     """
+    check_name(workdir)
     check_path(workdir.absolute())
     with or_machine_error(f'run {workdir} cannot be read'):
         saved = _saved_config(workdir)
@@ -43,6 +44,21 @@ def open_run(workdir: Path, config: Config) -> None:
     if changed:
         raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
                          'give another --workdir')  # fmt: skip
+
+
+def check_name(workdir: Path) -> None:
+    """Check that a folder of this name could be made.
+
+    Raises:
+        InputError: the name has a zero byte or is too long, or what should hold the folder is none.
+    """
+    if '\0' in str(workdir):
+        raise InputError(f'workdir {workdir} has a zero byte in its name')
+    if any(len(os.fsencode(part)) > 255 for part in workdir.parts):
+        raise InputError(f'workdir {workdir} has a name of more than 255 bytes')
+    beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
+    if not beyond.is_dir():
+        raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')
 
 
 def write_config(workdir: Path, config: Config, say: Callable[[str], None]) -> None:
@@ -143,13 +159,13 @@ def _config_of(checkpoint: Path) -> Any:
 
 
 def _parsed(path: Path) -> Config | None:
-    return None if _problem(path) else from_dict(json.loads(path.read_text('utf-8')))
+    return None if _problem(path) else read_config(path)
 
 
 def _problem(path: Path) -> str:
     """Say why a configuration cannot be read; nothing, if it can."""
     try:
-        from_dict(json.loads(path.read_text('utf-8')))
-    except (ValueError, RecursionError) as error:
-        return str(error)
+        read_config(path)
+    except InputError as error:
+        return str(error).removeprefix(f'{path} cannot be read: ')
     return ''

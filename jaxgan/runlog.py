@@ -16,7 +16,9 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from tensorboardX import SummaryWriter
 
+from jaxgan.errors import InputError
 from jaxgan.files import Appender, finite, reason, replacing
+from jaxgan.strictjson import parse_json
 
 LINES = 'metrics.jsonl'
 MOST_WAITING = 1 << 24  # bytes of events that wait for room on the disk
@@ -173,11 +175,14 @@ def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:
 
 def _parse(text: str) -> dict | None:
     try:
-        line = json.loads(text)
-        counts = [line['step'], line['images_seen']]
-    except (ValueError, KeyError, TypeError):
+        line = parse_json(text, 'a line')
+    except InputError:
         return None
-    return line if all(isinstance(count, int | float) for count in counts) else None
+    if not isinstance(line, dict):
+        return None
+    counts, seconds = (line.get('step'), line.get('images_seen')), line.get('seconds', 0.0)
+    whole = all(type(count) is int and 0 <= count < 2**53 for count in counts)
+    return line if whole and type(seconds) in (int, float) and 0 <= seconds < 2**53 else None
 
 
 def _purge_from(line: dict | None, resume_step: int) -> int | None:

@@ -73,7 +73,7 @@ def test_size_channels_and_crop(tmp_path):
         ({'x': X[:0]}, r'is uint8 \[0, 4, 4, 3\]'),
         ({'z': X}, "no images for the split 'train': looked for x_train, image, images, x, it holds z"),
         ({'x': X, 'y': Y[:3]}, r"'y' in .* is int64 \[3\]; labels are integers \[5\]"),
-        ({'x': X, 'y': Y - 1}, 'labels are integers .* from 0 on'),
+        ({'x': X, 'y': Y - 1}, 'the label -1; labels are integers from 0 to 65535'),
         ({'x': X, 'y': Y * 0.5}, "'y' in .* is float64"),
         ({'x': X, 'y': Y, 'classes': np.array(['a'])}, 'names 1 classes, the labels need 3'),
         ({'x': np.array([{}], dtype=object)}, "cannot read 'x' in .*allow_pickle"),

@@ -144,6 +144,16 @@ def test_a_cache_that_cannot_be_written_does_not_matter(data, tmp_path, monkeypa
     assert measure(plan(load('pixels'), reals, fakes, None, ['fd']), fakes).measurements
 
 
+def test_a_single_held_out_image_costs_the_measure_that_needs_more(data):
+    source = open_source(DataConfig(data))
+    made = plan(
+        load('pixels'), Reals(source), of_files(source), open_source(DataConfig(data, 'test[:1]')), None
+    )
+    assert 'fd' in made.chosen
+    assert made.held_out is None
+    assert made.skipped['copying'].startswith('it needs held-out real images, 2 or more')
+
+
 def test_measures_that_cannot_be_taken_say_why(data):
     source = open_source(DataConfig(data))
     fakes = of_files(source)
@@ -152,7 +162,7 @@ def test_measures_that_cannot_be_taken_say_why(data):
     assert made.skipped == {
         'is': 'the extractor tells no kinds of classes apart, and it needs one',
         'modes': 'the data have no known modes that the extractor tells apart',
-        'copying': 'it needs held-out real images: give --held-out SPLIT',
+        'copying': 'it needs held-out real images, 2 or more: give --held-out SPLIT',
         'ms_ssim': 'images of 4 pixels are too small for its window of 11',
     }
     with pytest.raises(InputError, match='measure copying cannot be taken: it needs held-out real images'):

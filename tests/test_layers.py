@@ -1,7 +1,6 @@
 """The layers of docs/architecture.md, read from the imports; and the size of functions and modules."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
@@ -135,12 +134,3 @@ def test_functions_and_modules_are_small():
 @pytest.mark.parametrize('script', ['train.py', 'sample.py'])
 def test_scripts_are_thin(script):
     assert (ROOT / script).read_text().count('\n') < 60
-
-
-def test_nothing_executes_what_a_file_says():
-    """No pickle, eval or archive extraction anywhere; arrays are loaded without objects."""
-    for path in FILES:
-        text = path.read_text()
-        assert not {'pickle', 'marshal', 'shelve', 'torch', 'tensorflow'} & set(imports(path)), path
-        for call in ('eval(', 'os.system', 'allow_pickle=True', 'extractall', 'yaml.load'):
-            assert not re.search(rf'(?<![\w.]){re.escape(call)}', text), (path, call)

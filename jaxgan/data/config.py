@@ -1,6 +1,7 @@
 """Which images to train on, and how to make them all alike."""
 
 import dataclasses
+import pathlib
 import typing
 from typing import Literal
 
@@ -47,3 +48,16 @@ class DataConfig:
             raise unknown('value of data.channels', self.channels, (1, 3))
         if self.size is not None and self.size < 1:
             raise InputError(f'data.size is {self.size}; it must be at least 1 pixel')
+
+
+def path_of(name: str) -> pathlib.Path:
+    """Take the path out of ``folder:PATH`` or ``npz:PATH``; ``~`` is the user's home.
+
+    Raises:
+        InputError: the home is one of a user that there is not.
+    """
+    path = pathlib.Path(name.partition(':')[2])
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise InputError(f'there is no home for {path.parts[0]} in {name}') from None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from jaxgan.data.config import DataConfig
+from jaxgan.data.config import DataConfig, path_of
 from jaxgan.data.pixels import BadImage, decode, describe_changes, plan_side, to_pixels
 from jaxgan.data.source import DataInfo
 from jaxgan.data.splits import split_name, split_range
@@ -83,7 +83,7 @@ def open_folder(config: DataConfig) -> FolderSource:
         InputError: if there is no image, some cannot be read (unless they are to be skipped), or they differ
             in size and no rule was given.
     """
-    root = _split_folder(pathlib.Path(config.name.removeprefix('folder:')).expanduser(), config)
+    root = _split_folder(path_of(config.name), config)
     names, hidden = _list_images(root)
     found, bad = _check_files(root, names, config)
     if not found:

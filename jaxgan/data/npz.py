@@ -7,20 +7,22 @@ the classes are ``classes``. Images are [N, H, W] (grey) or [N, H, W, C] with 1 
 
 import contextlib
 import pathlib
-import zipfile
 from collections.abc import Iterator
 from typing import Any, SupportsIndex
 
 import numpy as np
 from PIL import Image
 
-from jaxgan.data.config import DataConfig
+from jaxgan.bounds import MOST
+from jaxgan.data.config import DataConfig, path_of
 from jaxgan.data.pixels import describe_changes, plan_side, to_pixels
 from jaxgan.data.source import DataInfo
 from jaxgan.data.splits import split_name, split_range
 from jaxgan.errors import InputError, unknown
 
 _IMAGES = ('image', 'images', 'x')
+HARMLESS = 2**26  # bytes that any file may unpack to
+MOST_GROWTH = 100
 _LABELS = ('label', 'labels', 'y')
 
 
@@ -53,7 +55,7 @@ def open_npz(config: DataConfig) -> ArraySource:
         InputError: if there is no such file, or its arrays are missing, or not of the dtype and shape they
             need.
     """
-    path = pathlib.Path(config.name.removeprefix('npz:')).expanduser()
+    path = path_of(config.name)
     images, labels, classes = _read(path, split_name(config.split), config.label)
     _, height, width, channels = images.shape
     side = plan_side(width, height, config, f'every image of {path}')
@@ -88,14 +90,17 @@ def _read(
 @contextlib.contextmanager
 def _open(path: pathlib.Path) -> Iterator[Any]:
     try:
-        handle = path.open('rb')
-    except OSError as error:
-        raise InputError(f'cannot open {path}: {error.strerror}') from error
+        handle = path.open('rb') if not path.exists() or path.is_file() or path.is_dir() else None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise InputError(f'cannot open {path}: {getattr(error, "strerror", None) or error}') from error
+    if handle is None:
+        raise InputError(f'cannot open {path}: it is no file but a pipe or a device')
     with handle:  # our own, because NumPy leaves the file open if it turns out not to be one
         try:
             file = np.load(handle, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f'cannot read {path} as npz: {str(error).splitlines()[0]}') from error
+        except Exception as error:  # by zipfile, zlib and NumPy, of all kinds
+            reason = (str(error) or type(error).__name__).splitlines()[0]
+            raise InputError(f'cannot read {path} as npz: {reason}') from error
         if isinstance(file, np.ndarray):
             raise InputError(f'{path} holds a single array, as npy; an npz with named arrays is needed')
         yield file
@@ -123,11 +128,26 @@ def _label_key(file: Any, split: str, label: str | None) -> str | None:
 
 
 def _array(file: Any, key: str, path: pathlib.Path) -> np.ndarray:
+    _refuse_bomb(file, key, path)
     try:
-        return file[key]
+        found = file[key]
     except Exception as error:  # cut short, garbled, or a pickled object
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f'cannot read {key!r} in {path}: {reason}') from error
+    if not isinstance(found, np.ndarray):  # NumPy hands out the bytes of what is no array
+        raise InputError(f'{key!r} in {path} is no array')
+    return found
+
+
+def _refuse_bomb(file: Any, key: str, path: pathlib.Path) -> None:
+    """Refuse what a small file unpacks into much memory; no images of use compress so well."""
+    for entry in file.zip.infolist():
+        grown = entry.file_size / max(entry.compress_size, 1)
+        if entry.filename in (key, f'{key}.npy') and entry.file_size > HARMLESS and grown > MOST_GROWTH:
+            raise InputError(
+                f'{key!r} in {path} would unpack to {entry.file_size:,} bytes, {grown:,.0f} times what it takes in the '
+                f'file (at most {MOST_GROWTH} times)'
+            )
 
 
 def _images(file: Any, key: str, path: pathlib.Path) -> np.ndarray:
@@ -143,7 +163,13 @@ def _images(file: Any, key: str, path: pathlib.Path) -> np.ndarray:
 
 def _labels(file: Any, key: str, count: int, path: pathlib.Path) -> np.ndarray:
     labels = _array(file, key, path)
-    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (count,) or labels.min() < 0:
+    fits = np.issubdtype(labels.dtype, np.integer) and labels.shape == (count,)
+    for label in (int(labels.min()), int(labels.max())) if fits else ():
+        if not 0 <= label < MOST:
+            raise InputError(
+                f'{key!r} in {path} holds the label {label}; labels are integers from 0 to {MOST - 1}'
+            )
+    if not fits:
         raise InputError(
             f'{key!r} in {path} is {labels.dtype} {list(labels.shape)}; '
             f'labels are integers [{count}] from 0 on'
@@ -155,7 +181,17 @@ def _class_names(file: Any, labels: np.ndarray, path: pathlib.Path) -> tuple[str
     needed = int(labels.max()) + 1
     if 'classes' not in file.files:
         return tuple(map(str, range(needed)))
-    names = tuple(str(name) for name in _array(file, 'classes', path))
+    found = _array(file, 'classes', path)
+    if found.ndim != 1 or found.dtype.kind not in 'USiu':
+        raise InputError(
+            f"'classes' in {path} is {found.dtype} {list(found.shape)}; names are a list of texts"
+        )
+    if found.dtype.kind == 'S':
+        found = np.char.decode(found, 'utf-8', 'replace')
+    names = tuple(str(name) for name in found)
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"'classes' in {path} has the name {name!r} more than once")
     if len(names) < needed:
         raise InputError(f"'classes' in {path} names {len(names)} classes, the labels need {needed}")
     return names

@@ -1,6 +1,9 @@
 """From an image file of any kind to uint8 pixels of the size and channels that were asked for."""
 
+import functools
 import io
+import os
+import stat
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -10,6 +13,11 @@ from jaxgan.errors import InputError
 
 # Pillow's own limit, above which it warns: a header may promise more pixels than any memory holds.
 MAX_PIXELS = 89_478_485
+
+# Of Pillow's many formats those of the suffixes in ``folder``: EPS would be handed to Ghostscript, which runs programs.
+FORMATS = frozenset(
+    {'AVIF', 'BMP', 'GIF', 'HEIF', 'JPEG', 'JPEG2000', 'MPO', 'PNG', 'PPM', 'TGA', 'TIFF', 'WEBP'}
+)
 
 
 class BadImage(InputError):
@@ -34,7 +42,9 @@ def decode(file: str | io.BytesIO, name: str) -> Image.Image:
         BadImage: if it is no image, is cut short, is too large, or has pixels without a fixed range.
     """
     try:
-        with Image.open(file) as image:
+        if isinstance(file, str) and not stat.S_ISREG(os.stat(file).st_mode):
+            raise ValueError('not a file')  # a pipe would wait for ever
+        with Image.open(file, formats=_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f'it claims to be {image.width}x{image.height} pixels')
             image.load()
@@ -43,8 +53,15 @@ def decode(file: str | io.BytesIO, name: str) -> Image.Image:
     except Exception as error:  # what Pillow raises for a broken file depends on the format and on the damage
         if isinstance(error, Image.UnidentifiedImageError):
             raise BadImage(name, 'not an image that Pillow knows') from None
-        reason = (str(error) or type(error).__name__).splitlines()[0]
+        reason = (getattr(error, 'strerror', None) or str(error) or type(error).__name__).splitlines()[0]
         raise BadImage(name, reason) from error
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """List those of the formats that this Pillow reads; HEIF comes with a package of its own."""
+    Image.init()
+    return tuple(sorted(FORMATS & set(Image.OPEN)))
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

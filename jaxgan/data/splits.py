@@ -4,7 +4,7 @@ import re
 
 from jaxgan.errors import InputError
 
-_SPLIT = re.compile(r'(?P<name>\w+)(\[(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?\])?')
+_SPLIT = re.compile(r'(?P<name>\w+)(\[(?P<start>-?\d{1,18}%?)?:(?P<stop>-?\d{1,18}%?)?\])?')
 
 
 def _parse(split: str) -> re.Match:

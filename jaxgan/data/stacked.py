@@ -28,7 +28,7 @@ from jaxgan.errors import InputError
 
 SEED = 0x57AC
 MOST_CLASSES = 10_000
-_NAME = re.compile(r'stacked(?P<depth>[123])?:(?P<name>.+)')
+_NAME = re.compile(r'stacked(?P<depth>[123])?:(?P<name>(?!stacked[123]?:).+)')
 
 
 class StackedSource:

@@ -237,8 +237,8 @@ def _copying(e: Evidence) -> Iterator[Result]:
 
 
 def _lacks_held_out(setting: Setting) -> str | None:
-    if not setting.held_out:
-        return 'it needs held-out real images: give --held-out SPLIT'
+    if setting.held_out < 2:
+        return 'it needs held-out real images, 2 or more: give --held-out SPLIT'
     return _enough(100)(setting)
 
 

@@ -6,12 +6,13 @@ stands without its protocol, and two of different protocols are not compared.
 """
 
 import dataclasses
-import json
+import typing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.errors import InputError
 from jaxgan.files import finite
+from jaxgan.strictjson import parse_json
 from jaxgan.version import __version__
 
 REVISION = 1
@@ -130,12 +131,21 @@ def from_line(line: Any) -> Measurement:
     """
     try:
         protocol = Protocol(**line['protocol'])
+        _check_types(line, protocol)
         std = None if line['std'] is None else float(line['std'])
         return Measurement(
             line['metric'], float(line['value']), std, protocol, line['step'], line['images_seen']
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f'not a measurement with its protocol: {type(error).__name__} {error}') from None
+
+
+def _check_types(line: dict[str, Any], protocol: Protocol) -> None:
+    allowed = {'metric': str, 'step': int | None, 'images_seen': int | None}
+    values = {name: line[name] for name in allowed} | vars(protocol)
+    for name, kind in (allowed | typing.get_type_hints(Protocol)).items():
+        if not isinstance(values[name], kind):
+            raise TypeError(f'{name} {values[name]!r}')
 
 
 def read_measurements(path: str | Path) -> list[Measurement]:
@@ -150,6 +160,8 @@ def read_measurements(path: str | Path) -> list[Measurement]:
     path = Path(path)
     path = path / EVALUATIONS if path.is_dir() else path
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f'{path} is no file')
         lines = path.read_text('utf-8').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
@@ -158,8 +170,8 @@ def read_measurements(path: str | Path) -> list[Measurement]:
     found = []
     for number, text in enumerate(lines, 1):
         try:
-            found.append(from_line(json.loads(text)))
-        except (InputError, ValueError) as error:
+            found.append(from_line(parse_json(text, 'it')))
+        except InputError as error:
             raise InputError(f'{path}, line {number}: {error}') from None
     return found
 

@@ -106,6 +106,8 @@ def _short(error: InputError) -> InputError:
 
 def _bytes_of(path: Path, most_bytes: int) -> bytes:
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise InputError(f'{path} is no file but a pipe or a device')
         size = path.stat().st_size
         if size > most_bytes:
             raise InputError(

@@ -223,7 +223,7 @@ CONDITIONINGS = {
 
 def _require(head: Head, label: Any) -> None:
     if label is None:
-        raise ValueError(f'this network is conditional on {head.classes} classes and was given no label')
+        raise InputError(f'this network is conditional on {head.classes} classes and was given no label')
 
 
 def d2d_cross_entropy(

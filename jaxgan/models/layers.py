@@ -121,7 +121,7 @@ class Embed(nn.Module):
     def __call__(self, label: Any) -> Any:
         """Map labels [B] to [B, features]."""
         if label is None:
-            raise ValueError(f'this network is conditional on {self.classes} classes and was given no label')
+            raise InputError(f'this network is conditional on {self.classes} classes and was given no label')
         table = self.param('embedding', self.embedding_init, (self.classes, self.features), jnp.float32)
         return table[label]
 

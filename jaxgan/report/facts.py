@@ -11,6 +11,7 @@ from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError
 from jaxgan.report.types import Row, Setting
 from jaxgan.restore import read_meta
+from jaxgan.strictjson import read_json
 
 DEEPEST = 8  # names of a field; no configuration of ours has more than four
 
@@ -41,10 +42,10 @@ def read_config(run: Path) -> dict[str, Any]:
         kind = 'is no run: it has no config.json' if run.exists() else 'does not exist'
         raise InputError(f'{run} {kind}; give the --workdir of a training')
     try:
-        config = json.loads(path.read_text('utf-8'))
+        config = read_json(path)
         pretty(config)  # nested too deeply: now, not while the page is made
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f'{path} cannot be read: {error}') from None
+    except RecursionError:
+        raise InputError(f'{path} cannot be read: it is nested too deeply') from None
     if not isinstance(config, dict):
         raise InputError(f'{path} must hold a JSON object, not {type(config).__name__}')
     return config

@@ -21,7 +21,9 @@ def read_lines(path: Path, parse: Callable[[dict], T | None], notes: list[str]) 
         parse: turns an object into what is wanted; ``None``: the line is no such thing.
         notes: receives a sentence if lines or the file cannot be read.
     """
-    if not path.exists():
+    if not path.is_file():
+        if path.exists():
+            notes.append(f'{path.name} is no file, and is left out.')
         return []
     found, broken = [], 0
     try:

@@ -51,7 +51,9 @@ def gallery(folder: Path, notes: list[str]) -> Gallery:
         folder: the run's ``samples``.
         notes: receives a sentence for each picture that cannot be read.
     """
-    files = sorted((int(path.stem), path) for path in folder.glob('*.png') if path.stem.isdecimal())
+    files = sorted(
+        (int(path.stem), path) for path in folder.glob('*.png') if path.stem.isdecimal() and path.is_file()
+    )
     read: dict[int, tuple[Grid, int, bool]] = {}
     broken: set[int] = set()
     most = MOST_GRIDS
@@ -119,7 +121,7 @@ def neighbours(path: Path, notes: list[str]) -> Neighbours | None:
             ``about``, a JSON object as text.
         notes: receives a sentence if the file cannot be read.
     """
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
         generated, real, distances, about = _arrays(path)
