@@ -108,7 +108,9 @@ class Run:
             elif before == first + trainer.length:
                 self.estimate(metrics, step)
             if self._looks(before, step):
-                state, step = self.settle(state, step, self._saves(before, step))
+                state, settled = self.settle(state, step, self._saves(before, step))
+                # what was gone back to is neither shown nor saved again: a step must be taken first
+                before, step = (before, step) if settled == step else (settled, settled)
             last = step >= trainer.total_steps
             if self.pending and (last or self._due(before, step, config.log_every)):
                 self.report(step)

@@ -140,8 +140,14 @@ class Recovery:
 def finite_on_host(state: GanState) -> bool:
     """Say whether every number of a state is finite, of what this process holds of it; nothing is compiled."""
     leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    parts = [part.data for leaf in leaves for part in leaf.addressable_shards if part.replica_id == 0]
-    return all(np.isfinite(part).all() for part in jax.device_get(parts))
+    return all(np.isfinite(part).all() for leaf in leaves for part in _here(leaf))
+
+
+def _here(leaf: jax.Array) -> list[Any]:
+    """Fetch what this process has of an array; whole ones remember it, so that saving them fetches nothing again."""
+    if leaf.is_fully_addressable or leaf.is_fully_replicated:
+        return [np.asarray(leaf)]
+    return [np.asarray(part.data) for part in leaf.addressable_shards if part.replica_id == 0]
 
 
 def _like(leaf: Any, value: int) -> Any:
