@@ -29,6 +29,8 @@ from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
 
+GLANCE = 100  # steps between two looks of the alarms at the live generator, at least
+
 
 def train(trainer: Trainer, workdir: Path) -> int:
     """Train until the configured number of images, or until a signal; continue where the folder stands.
@@ -86,6 +88,7 @@ class Run:
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
+        self.glanced = 0  # the step of the last look at the live generator
 
     def until_done(self, state: GanState, stop: Stop) -> None:
         """Dispatch steps until the last one or a signal, then save."""
@@ -114,6 +117,7 @@ class Run:
             last = step >= trainer.total_steps
             if self.pending and (last or self._due(before, step, config.log_every)):
                 self.report(step)
+                self.glance(state, step)
             if last or self._due(before, step, config.sample_every):
                 self.write(self.draw(state, step), step)
             if self._evaluates(before, step):
@@ -220,6 +224,14 @@ class Run:
         self.progress.update(seen, rate, means)
         self.watch.metrics(means, step, seen)
 
+    def glance(self, state: GanState, step: int) -> None:
+        """Let the alarms see some images of the live generator, at most each so many steps: it costs about two of them."""
+        if step - self.glanced < GLANCE:
+            return
+        started, self.glanced = time.perf_counter(), step
+        self.watch.images(self.trainer.glimpse(state), step, self._seen(step))
+        self.since += time.perf_counter() - started
+
     def evaluate(self, state: GanState, step: int, stop: Stop) -> None:
         """Save, then measure the averaged generator, and keep the state where it is the best so far.
 
@@ -246,7 +258,7 @@ class Run:
         """Make the grid of fixed latents by the averaged generator."""
         started = time.perf_counter()
         samples = self.trainer.samples(state)
-        self.watch.grid(samples, step, self._seen(step))
+        self.watch.images(samples, step, self._seen(step))
         grid = images.picture(samples)
         self.since += time.perf_counter() - started  # a grid does not count in images/s
         return grid

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build
-from jaxgan.alarms import Alarms, distance
+from jaxgan.alarms import IMAGES, Alarms
 from jaxgan.assembly import assemble, initial_state
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
@@ -27,8 +27,6 @@ from jaxgan.sharding import data_mesh, replicated, split, split_latents
 from jaxgan.state import GanState
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
-
-COMPARED = 64  # real images whose mean distance samples are compared with
 
 
 class Program:
@@ -80,6 +78,7 @@ class Trainer(NamedTuple):
     dispatch: Callable[[GanState, int, int], Any]  # (state, step, count), count <= length -> (state, metrics)
     batch: Callable[[GanState, int], Batch]  # (state, its step) -> what that step's phases are given
     samples: Callable[[GanState], np.ndarray]  # the grid of fixed latents, uint8 [n, H, W, C]
+    glimpse: Callable[[GanState], np.ndarray]  # up to 64 of them by the live generator
     meta: Callable[[int], dict]  # step -> what is stored beside a checkpoint
     total_steps: int
     length: int  # steps of a dispatch, except of a last one
@@ -121,6 +120,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
     steps = scan_steps(build.build_step(config, generator, discriminator, recipe), batch_of, length)
     jitted = jax.jit(steps, donate_argnums=0, out_shardings=whole, compiler_options=_compiler_options(config))
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
+    grid = _grid_sampler(config, generator, build.build_latents(config.model), classes)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
     return Trainer(
         config=config,
@@ -131,7 +131,8 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         program=program,
         dispatch=_dispatcher(program, feed, length, whole),
         batch=lambda state, step: jax.jit(batch_of)(feed.take(step, 1), state, 0),
-        samples=_grid_sampler(config, generator, build.build_latents(config.model), classes),
+        samples=lambda state: grid(state.g_ema),
+        glimpse=lambda state: grid(state.g, IMAGES),
         meta=functools.partial(_meta, config, info, parts.architecture),
         total_steps=total_steps,
         length=length,
@@ -149,8 +150,8 @@ def _alarms(config: Config, source: ImageSource) -> Alarms:
     loss = build.LOSSES[config.loss]
     if len(source) < 2:
         return Alarms(loss, config.batch_size, None)
-    images, _ = read_bytes(source, order(Reals(source, min(len(source), COMPARED))))
-    return Alarms(loss, config.batch_size, distance(images))
+    images, _ = read_bytes(source, order(Reals(source, min(len(source), IMAGES))))
+    return Alarms(loss, config.batch_size, images)
 
 
 def _dispatcher(program: Program, feed: Feed, length: int, place: Any) -> Callable[[GanState, int, int], Any]:
@@ -177,12 +178,14 @@ def _compiler_options(config: Config) -> dict[str, Any] | None:
 
 def _grid_sampler(
     config: Config, generator: Network, latents: Sampler, classes: int
-) -> Callable[[GanState], np.ndarray]:
+) -> Callable[..., np.ndarray]:
+    """Make ``(state's generator or its average, most images) -> the first images of the grid``."""
     seeds = np.arange(config.grid)
     labels = np.arange(config.grid, dtype=np.int32) % classes if classes else None  # each class in turn
 
-    def samples(state: GanState) -> np.ndarray:
-        return _drawer(generator, latents, state)(seeds, labels)
+    def samples(player: Any, most: int = config.grid) -> np.ndarray:
+        sample = make_sampler(generator, latents, player.params, player.aux)
+        return sample(seeds[:most], None if labels is None else labels[:most])
 
     return samples
 

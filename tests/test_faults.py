@@ -132,7 +132,9 @@ def test_a_run_that_is_stopped_around_a_failure_goes_the_same_way(failed, tmp_pa
         row['step'] for row in rows(failed, 'metrics.jsonl')
     ]
     there, here = saved(failed), saved(folder)
-    assert there and {step: here[step] for step in there} == there
+    common = set(there) & set(here)  # of those that are kept
+    assert len(common) > 1 and str(STEPS) in common
+    assert {step: here[step] for step in common} == {step: there[step] for step in common}
 
 
 def test_the_file_of_a_failed_step_reproduces_it(failed, capsys, tmp_path):
