@@ -32,7 +32,7 @@ HEADER_BYTES = 2**12  # of an array in the file at most
 
 def write_fault(path: Path, fault: Fault, finding: Finding) -> None:
     """Write a failed step, whole or not at all."""
-    arrays = {f'state/{name}': values for name, (_, values) in leaves_on_host(fault.state).items()}
+    arrays = {f'state/{name}': _shaped(*leaf) for name, leaf in leaves_on_host(fault.state).items()}
     arrays |= {f'batch/{name}': np.asarray(values) for name, values in fault.batch.items()}
     about = {
         'format': FORMAT,
@@ -114,6 +114,11 @@ def _load(file: Mapping[str, Any], sizes: dict[str, int], name: str, like: Any) 
     if values.shape != form.shape or values.dtype != dtype:
         raise InputError(f'{name} is {values.dtype} {list(values.shape)}, and not {dtype} {list(form.shape)}')
     return jax.random.wrap_key_data(jnp.asarray(values)) if key else values
+
+
+def _shaped(form: list, values: np.ndarray) -> np.ndarray:
+    """Give a scalar its shape back; a key stays the numbers that it is made of."""
+    return values if form[0].startswith('key<') else values.reshape(form[1])
 
 
 def _bits(values: np.ndarray) -> np.ndarray:

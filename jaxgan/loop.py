@@ -36,6 +36,8 @@ from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
 from jaxgan.watchdog import Watchdog
 
+GLANCE = 100  # steps between two looks of the alarms at the live generator, at least
+
 
 class Tools(NamedTuple):
     """What a run keeps its folder and its time with."""
@@ -62,20 +64,14 @@ class Run:
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
+        self.glanced = 0  # the step of the last look at the live generator
 
     def until_done(self, state: GanState, stop: Stop) -> int:
         """Dispatch steps until the last one or a signal, then save; return the signal, or 0."""
         trainer = self.trainer
         first = step = int(state.step)
-        self.recovery = Recovery(
-            trainer,
-            self.workdir,
-            first,
-            self.tools.checkpoints,
-            self.cadence.scheduled,
-            self.progress.message,
-            self.crew,
-        )
+        say, checkpoints = self.progress.message, self.tools.checkpoints
+        self.recovery = Recovery(trainer, self.workdir, first, checkpoints, say, self.crew)
         grid = self.draw(state, 0) if step == 0 else None
         with self.tools.goodput.spent('compile'):
             self.progress.message(trainer.program.describe())
@@ -101,9 +97,12 @@ class Run:
             elif before == first + trainer.length:
                 self.estimate(metrics, step)
             if due.looks(before, step):
-                state, step = self.settle(state, step, due.saves(before, step))
+                state, settled = self.settle(state, step, due.saves(before, step))
+                # what was gone back to is neither shown nor saved again: a step must be taken first
+                before, step = (before, step) if settled == step else (settled, settled)
             if self.pending and due.logs(before, step):
                 self.report(step)
+                self.glance(state, step)
             if due.samples(before, step):
                 self.write(self.draw(state, step), step)
             if due.evaluates(before, step):
@@ -194,6 +193,14 @@ class Run:
         self.progress.update(seen, rate, means)
         self.watch.metrics(means, step, seen)
 
+    def glance(self, state: GanState, step: int) -> None:
+        """Let the alarms see some images of the live generator, at most each so many steps: it costs about two of them."""
+        if step - self.glanced < GLANCE:
+            return
+        self.glanced = step
+        with self.aside('samples'):
+            self.watch.images(self.trainer.glimpse(state), step, self.cadence.seen(step))
+
     def evaluate(self, state: GanState, step: int, stop: Stop) -> None:
         """Save, then measure the averaged generator, and keep the state where it is the best so far.
 
@@ -236,7 +243,7 @@ class Run:
         """Make the grid of fixed latents by the averaged generator."""
         with self.aside('samples'):
             samples = self.trainer.samples(state)
-            self.watch.grid(samples, step, self.cadence.seen(step))
+            self.watch.images(samples, step, self.cadence.seen(step))
             return images.picture(samples)
 
     def write(self, grid: np.ndarray, step: int) -> None:

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxgan.cadence import cadence
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import Config, step_images
 from jaxgan.data import DataInfo
@@ -45,7 +46,6 @@ class Recovery:
         workdir: Path,
         step: int,
         checkpoints: Callable[[], Checkpoints],
-        scheduled: Callable[[int], bool],
         say: Callable[[str], None],
         crew: Alone = ALONE,
     ) -> None:
@@ -56,14 +56,14 @@ class Recovery:
             workdir: the run's folder.
             step: where the run stands.
             checkpoints: opens them.
-            scheduled: whether a run that nobody stops saves at a step: only such checkpoints are gone back to, so that
-                a stopped and continued run goes the same way.
             say: shows a line.
             crew: the processes that train together; all call ``recover``.
         """
         self._lines = rewind(workdir / FAULTS, step)[0] if crew.writes else []
         self._trainer, self._workdir, self._say, self._crew = trainer, workdir, say, crew
-        self._checkpoints, self._scheduled = checkpoints, scheduled
+        self._checkpoints = checkpoints
+        # those that a run makes that nobody stops come first, so that a stopped and continued run goes the same way
+        self._scheduled = cadence(trainer).scheduled
 
     def recover(self, state: GanState, seconds: float) -> GanState:
         """Go back, behind the step at which a state has stopped.
@@ -157,8 +157,14 @@ class Recovery:
 def finite_on_host(state: GanState) -> bool:
     """Say whether every number of a state is finite, of what this process holds of it; nothing is compiled."""
     leaves = [leaf for leaf in jax.tree.leaves(state) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    parts = [part.data for leaf in leaves for part in leaf.addressable_shards if part.replica_id == 0]
-    return all(np.isfinite(part).all() for part in jax.device_get(parts))
+    return all(np.isfinite(part).all() for leaf in leaves for part in _here(leaf))
+
+
+def _here(leaf: jax.Array) -> list[Any]:
+    """Fetch what this process has of an array; whole ones remember it, so that saving them fetches nothing again."""
+    if leaf.is_fully_addressable or leaf.is_fully_replicated:
+        return [np.asarray(leaf)]
+    return [np.asarray(part.data) for part in leaf.addressable_shards if part.replica_id == 0]
 
 
 def _like(leaf: Any, value: int) -> Any:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build
-from jaxgan.alarms import Alarms, distance
+from jaxgan.alarms import IMAGES, Alarms
 from jaxgan.assembly import assemble, initial_state
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
@@ -41,8 +41,6 @@ from jaxgan.steps import Recipe
 from jaxgan.types import Batch, Network, Sampler
 from jaxgan.version import __version__
 
-COMPARED = 64  # real images whose mean distance samples are compared with
-
 
 class Trainer(NamedTuple):
     """Everything that a loop needs to train."""
@@ -56,6 +54,7 @@ class Trainer(NamedTuple):
     dispatch: Callable[[GanState, int, int], Any]  # (state, step, count), count <= length -> (state, metrics)
     batch: Callable[[GanState, int], Batch]  # (state, its step) -> what that step's phases are given
     samples: Callable[[GanState], np.ndarray]  # the grid of fixed latents, uint8 [n, H, W, C]
+    glimpse: Callable[[GanState], np.ndarray]  # up to 64 of them by the live generator
     meta: Callable[[int], dict]  # step -> what is stored beside a checkpoint
     total_steps: int
     length: int  # steps of a dispatch, except of a last one
@@ -135,6 +134,7 @@ def make_trainer(
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
     latents = build.build_latents(config.model)
+    grid = _grid_sampler(config, players[0], latents, classes)
     return Trainer(
         config=config,
         info=source.info,
@@ -144,7 +144,8 @@ def make_trainer(
         program=program,
         dispatch=dispatcher(program, feed, length, whole),
         batch=lambda state, step: jax.jit(batch_of)(feed.take(step, 1), state, 0),
-        samples=_grid_sampler(config, players[0], latents, classes),
+        samples=lambda state: grid(state.g_ema),
+        glimpse=lambda state: grid(state.g, IMAGES),
         meta=functools.partial(_meta, config, source.info, made.architecture),
         total_steps=total_steps,
         length=length,
@@ -194,8 +195,8 @@ def _alarms(config: Config, source: ImageSource) -> Alarms:
     loss = build.LOSSES[config.loss]
     if len(source) < 2:
         return Alarms(loss, config.batch_size, None)
-    images, _ = read_bytes(source, order(Reals(source, min(len(source), COMPARED))))
-    return Alarms(loss, config.batch_size, distance(images))
+    images, _ = read_bytes(source, order(Reals(source, min(len(source), IMAGES))))
+    return Alarms(loss, config.batch_size, images)
 
 
 def _compiler_options(config: Config) -> dict[str, Any] | None:
@@ -207,12 +208,14 @@ def _compiler_options(config: Config) -> dict[str, Any] | None:
 
 def _grid_sampler(
     config: Config, generator: Network, latents: Sampler, classes: int
-) -> Callable[[GanState], np.ndarray]:
+) -> Callable[..., np.ndarray]:
+    """Make ``(state's generator or its average, most images) -> the first images of the grid``."""
     seeds = np.arange(config.grid)
     labels = np.arange(config.grid, dtype=np.int32) % classes if classes else None  # each class in turn
 
-    def samples(state: GanState) -> np.ndarray:
-        return _drawer(generator, latents, state)(seeds, labels)
+    def samples(player: Any, most: int = config.grid) -> np.ndarray:
+        sample = make_sampler(generator, latents, *local((player.params, player.aux)))
+        return sample(seeds[:most], None if labels is None else labels[:most])
 
     return samples
 

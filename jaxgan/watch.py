@@ -39,9 +39,9 @@ class Watch:
         for sign in self._alarms.metrics(means):
             self._tell(sign, step, images_seen)
 
-    def grid(self, images: np.ndarray, step: int, images_seen: int) -> None:
-        """Look at the images of a grid; those of an untrained generator say nothing."""
-        for sign in self._alarms.grid(images) if step else ():
+    def images(self, images: np.ndarray, step: int, images_seen: int) -> None:
+        """Look at samples of fixed latents; those of an untrained generator say nothing."""
+        for sign in self._alarms.images(images) if step else ():
             self._tell(sign, step, images_seen)
 
     def evaluate(self, draw: Callable[..., Any], step: int, images_seen: int) -> bool:
