@@ -73,7 +73,7 @@ class Run:
         say, checkpoints = self.progress.message, self.tools.checkpoints
         self.recovery = Recovery(trainer, self.workdir, first, checkpoints, say, self.crew)
         grid = self.draw(state, 0) if step == 0 else None
-        with self.tools.goodput.spent('compile'):
+        with self.aside('compile'):
             self.progress.message(trainer.program.describe())
         stop.begin()
         self.since, self.counted = time.perf_counter(), step
