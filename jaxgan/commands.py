@@ -203,8 +203,10 @@ def sample_command(
     best: bool,
 ) -> int:
     """Make images by seed, and write them as a grid, arrays, or single files."""
-    if not 1 <= n <= MAX_SEEDS:
-        raise InputError(f'n {n} must be in 1..{MAX_SEEDS}')
+    if n < 1:
+        raise InputError(f'n {n} must be at least 1')
+    if n > MAX_SEEDS:
+        raise InputError(f'n {n} must be at most {MAX_SEEDS}: ask for fewer at a time')
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
     chosen = parse_seeds(seeds if seeds is not None else f'{seed}-{seed + n - 1}')

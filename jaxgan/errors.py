@@ -66,8 +66,8 @@ NAMES = (errno.ENAMETOOLONG, errno.ELOOP)
 def as_failure(error: BaseException) -> Failure | None:
     """Take what the system or a device says of a name, a disk or its memory as a failure; ``None``: it is a fault of ours.
 
-    >>> as_failure(FileNotFoundError(2, 'No such file or directory', 'a.npz'))
-    InputError('a.npz: No such file or directory')
+    >>> as_failure(PermissionError(13, 'Permission denied', 'a.npz'))
+    MachineError('a.npz: Permission denied')
     """
     if isinstance(error, Failure):
         return error

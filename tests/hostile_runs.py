@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from hostile_case import Case
-from hostile_data import Canary, bomb, objects
+from hostile_data import Canary, bomb, member, npy, objects
 from hostile_files import STEP, arrays, encoded, npz_bytes, run, trainer
 
 from jaxgan.checkpoint import Checkpoints
@@ -251,6 +251,7 @@ REPORTS = [
     report('random bytes', {name: bytes(range(256)) * 9 for name in ('metrics.jsonl', 'evaluations.jsonl', 'warnings.jsonl')}),
     report('one line of 10 MB', {'metrics.jsonl': b'{' + b'x' * 10_000_000}),
     report('nearest.npz of a pickle', {'nearest.npz': objects()}),
+    report('nearest.npz of a header that does not end', {'nearest.npz': member('generated.npy', npy("{'descr': (\n"))}),
     report('nearest.npz that is none', {'nearest.npz': b'no'}),
     report('nearest.npz of 300 MB', {'nearest.npz': bomb()}),
     report('nearest.npz of other shapes', {'nearest.npz': nearest(real=np.zeros((2, 3, 8, 8, 3), np.uint8))}),
