@@ -4,6 +4,7 @@ The core is importable piece by piece: ``networks``, ``losses``, ``regularizers`
 ``optimizers``, ``schedules``, ``state``, ``phases``, ``steps``, ``extensions`` and ``sampling`` know no files, flags or devices.
 """
 
+from jaxgan.guard import guarded
 from jaxgan.networks import from_functions, from_linen, remat, spectral_norm
 from jaxgan.onestage import make_one_stage_step, mixes_samples, one_stage_phase
 from jaxgan.phases import as_step, observe, over_parts, repeat, scan_steps, sequence
@@ -37,6 +38,7 @@ __all__ = [
     'from_functions',
     'from_linen',
     'generator_phase',
+    'guarded',
     'init_state',
     'make_one_stage_step',
     'make_shared_fakes_step',
