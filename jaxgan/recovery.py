@@ -31,10 +31,7 @@ FAULTS = 'faults.jsonl'
 FOLDER = 'faults'
 ROLLBACKS = 3  # to one checkpoint
 KEPT = 4  # files: those of a training that gives up
-ADVICE = (
-    'lower the learning rates, clip gradients (--g-optimizer.clip 10 --d-optimizer.clip 10), train in float32, or delete '
-    'the newest checkpoints to go back further'
-)
+ADVICE = 'lower the learning rates, clip gradients (--g-optimizer.clip 10 --d-optimizer.clip 10), or train in float32'
 
 
 class Recovery:
@@ -95,9 +92,10 @@ class Recovery:
         place = f'checkpoint {restored}' if restored else 'the initial state'
         self._note(fault, finding, file, restored, seconds)
         if before >= ROLLBACKS:
+            further = '; deleting the newest checkpoints goes back further' if restored else ''
             hint = f'; jaxgan reproduce {file} shows it again' if file else ''
             raise DivergedError(
-                f'{what}; going back to {place} has not helped {before} times: {ADVICE}{hint}'
+                f'{what}; going back to {place} has not helped {before} times: {ADVICE}{further}{hint}'
             )
         self._say(f'{what}; going on from {place}, behind that step ({before + 1} of {ROLLBACKS} times)')
 
