@@ -46,7 +46,7 @@ def test_what_is_no_error_is_found_out(tmp_path):
 
 @pytest.mark.multiprocess
 def test_all_in_a_process_with_a_gigabyte(tmp_path):
-    """590 cases in one process, each at most 5 s and 1 GB beyond what the program itself takes."""
+    """592 cases in one process, each at most 5 s and 1 GB beyond what the program itself takes."""
     environment = os.environ | {'PYTHONPATH': str(HERE.parent), 'PYTHONWARNINGS': ''}
     done = subprocess.run(
         [sys.executable, HERE / 'hostile_child.py', tmp_path],
