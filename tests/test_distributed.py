@@ -1,11 +1,9 @@
 """Several processes train as one: they start by any launcher, agree, stop together, and a dead one ends all, by name."""
 
-import os
 import signal
 import time
 
 import jobs
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.multiprocess
@@ -132,7 +130,7 @@ def test_what_one_process_cannot_do_ends_all_before_anything_is_compiled_or_writ
 
 def test_processes_that_never_come_are_not_waited_for_without_end(tmp_path):
     command = [TRAIN, '--config', jobs.recipe(tmp_path), '--workdir', 'run', '--join-seconds', 3]
-    first, *_ = processes = [
+    processes = [
         jobs.start(
             [*command, '--coordinator', f'127.0.0.1:{jobs.free_port()}', '--processes', 2, '--process-id', 0],
             tmp_path,
