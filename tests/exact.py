@@ -12,6 +12,7 @@ import os
 import re
 import sys
 import tempfile
+import types
 from pathlib import Path
 
 DTYPE, DEVICES, MODE, *REST = sys.argv[1:]
@@ -41,11 +42,15 @@ from jaxgan.latents import normal
 from jaxgan.manifest import named_leaves
 from jaxgan.modelconfig import DCGAN, MLP, R3GAN, SNGAN, BigGAN, FastGAN, StyleGAN2, Transformer
 from jaxgan.models.equalized import minibatch_deviation
+from jaxgan.regularizers import anchors
 from jaxgan.sharding import data_mesh, replicated, split, split_latents
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, draw_inputs, make_train_step
 from jaxgan.trainer import make_trainer
 from jaxgan.types import Regularizer
+
+if DTYPE == 'float64':  # what training remembers begins as a number of NumPy's
+    anchors.np = types.SimpleNamespace(**vars(np) | {'float32': np.float64})
 
 R1, R2, GP = (Penalty(name, (0.5, 0.5)) for name in ('r1', 'r2', 'wgan_gp'))
 CASES = {
@@ -256,6 +261,8 @@ def draws():
     with tempfile.TemporaryDirectory() as folder:
         for name in ('dcgan', 'dcgan-ada', 'stylegan2'):
             made = config(folder, name)
+            if made.augment:  # color's mean over an image is summed in another order
+                made = dataclasses.replace(made, augment=('translation', 'cutout'))
             images = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 3), np.uint8)
             found = []
             for devices in (1, 8):

@@ -83,7 +83,7 @@ def test_a_signal_to_one_stops_all_and_a_dead_process_ends_all_and_the_run_goes_
     processes = jobs.start_all(2, command, tmp_path)
     jobs.wait_for(lambda: len(jobs.steps(run)) > 3, processes)
     processes[1].send_signal(signal.SIGTERM)
-    found = jobs.finish(processes, 60)
+    found = jobs.finish(processes)
     assert [code for code, _, _ in found] == [143, 143], found
     assert 'stopped by SIGTERM; saved' in found[0][1]
     newest = max(int(path.name) for path in (run / 'checkpoints').iterdir() if path.name.isdigit())
@@ -93,7 +93,7 @@ def test_a_signal_to_one_stops_all_and_a_dead_process_ends_all_and_the_run_goes_
         processes[dead].kill()
         died = time.monotonic()
         processes[dead].communicate()
-        ((code, out, err),) = jobs.finish([processes[1 - dead]], 60)
+        ((code, out, err),) = jobs.finish([processes[1 - dead]])
         assert code == 3, (out, err)
         assert time.monotonic() - died < 30
         (line,) = [line for line in err.splitlines() if line.startswith('error: ')]
@@ -136,6 +136,6 @@ def test_processes_that_never_come_are_not_waited_for_without_end(tmp_path):
             tmp_path,
         )
     ]
-    ((code, _, err),) = jobs.finish(processes, 60)
+    ((code, _, err),) = jobs.finish(processes)
     assert code == 3
     assert 'error: process 0 of 2 did not find the others' in err
