@@ -135,7 +135,6 @@ def make_trainer(
     )
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
-    latents = build.build_latents(config.model)
     return Trainer(
         config=config,
         info=source.info,
@@ -144,11 +143,11 @@ def make_trainer(
         abstract=abstract,
         program=program,
         dispatch=dispatcher(program, feed, length, whole),
-        samples=_grid_sampler(config, players[0], latents, classes),
+        samples=_grid_sampler(config, players[0], build.build_latents(config.model), classes),
         meta=functools.partial(_meta, config, source.info, architecture),
         total_steps=total_steps,
         length=length,
-        draw=functools.partial(_drawer, players[0], latents),
+        draw=functools.partial(_drawer, players[0], build.build_latents(config.model)),
         evaluator=make_evaluator(config.evaluation, config.data, source, classes),
         alarms=functools.partial(_alarms, config, source),
         source=source,

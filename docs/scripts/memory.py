@@ -25,7 +25,14 @@ from jaxgan.sharding import SHARDINGS, bytes_per_device, check_groups, data_mesh
 from jaxgan.trainer import make_trainer
 
 ROOT = Path(__file__).parent.parent.parent
-COUNTS = {'cifar10': (50_000, 32, 3, 10), 'mnist': (60_000, 28, 1, 10), 'imagenet': (1_281_167, 64, 3, 1000), 'ffhq': (70_000, 256, 3, 0)}  # fmt: skip
+COUNTS = {  # of the data sets: images, pixels a side, channels, classes
+    'cifar10': (50_000, 32, 3, 10),
+    'stacked1:mnist': (60_000, 32, 1, 0),
+    'stacked:mnist': (60_000, 32, 3, 0),
+    'imagenet': (1_281_167, 64, 3, 1000),
+    'ffhq': (70_000, 256, 3, 0),
+    'images': (10_000, 256, 3, 0),  # a folder of one's own
+}
 
 
 class Shapes:
@@ -33,7 +40,7 @@ class Shapes:
 
     def __init__(self, config: Config):
         data = config.data
-        known = next((form for name, form in COUNTS.items() if name in data.name), (10_000, 256, 3, 0))
+        known = next(form for name, form in COUNTS.items() if name in data.name)
         count, size, channels, classes = known
         labels = tuple(map(str, range(classes or 2)))
         self.info = DataInfo(
@@ -83,7 +90,7 @@ def measure(name: str) -> dict[str, object]:
 def main(names: list[str]) -> None:
     """Print the table."""
     print(
-        '| recipe | images | state | state, each of 8, fsdp | optimizers, part of the whole | data | 8 devices |'
+        '| recipe | pixels | state | state, each of 8, fsdp | optimizers, part of the whole | data | 8 devices |'
     )
     print('|---|---|---|---|---|---|---|')
     for name in names or sorted(path.stem for path in (ROOT / 'configs').glob('*.py')):
