@@ -12,13 +12,14 @@ import os
 import re
 import sys
 import tempfile
-import types
 from pathlib import Path
+
+import jaxlib.version
 
 DTYPE, DEVICES, MODE, *REST = sys.argv[1:]
 os.environ['XLA_FLAGS'] = ' '.join(
     [f'--xla_force_host_platform_device_count={DEVICES}', '--xla_backend_optimization_level=0']
-    + ['--xla_cpu_use_fusion_emitters=false'] * (MODE != 'audit')
+    + ['--xla_cpu_use_fusion_emitters=false'] * jaxlib.version.__version__.startswith('0.10.')
 )
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
@@ -42,7 +43,6 @@ from jaxgan.latents import normal
 from jaxgan.manifest import named_leaves
 from jaxgan.modelconfig import DCGAN, MLP, R3GAN, SNGAN, BigGAN, FastGAN, StyleGAN2, Transformer
 from jaxgan.models.equalized import minibatch_deviation
-from jaxgan.regularizers import anchors
 from jaxgan.sharding import data_mesh, replicated, split, split_latents
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, draw_inputs, make_train_step
@@ -50,7 +50,7 @@ from jaxgan.trainer import make_trainer
 from jaxgan.types import Regularizer
 
 if DTYPE == 'float64':  # what training remembers begins as a number of NumPy's
-    anchors.np = types.SimpleNamespace(**vars(np) | {'float32': np.float64})
+    regularizers.lecam.memory.initial.update(dict.fromkeys(('fake', 'real', 'weight'), np.zeros(())))
 
 R1, R2, GP = (Penalty(name, (0.5, 0.5)) for name in ('r1', 'r2', 'wgan_gp'))
 CASES = {
@@ -61,7 +61,7 @@ CASES = {
                        'penalties': (Penalty('r1', (0.5, 0.5), 2),), 'path_length': PathLength(2.0, every=2)}),
     'r3gan': (16, {'model': R3GAN(8, (8, 8, 8), (2, 2, 2), 1), 'penalties': (R1, R2), 'training': 'one_stage'}),
     'sngan': (32, {'model': SNGAN(8, 2), 'conditional': True, 'loss': 'hinge', 'penalties': (), 'spectral_norm': 'discriminator', 'd_steps': 2}),
-    'biggan': (32, {'model': BigGAN(8, 2, attention=(16,), shared=4), 'conditional': True, 'loss': 'hinge', 'penalties': (),
+    'biggan': (32, {'model': BigGAN(8, 4, attention=(16,), shared=4), 'conditional': True, 'loss': 'hinge', 'penalties': (),
                     'spectral_norm': 'both', 'training': 'shared_fakes'}),
     'fastgan': (32, {'model': FastGAN(8, 8, max_width=16), 'loss': 'hinge', 'penalties': (Penalty('auxiliary_real'),)}),
     'transformer': (16, {'model': Transformer(8, 4, 16, None, 1, None, 2), 'penalties': (R1,)}),
@@ -126,7 +126,7 @@ def say(*result):
     print('RESULT', *result, flush=True)
 
 
-def equivalence(names, steps):
+def equivalence(names, shardings, steps):
     """The state after some steps on 8 devices, against 1."""
     with tempfile.TemporaryDirectory() as folder:
         for name in names.split(','):
@@ -134,7 +134,7 @@ def equivalence(names, steps):
             one = trainer(made, 1)
             start = one.init()
             end = run(one, start, int(steps))
-            for sharding in ('data', 'fsdp'):
+            for sharding in shardings.split(','):
                 many = run(trainer(dataclasses.replace(made, sharding=sharding)), start, int(steps))
                 split = sum(not leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(many))
                 say(name, sharding, distance(end, many), split)
@@ -331,11 +331,11 @@ def elastic():
                 say('checkpoint', *a, *b, int(same and on == {True}))
 
 
-def audit():
+def audit(names):
     """Count the collectives in the program of 8 devices."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in REST[0].split(','):
-            made = config(folder, name, batch_size=32)
+        for name in names.split(','):
+            made = config(folder, name, batch_size=32, path_length=PathLength())
             text = trainer(made).program.compiled().as_text()
             found = re.findall(r'= (.*?) (all-\w+|collective-permute|reduce-scatter)(?:-start)?\(', text)
             kinds = [kind for _, kind in found]
@@ -366,6 +366,4 @@ def processes(coordinator, count, process, out):
 
 
 if __name__ == '__main__':
-    {f.__name__: f for f in (equivalence, gradients, mutants, draws, elastic, audit, processes)}[MODE](
-        *REST if MODE not in ('audit',) else ()
-    )
+    globals()[MODE](*REST)

@@ -20,13 +20,6 @@ def reference(tmp_path_factory):
     return jobs.leaves(folder / 'run', 5)
 
 
-SLURM = {
-    'SLURM_JOB_ID': 71,
-    'SLURM_STEP_ID': 0,
-    'SLURM_NTASKS': 2,
-    'SLURM_STEP_NUM_TASKS': 2,
-    'SLURM_STEP_NODELIST': 'localhost,node[2-4]',
-}
 OPEN_MPI = {'OMPI_COMM_WORLD_SIZE': 2, 'OMPI_COMM_WORLD_LOCAL_SIZE': 2}
 
 
@@ -34,8 +27,6 @@ def launched(name, i, port):
     """The options and the environment that a launcher gives process i of two."""
     if name == 'options':
         return ['--coordinator', f'127.0.0.1:{port}', '--processes', 2, '--process-id', i], {}
-    if name == 'slurm':
-        return [], SLURM | {'SLURM_PROCID': i, 'SLURM_LOCALID': i, 'JAX_COORDINATOR_PORT': port}
     return [], OPEN_MPI | {
         'OMPI_COMM_WORLD_RANK': i,
         'OMPI_COMM_WORLD_LOCAL_RANK': i,
@@ -43,9 +34,7 @@ def launched(name, i, port):
     }
 
 
-@pytest.mark.parametrize(
-    ('name', 'source'), [('options', 'the options'), ('slurm', 'SLURM'), ('open mpi', 'Open MPI')]
-)
+@pytest.mark.parametrize(('name', 'source'), [('options', 'the options'), ('open mpi', 'Open MPI')])
 def test_a_job_that_a_launcher_describes_trains_as_one_process_would(tmp_path, reference, name, source):
     command, port = [TRAIN, '--config', jobs.recipe(tmp_path), '--workdir', 'run'], jobs.free_port()
     if name == 'options':
@@ -55,9 +44,7 @@ def test_a_job_that_a_launcher_describes_trains_as_one_process_would(tmp_path, r
         [jobs.start(command + options, tmp_path, **env) for options, env in given]
     )
     assert (code, other) == (0, 0), err
-    assert out.startswith(
-        f'process 0 of 2, coordinator {"localhost" if name == "slurm" else "127.0.0.1"}:{port}, from {source}\n'
-    )
+    assert out.startswith(f'process 0 of 2, coordinator 127.0.0.1:{port}, from {source}\n')
     assert 'jaxgan' not in silence and 'images' not in silence
     assert jobs.leaves(tmp_path / 'run', 5) == reference
     assert jobs.steps(tmp_path / 'run') == [1, 2, 3, 4, 5]

@@ -9,8 +9,9 @@ import pytest
 pytestmark = pytest.mark.multiprocess
 SCRIPT = jobs.ROOT / 'tests' / 'exact.py'
 GOLDEN = jobs.ROOT / 'tests' / 'golden' / 'collectives.json'
-ONES = 'mlp,dcgan,dcgan-parts,dcgan-ada,r3gan,transformer'
-OTHERS = 'sngan,biggan,fastgan,stylegan2'
+BOTH = ('mlp,dcgan', 'data,fsdp')
+PLAIN = ('dcgan-parts,dcgan-ada,r3gan,transformer', 'fsdp')
+MORE = ('sngan,biggan,fastgan,stylegan2', 'fsdp')
 
 
 def results(tmp_path, dtype, mode, *arguments):
@@ -20,12 +21,12 @@ def results(tmp_path, dtype, mode, *arguments):
     return [line.split()[1:] for line in out.splitlines() if line.startswith('RESULT')]
 
 
-@pytest.mark.parametrize('names', [ONES, OTHERS])
-def test_eight_devices_compute_what_one_computes(tmp_path, names):
+@pytest.mark.parametrize(('names', 'shardings'), [BOTH, PLAIN, MORE])
+def test_eight_devices_compute_what_one_computes(tmp_path, names, shardings):
     """Parameters, moments, averages, statistics and memories, after 4 steps; whole copies, and split (fsdp)."""
-    found = results(tmp_path, 'float64', 'equivalence', names, 4)
+    found = results(tmp_path, 'float64', 'equivalence', names, shardings, 4)
     assert [(name, sharding) for name, sharding, *_ in found] == [
-        (name, sharding) for name in names.split(',') for sharding in ('data', 'fsdp')
+        (name, sharding) for name in names.split(',') for sharding in shardings.split(',')
     ]
     for name, sharding, distance, split in found:
         assert float(distance) <= 1e-12, (name, sharding)
@@ -72,7 +73,8 @@ def test_what_devices_say_to_each_other(tmp_path):
 @pytest.mark.parametrize('dtype', ['float32', 'float64'])
 def test_processes_compute_what_one_with_as_many_devices_computes(tmp_path, dtype):
     """Two with four devices, four with two, and one with eight, each reading its own rows."""
-    for count in (1, 2, 4):
+    counts = (1, 2, 4) if dtype == 'float64' else (1, 2)
+    for count in counts:
         port = jobs.free_port()
         found = jobs.finish(
             [
@@ -96,7 +98,7 @@ def test_processes_compute_what_one_with_as_many_devices_computes(tmp_path, dtyp
     limit = 1e-12 if dtype == 'float64' else 1e-6
     for sharding in ('data', 'fsdp'):
         with np.load(tmp_path / f'1-{sharding}-0.npz') as one:
-            for count, i in ((2, 0), (2, 1), (4, 0), (4, 1), (4, 2), (4, 3)):
+            for count, i in [(count, i) for count in counts[1:] for i in range(count)]:
                 with (
                     np.load(tmp_path / f'{count}-{sharding}-{i}.npz') as many,
                     np.load(tmp_path / f'{count}-{sharding}-0.npz') as first,
