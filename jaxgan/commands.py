@@ -107,6 +107,9 @@ def rehearse(trainer: Trainer, console: Console) -> None:
     trainer.feed.load()
     state, length = trainer.init(), trainer.length
     console.print(trainer.program.describe())
+    each = f'each of {trainer.devices} devices' if trainer.devices > 1 else 'the device'
+    parts = [f'{name} {count / 2**20:,.1f} MiB' for name, count in trainer.memory().items()]
+    console.print(f'memory of {each}: {", ".join(parts)}')
     state, _ = jax.block_until_ready(trainer.dispatch(state, 0, length))
     started = time.perf_counter()
     jax.block_until_ready(trainer.dispatch(state, length, length))

@@ -269,9 +269,8 @@ def _check_optimizer(name: str, optimizer: Optimizer) -> None:
 
 def _check_names(field_name: str, penalties: tuple[Penalty, ...]) -> None:
     names = [penalty.name for penalty in penalties]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f'{field_name} name {name!r} twice: add the weights of the two')
+    for name in [name for name in names if names.count(name) > 1]:
+        raise InputError(f'{field_name} name {name!r} twice: add the weights of the two')
 
 
 def _check_above_0(name: str, value: float | None) -> None:

@@ -59,6 +59,7 @@ class Run:
         self.log, self.progress, self.watch, self.crew = log, progress, watch, tools.crew
         self.saver: Any = Saver(tools.checkpoints, checkpoint_bytes(trainer.abstract), progress.message)
         self.saver = self.saver if self.crew.writes else Silent()
+        self.check_there = functools.partial(check_there, workdir) if self.crew.writes else lambda: None
         self.exhausted = self.crew.decide(lambda: watch.exhausted)
         self.cadence = cadence(trainer)
         self.pending: list[Any] = []  # metrics that still lie on the device
@@ -262,11 +263,6 @@ class Run:
                     f'warning: {path} cannot be written: {reason(error)}; the training goes on'
                 )
             self.log.image('samples', seen, grid)
-
-    def check_there(self) -> None:
-        """Check that nobody has deleted the run's folder."""
-        if self.crew.writes:
-            check_there(self.workdir)
 
     def meta(self, step: int) -> dict[str, Any]:
         """Describe a checkpoint."""

@@ -25,13 +25,13 @@ Rule = tuple[str, Callable[[Any, Mesh], PartitionSpec]]
 """A regular expression that a leaf's whole name must match, and ``(leaf, mesh) -> PartitionSpec``."""
 
 
-def whole(leaf: Any, mesh: Mesh) -> PartitionSpec:
+def whole(leaf: Any, mesh: Any) -> PartitionSpec:
     """Give every device a whole copy."""
     del leaf, mesh
     return PartitionSpec()
 
 
-def largest_axis(leaf: Any, mesh: Mesh) -> PartitionSpec:
+def largest_axis(leaf: Any, mesh: Any) -> PartitionSpec:
     """Split the largest axis that divides over the devices; leaves without one, and small ones, stay whole.
 
     >>> import jax

@@ -20,13 +20,6 @@ def reference(tmp_path_factory):
     return jobs.leaves(folder / 'run', 5)
 
 
-SLURM = {
-    'SLURM_JOB_ID': 71,
-    'SLURM_STEP_ID': 0,
-    'SLURM_NTASKS': 2,
-    'SLURM_STEP_NUM_TASKS': 2,
-    'SLURM_STEP_NODELIST': 'localhost,node[2-4]',
-}
 OPEN_MPI = {'OMPI_COMM_WORLD_SIZE': 2, 'OMPI_COMM_WORLD_LOCAL_SIZE': 2}
 
 
@@ -34,8 +27,6 @@ def launched(name, i, port):
     """The options and the environment that a launcher gives process i of two."""
     if name == 'options':
         return ['--coordinator', f'127.0.0.1:{port}', '--processes', 2, '--process-id', i], {}
-    if name == 'slurm':
-        return [], SLURM | {'SLURM_PROCID': i, 'SLURM_LOCALID': i, 'JAX_COORDINATOR_PORT': port}
     return [], OPEN_MPI | {
         'OMPI_COMM_WORLD_RANK': i,
         'OMPI_COMM_WORLD_LOCAL_RANK': i,
@@ -43,9 +34,7 @@ def launched(name, i, port):
     }
 
 
-@pytest.mark.parametrize(
-    ('name', 'source'), [('options', 'the options'), ('slurm', 'SLURM'), ('open mpi', 'Open MPI')]
-)
+@pytest.mark.parametrize(('name', 'source'), [('options', 'the options'), ('open mpi', 'Open MPI')])
 def test_a_job_that_a_launcher_describes_trains_as_one_process_would(tmp_path, reference, name, source):
     command, port = [TRAIN, '--config', jobs.recipe(tmp_path), '--workdir', 'run'], jobs.free_port()
     if name == 'options':
@@ -55,9 +44,7 @@ def test_a_job_that_a_launcher_describes_trains_as_one_process_would(tmp_path, r
         [jobs.start(command + options, tmp_path, **env) for options, env in given]
     )
     assert (code, other) == (0, 0), err
-    assert out.startswith(
-        f'process 0 of 2, coordinator {"localhost" if name == "slurm" else "127.0.0.1"}:{port}, from {source}\n'
-    )
+    assert out.startswith(f'process 0 of 2, coordinator 127.0.0.1:{port}, from {source}\n')
     assert 'jaxgan' not in silence and 'images' not in silence
     assert jobs.leaves(tmp_path / 'run', 5) == reference
     assert jobs.steps(tmp_path / 'run') == [1, 2, 3, 4, 5]
@@ -83,7 +70,7 @@ def test_a_signal_to_one_stops_all_and_a_dead_process_ends_all_and_the_run_goes_
     processes = jobs.start_all(2, command, tmp_path)
     jobs.wait_for(lambda: len(jobs.steps(run)) > 3, processes)
     processes[1].send_signal(signal.SIGTERM)
-    found = jobs.finish(processes, 60)
+    found = jobs.finish(processes)
     assert [code for code, _, _ in found] == [143, 143], found
     assert 'stopped by SIGTERM; saved' in found[0][1]
     newest = max(int(path.name) for path in (run / 'checkpoints').iterdir() if path.name.isdigit())
@@ -93,7 +80,7 @@ def test_a_signal_to_one_stops_all_and_a_dead_process_ends_all_and_the_run_goes_
         processes[dead].kill()
         died = time.monotonic()
         processes[dead].communicate()
-        ((code, out, err),) = jobs.finish([processes[1 - dead]], 60)
+        ((code, out, err),) = jobs.finish([processes[1 - dead]])
         assert code == 3, (out, err)
         assert time.monotonic() - died < 30
         (line,) = [line for line in err.splitlines() if line.startswith('error: ')]
@@ -130,12 +117,12 @@ def test_what_one_process_cannot_do_ends_all_before_anything_is_compiled_or_writ
 
 def test_processes_that_never_come_are_not_waited_for_without_end(tmp_path):
     command = [TRAIN, '--config', jobs.recipe(tmp_path), '--workdir', 'run', '--join-seconds', 3]
-    first, *_ = processes = [
+    processes = [
         jobs.start(
             [*command, '--coordinator', f'127.0.0.1:{jobs.free_port()}', '--processes', 2, '--process-id', 0],
             tmp_path,
         )
     ]
-    ((code, _, err),) = jobs.finish(processes, 60)
+    ((code, _, err),) = jobs.finish(processes)
     assert code == 3
     assert 'error: process 0 of 2 did not find the others' in err

@@ -110,7 +110,7 @@ def test_only_sharding_and_the_trainer_mention_a_mesh():
     for path in FILES:
         own = package(name(path))
         if 'jax.sharding' in set(imports(path)):
-            assert own in ('sharding', 'data', 'checkpoint'), path
+            assert own in ('sharding', 'placing', 'data', 'checkpoint'), path
 
 
 def test_the_benchmarks_stand_apart():
