@@ -23,7 +23,7 @@ from jaxgan.errors import DamagedError, Failure, InputError, MachineError
 from jaxgan.files import or_machine_error, reason, sync, sync_tree
 from jaxgan.filetable import check_files, write_table
 from jaxgan.manifest import check_finite, leaves_on_host, make_record, verify
-from jaxgan.restore import choose_step, load_record, newest, restore_state, warn
+from jaxgan.restore import choose_step, load_record, newest, restore_state, stored, warn
 from jaxgan.state import GanState
 
 
@@ -100,6 +100,7 @@ class Checkpoints:
         if latest is not None and step <= latest:
             raise InputError(f'checkpoint {step} is not newer than {latest}, the newest in {self.folder}')
         meta = json.loads(json.dumps(meta))
+        state = stored(state)
         leaves = leaves_on_host(state)  # now: the state may be donated as soon as this returns
         check_finite(leaves, name)
         target = self.folder / f'{step}{retention.SAVING}'

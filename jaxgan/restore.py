@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax
+import numpy as np
+
 from jaxgan import storage
 from jaxgan.errors import DamagedError, InputError, MachineError
 from jaxgan.files import or_machine_error, reason
@@ -23,7 +26,7 @@ def warn(text: str) -> None:
 
 def restore_state(path: Path, like: Any) -> tuple[GanState, dict]:
     """Read one checkpoint, verified; see ``Checkpoints.restore``."""
-    name = f'checkpoint {path}'
+    name, like, complete = f'checkpoint {path}', stored(like), like
     with or_machine_error(f'{name} cannot be read'):
         record = load_record(path, name)
         check_fit(record.leaves, like, name)
@@ -37,7 +40,20 @@ def restore_state(path: Path, like: Any) -> tuple[GanState, dict]:
         )  # its files are what was written, or nobody knows
         raise kind(f'{name} is damaged or incomplete (Orbax: {error})') from None
     verify(state, record.leaves, name)
-    return state, record.meta
+    return _healthy(state, complete), record.meta
+
+
+def stored(state: Any) -> Any:
+    """Return what a checkpoint holds of a state: all but its ``fault``, for only healthy states are saved."""
+    if not isinstance(state, GanState):
+        return state
+    return {name: value for name, value in vars(state).items() if name != 'fault'}
+
+
+def _healthy(state: Any, like: Any) -> Any:
+    if not isinstance(like, GanState):
+        return state
+    return GanState(**state, fault=jax.device_put(np.int32(0), getattr(like.fault, 'sharding', None)))
 
 
 def check_whole(path: Path, record: Record, name: str) -> None:

@@ -320,7 +320,7 @@ class TestErrors:
         with Checkpoints(saved) as checkpoints, pytest.raises(InputError) as info:
             checkpoints.restore(make_state(width=9))
         message = one_line(info)
-        assert 'g/params/dense/w is float32 [4, 2000] there, float32 [4, 9] here' in message
+        assert 'd/params/0/w is float32 [2000] there, float32 [9] here' in message
         assert message.count(' here') == 3
         assert 'more' in message
 

@@ -12,11 +12,11 @@ from jaxgan import images
 from jaxgan.data import DataConfig, open_feed, open_source, prepare, read_all, shuffled_index, summary
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError
-from jaxgan.training import train
 from jaxgan.modelconfig import MLP
 from jaxgan.models.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks import from_linen
 from jaxgan.trainer import make_trainer
+from jaxgan.training import train
 
 
 def test_modes_lie_on_a_ring_and_on_a_grid():
