@@ -125,12 +125,8 @@ def make_trainer(
     abstract = _abstract(init, sharding, mesh)
     placed = jax.tree.map(lambda leaf: leaf.sharding, abstract)
     step = _step(config, players, recipe, placed, mesh)
-    jitted = jax.jit(
-        scan_steps(step, batch_of, length),
-        donate_argnums=0,
-        out_shardings=(placed, whole),
-        compiler_options=_compiler_options(config),
-    )
+    options = {'donate_argnums': 0, 'compiler_options': _compiler_options(config)}
+    jitted = jax.jit(scan_steps(step, batch_of, length), out_shardings=(placed, whole), **options)
     count = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
     program = Program(lambda: jitted.lower(abstract, feed.abstract(length), count))
     latents = build.build_latents(config.model)

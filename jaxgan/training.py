@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxgan.alarms import Alarms
 from jaxgan.checkpoint import Checkpoints
+from jaxgan.config import step_images
 from jaxgan.distributed import ALONE, Alone
 from jaxgan.evaluator import BEST
 from jaxgan.files import or_machine_error
@@ -70,7 +71,7 @@ def train(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
                 return 0
-            log, progress, watch = record(trainer, workdir, state, alarms, stack) if crew.writes else SILENT
+            log, progress, watch = record(trainer, workdir, first, alarms, stack) if crew.writes else SILENT
         tools = Tools(opened, origin, goodput, stack.enter_context(Watchdog(watchdog)), crew)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
     return 128 + number if number else 0
@@ -97,11 +98,11 @@ def resumed(
 
 
 def record(
-    trainer: Trainer, workdir: Path, state: GanState, alarms: Alarms, stack: contextlib.ExitStack
+    trainer: Trainer, workdir: Path, first: int, alarms: Alarms, stack: contextlib.ExitStack
 ) -> tuple[Any, Any, Any]:
     """Open what a run writes down and says."""
-    first, config = int(state.step), trainer.config
+    config = trainer.config
     log = stack.enter_context(RunLog(workdir, first))
-    progress = stack.enter_context(Progress(config.images, int(state.images_seen)))
+    progress = stack.enter_context(Progress(config.images, first * step_images(config)))
     log.say = progress.message
     return log, progress, Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress)

@@ -14,9 +14,10 @@ from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.data import DataConfig, open_source, shuffled_index
 from jaxgan.errors import DivergedError, InputError
 from jaxgan.faultfile import read_fault
-from jaxgan.loop import Run, train
+from jaxgan.loop import Run
 from jaxgan.modelconfig import MLP
 from jaxgan.trainer import make_trainer
+from jaxgan.training import train
 
 pytestmark = pytest.mark.slow
 BATCH = 8

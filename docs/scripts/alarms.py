@@ -23,10 +23,10 @@ from jaxgan import build, kernels
 from jaxgan.alarms import WARNINGS, Alarms
 from jaxgan.config import Config, Optimizer, Penalty
 from jaxgan.data import DataConfig, open_source
-from jaxgan.loop import train
 from jaxgan.modelconfig import DCGAN, MLP
 from jaxgan.runtime import keep_freed_memory
 from jaxgan.trainer import make_trainer
+from jaxgan.training import train
 from jaxgan.types import Network
 
 STEPS, EVERY = 504, 125
