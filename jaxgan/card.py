@@ -10,11 +10,11 @@ import numpy as np
 
 from jaxgan import build
 from jaxgan.bounds import check_count, check_counts
+from jaxgan.checkpoints.manifest import check_fit
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import flatten
-from jaxgan.manifest import check_fit
 from jaxgan.modelconfig import Model
 
 TYPES = {'architecture': dict, 'labels': list, 'data': dict, 'trained': dict}

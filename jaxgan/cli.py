@@ -22,7 +22,6 @@ import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
-from jaxgan.lock import check_free
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -34,7 +33,8 @@ from jaxgan.options import (
     VerifyOptions,
     ZooOptions,
 )
-from jaxgan.signals import catch_signals
+from jaxgan.run.lock import check_free
+from jaxgan.run.signals import catch_signals
 
 T = TypeVar('T')
 
@@ -95,8 +95,8 @@ def _train(argv: Sequence[str]) -> int:
     if not options.dry_run:
         check_free(workdir)  # before the slow imports
     from jaxgan.commands import train_command
-    from jaxgan.join import joined
-    from jaxgan.launch import find_job
+    from jaxgan.parallel.join import joined
+    from jaxgan.parallel.launch import find_job
 
     given = (options.coordinator, options.processes, options.process_id)
     with joined(find_job(options.distributed, *given, os.environ), options.join_seconds) as crew:
@@ -138,7 +138,7 @@ def report(argv: Sequence[str]) -> int:
 def reproduce(argv: Sequence[str]) -> int:
     """Run ``jaxgan reproduce``."""
     options = _parse(ReproduceOptions, argv, 'reproduce')
-    from jaxgan.reproduce import reproduce_command
+    from jaxgan.run.reproduce import reproduce_command
 
     return reproduce_command(Path(options.file))
 
@@ -179,7 +179,7 @@ def zoo(argv: Sequence[str]) -> int:
 def verify_checkpoint(argv: Sequence[str]) -> int:
     """Run ``jaxgan verify-checkpoint``."""
     options = _parse(VerifyOptions, argv, 'verify-checkpoint')
-    from jaxgan.verify import verify_command
+    from jaxgan.checkpoints.verify import verify_command
 
     return verify_command(options.run, options.step)
 

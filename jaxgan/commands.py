@@ -16,21 +16,21 @@ from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
 from jaxgan.card import check_card, check_weights, make_card
+from jaxgan.checkpoints.restore import restore_average
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
-from jaxgan.distributed import ALONE, Alone
 from jaxgan.errors import InputError, unknown
-from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
-from jaxgan.lock import hold
-from jaxgan.restore import restore_average
-from jaxgan.rundir import PROFILE, open_run
+from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.run.evaluator import BEST
+from jaxgan.run.lock import hold
+from jaxgan.run.rundir import PROFILE, open_run
+from jaxgan.run.trainer import Trainer, make_trainer
+from jaxgan.run.training import train
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds
-from jaxgan.trainer import Trainer, make_trainer
-from jaxgan.training import train
 
 
 def train_command(
@@ -120,7 +120,7 @@ def rehearse(trainer: Trainer, console: Console) -> None:
 
 def profile_command(trainer: Trainer, folder: Path, crew: Alone = ALONE) -> int:
     """Write a profile and print its table."""
-    from jaxgan.profiling import profile, table
+    from jaxgan.run.profiling import profile, table
 
     if crew.processes > 1:
         raise InputError('--profile is for one process: profile there, and train with several')

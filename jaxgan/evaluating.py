@@ -18,11 +18,11 @@ from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
-from jaxgan.evaluator import NEAREST, append, write_nearest
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual
 from jaxgan.realimages import Reals, order, read_bytes
+from jaxgan.run.evaluator import NEAREST, append, write_nearest
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
 from jaxgan.types import Network, Sampler

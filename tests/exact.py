@@ -36,17 +36,17 @@ import optax
 from jax.sharding import PartitionSpec
 
 from jaxgan import build, from_functions, from_linen, losses, regularizers
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.config import Config, Ema, Optimizer, PathLength, Penalty
 from jaxgan.data import DataConfig, open_source, prepare
 from jaxgan.latents import normal
-from jaxgan.manifest import named_leaves
 from jaxgan.modelconfig import DCGAN, MLP, R3GAN, SNGAN, BigGAN, FastGAN, StyleGAN2, Transformer
 from jaxgan.models.equalized import minibatch_deviation
-from jaxgan.sharding import data_mesh, replicated, split, split_latents
+from jaxgan.parallel.sharding import data_mesh, replicated, split, split_latents
+from jaxgan.run.trainer import make_trainer
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, draw_inputs, make_train_step
-from jaxgan.trainer import make_trainer
 from jaxgan.types import Regularizer
 
 if DTYPE == 'float64':  # what training remembers begins as a number of NumPy's
@@ -345,9 +345,9 @@ def audit(names):
 
 def processes(coordinator, count, process, out):
     """Train as one of several processes, and write down what this one holds."""
-    from jaxgan.join import connect
-    from jaxgan.launch import Job
-    from jaxgan.placing import local
+    from jaxgan.parallel.join import connect
+    from jaxgan.parallel.launch import Job
+    from jaxgan.parallel.placing import local
 
     if int(count) > 1:
         connect(Job(coordinator, int(count), int(process), 'the test'), 120)

@@ -21,13 +21,13 @@ import weight_files
 from hostile_runs import LINE, nearest
 
 from jaxgan.card import check_architecture, check_card
+from jaxgan.checkpoints.manifest import check_fit, make_record, read_record
 from jaxgan.config import Config, check
 from jaxgan.configjson import from_dict, to_dict, to_json
 from jaxgan.data import DataConfig, open_source
 from jaxgan.data.pixels import decode
 from jaxgan.errors import Failure, one_line
 from jaxgan.export import read_tensors
-from jaxgan.manifest import check_fit, make_record, read_record
 from jaxgan.metrics.pickles import interpret
 from jaxgan.metrics.protocol import read_measurements
 from jaxgan.metrics.weights import read_weights
@@ -35,7 +35,7 @@ from jaxgan.report.curves import metric_charts, metric_line
 from jaxgan.report.evaluations import evaluation_line, tabulate
 from jaxgan.report.lines import read_lines
 from jaxgan.report.pictures import gallery, neighbours
-from jaxgan.runlog import rewind
+from jaxgan.run.runlog import rewind
 from jaxgan.strictjson import parse_json
 
 SECONDS = 5.0  # of the processor

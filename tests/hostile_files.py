@@ -12,12 +12,12 @@ from PIL import Image
 from runs import tiny
 
 from jaxgan.card import make_card
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.configjson import to_json
 from jaxgan.data import open_source
 from jaxgan.export import save_export
 from jaxgan.modelconfig import DCGAN
-from jaxgan.trainer import make_trainer
+from jaxgan.run.trainer import make_trainer
 
 STEP = 8
 

@@ -12,7 +12,7 @@ from hostile_case import Case
 from hostile_data import Canary, bomb, member, npy, objects
 from hostile_files import STEP, arrays, encoded, npz_bytes, run, trainer
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 
 DEEP = '[' * 100_000 + ']' * 100_000
 RECORD = 'record.json'

@@ -7,8 +7,8 @@ import numpy as np
 from jaxgan.config import Config, Ema, Optimizer
 from jaxgan.data import DataConfig, open_source
 from jaxgan.modelconfig import DCGAN
-from jaxgan.trainer import make_trainer
-from jaxgan.training import train
+from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import train
 
 
 def make_data(folder, n=24, classes=3):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from jaxgan.alarms import Alarms, distance, distances, kinds
 from jaxgan.build import LOSSES
+from jaxgan.run.alarms import Alarms, distance, distances, kinds
 
 RANDOM = np.random.default_rng(0)
 REAL = RANDOM.integers(0, 256, (32, 8, 8, 3), np.uint8)

@@ -15,13 +15,14 @@ import optax
 import pytest
 from jax.sharding import SingleDeviceSharding
 
-from jaxgan import from_functions, storage
-from jaxgan.checkpoint import Checkpoints
+from jaxgan import from_functions
+from jaxgan.checkpoints import storage
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.manifest import named_leaves
+from jaxgan.checkpoints.restore import restore_average, restore_state
 from jaxgan.errors import DivergedError, InputError, MachineError
 from jaxgan.latents import normal
 from jaxgan.losses import non_saturating
-from jaxgan.manifest import named_leaves
-from jaxgan.restore import restore_average, restore_state
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe
 
@@ -266,7 +267,7 @@ class TestFolder:
         checkpoints.save(1, state, {})
         checkpoints.wait()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr('jaxgan.checkpoint.make_record', lambda *_: 1 / 0)
+            patch.setattr('jaxgan.checkpoints.checkpoint.make_record', lambda *_: 1 / 0)
             checkpoints.save(2, state, {})
             with pytest.raises(MachineError, match='was not saved: division by zero') as info:
                 checkpoints.wait()
@@ -344,7 +345,7 @@ class TestErrors:
 
 KILLED = """
 import sys, jax.numpy as jnp, test_checkpoint as t
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 state = t.make_state(width=2_000_000)
 with Checkpoints(sys.argv[1]) as checkpoints:
     checkpoints.save(1, state, {})
@@ -379,7 +380,7 @@ def test_a_process_killed_in_mid_save_leaves_a_folder_that_goes_on(tmp_path):
 MESHES = """
 import sys, jax, test_checkpoint as t
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
 def sharding(leaf):
     return NamedSharding(mesh, P(None, 'data') if leaf.ndim == 2 else P())

@@ -20,7 +20,7 @@ from runs import make_data, run, tiny
 from jaxgan.config import Config
 from jaxgan.data import DataConfig, open_source
 from jaxgan.modelconfig import DCGAN
-from jaxgan.trainer import make_trainer
+from jaxgan.run.trainer import make_trainer
 
 FILE = Path(__file__).with_name('cost.json')
 TOLERANCE = 0.02  # of operations and bytes; compilations and transfers are exact

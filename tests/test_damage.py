@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from test_checkpoint import bits, copy_of, data_file, make_state, one_line
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.filetable import TABLE, check_files, write_table
+from jaxgan.checkpoints.manifest import make_record, read_record
+from jaxgan.checkpoints.restore import load_record, read_meta, restore_average, restore_state
 from jaxgan.errors import DamagedError, InputError
-from jaxgan.filetable import TABLE, check_files, write_table
-from jaxgan.manifest import make_record, read_record
-from jaxgan.restore import load_record, read_meta, restore_average, restore_state
 
 
 @pytest.fixture(scope='module')
@@ -247,7 +247,7 @@ class TestRecord:
         path.symlink_to(tmp_path / 'elsewhere')
         assert found(folder / '3').endswith('its state/_METADATA is no file')
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr('jaxgan.filetable._read_table', lambda *_: {'../x': [0, '']})
+            patch.setattr('jaxgan.checkpoints.filetable._read_table', lambda *_: {'../x': [0, '']})
             assert found(folder / '3').endswith('../x lies outside the checkpoint')
 
 

@@ -9,10 +9,10 @@ import pytest
 from test_faults import BATCH, points
 
 from jaxgan import build
-from jaxgan.assembly import assemble, initial_state
 from jaxgan.data import open_source
-from jaxgan.diagnosis import Fault, diagnose, phase_names
-from jaxgan.faultfile import read_fault, write_fault
+from jaxgan.run.assembly import assemble, initial_state
+from jaxgan.run.diagnosis import Fault, diagnose, phase_names
+from jaxgan.run.faultfile import read_fault, write_fault
 from jaxgan.types import Loss
 
 pytestmark = pytest.mark.slow

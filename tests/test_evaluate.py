@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from runs import make_data, run, tiny
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.cli import main
 from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Reals, measure, plan
 from jaxgan.evaluating import of_files
-from jaxgan.evaluator import Record, append
 from jaxgan.metrics import reference
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
@@ -22,6 +21,7 @@ from jaxgan.metrics.extractors import load
 from jaxgan.metrics.frechet import frechet_distance_of_features
 from jaxgan.metrics.gather import gather
 from jaxgan.metrics.protocol import Measurement, Protocol, read_measurements
+from jaxgan.run.evaluator import Record, append
 
 SIDE = 4
 MEASURED = Evaluation(every=16, measures=('fd', 'precision_recall'), extractor='pixels', n=12)
@@ -307,7 +307,7 @@ def test_what_goes_wrong_in_an_evaluation_costs_that_evaluation(trained, tmp_pat
     def broken(*_):
         raise InputError('no cell has test samples')
 
-    monkeypatch.setattr('jaxgan.evaluator.measure', broken)
+    monkeypatch.setattr('jaxgan.run.evaluator.measure', broken)
     assert run(dataclasses.replace(config, images=32), tmp_path / 'run') == 0
     out = capsys.readouterr().out
     assert (
@@ -411,9 +411,9 @@ def test_a_missing_file_of_weights_does_not_stop_a_training(trained, tmp_path, c
     def missing(*_):
         raise MissingAsset('the weights of vgg16 are not on this machine: pip install ...')
 
-    monkeypatch.setattr('jaxgan.evaluator.choose_extractor', missing)
+    monkeypatch.setattr('jaxgan.run.evaluator.choose_extractor', missing)
     config, _ = trained
-    from jaxgan.trainer import make_trainer
+    from jaxgan.run.trainer import make_trainer
 
     trainer = make_trainer(config, open_source(config.data))
     assert trainer.evaluator.measure is None

@@ -8,16 +8,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.cli import main
 from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.data import DataConfig, open_source, shuffled_index
 from jaxgan.errors import DivergedError, InputError
-from jaxgan.faultfile import read_fault
-from jaxgan.loop import Run
 from jaxgan.modelconfig import MLP
-from jaxgan.trainer import make_trainer
-from jaxgan.training import train
+from jaxgan.run.faultfile import read_fault
+from jaxgan.run.loop import Run
+from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import train
 
 pytestmark = pytest.mark.slow
 BATCH = 8

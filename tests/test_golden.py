@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from test_checkpoint import bits
 
-from jaxgan.checkpoint import Checkpoints
-from jaxgan.manifest import SCHEMA
-from jaxgan.restore import restore_average, restore_state
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.manifest import SCHEMA
+from jaxgan.checkpoints.restore import restore_average, restore_state
+from jaxgan.checkpoints.verify import verify_checkpoint
 from jaxgan.state import Average, GanState, Player
-from jaxgan.verify import verify_checkpoint
 
 GOLDEN = Path(__file__).parent / 'golden' / 'checkpoints'
 META = {'config': {'batch_size': 4, 'betas': [0.0, 0.99]}, 'images_seen': 20}

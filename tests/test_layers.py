@@ -95,7 +95,7 @@ def test_only_models_and_one_adapter_know_flax_linen():
 def test_only_storage_knows_orbax():
     for path in FILES:
         if any(module.startswith('orbax') for module in imports(path)):
-            assert name(path) == 'jaxgan.storage', path
+            assert name(path) == 'jaxgan.checkpoints.storage', path
 
 
 def test_only_build_maps_names_to_the_families():
@@ -110,7 +110,7 @@ def test_only_sharding_and_the_trainer_mention_a_mesh():
     for path in FILES:
         own = package(name(path))
         if 'jax.sharding' in set(imports(path)):
-            assert own in ('sharding', 'placing', 'data', 'checkpoint'), path
+            assert own in ('parallel', 'data', 'checkpoints'), path
 
 
 def test_the_benchmarks_stand_apart():

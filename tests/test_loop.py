@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 from runs import make_data, run, tiny
 
-from jaxgan import loop, rundir
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import Config
 from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import InputError
 from jaxgan.modelconfig import R3GAN
-from jaxgan.trainer import make_trainer
+from jaxgan.run import loop, rundir
+from jaxgan.run.trainer import make_trainer
 
 
 def final_state(config, workdir):

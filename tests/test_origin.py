@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from runs import make_data, run, tiny
 
-from jaxgan import environment, training
 from jaxgan.data import DataConfig, open_feed, open_source
 from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.errors import InputError, MachineError
-from jaxgan.origin import Origin, look
-from jaxgan.trainer import make_trainer
+from jaxgan.run import environment, training
+from jaxgan.run.origin import Origin, look
+from jaxgan.run.trainer import make_trainer
 
 
 def data(folder, name='data.npz', change=None, n=24, labels=True):

@@ -15,8 +15,8 @@ from jaxgan.errors import InputError
 from jaxgan.modelconfig import MLP
 from jaxgan.models.mlp import MLPDiscriminator, MLPGenerator
 from jaxgan.networks import from_linen
-from jaxgan.trainer import make_trainer
-from jaxgan.training import train
+from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import train
 
 
 def test_modes_lie_on_a_ring_and_on_a_grid():

@@ -22,7 +22,7 @@ from jaxgan import Recipe, Regularizer, build, init_state, losses, make_train_st
 from jaxgan.augment import diffaugment
 from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.latents import normal
-from jaxgan.sharding import data_mesh, replicated, split
+from jaxgan.parallel.sharding import data_mesh, replicated, split
 
 jax.config.update('jax_default_matmul_precision', 'highest')
 results = {}
@@ -51,7 +51,7 @@ import re
 from jaxgan.config import Config, Penalty
 from jaxgan.data import DataConfig, open_source
 from jaxgan.modelconfig import MLP
-from jaxgan.trainer import make_trainer
+from jaxgan.run.trainer import make_trainer
 
 for changes in ({}, {'d_steps': 2}, {'microbatches': 2, 'batch_size': 64}):
     config = Config(data=DataConfig('points:ring8', label='none'), model=MLP(latent_dim=4, width=24, depth=2), loss='hinge',

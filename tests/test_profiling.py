@@ -7,9 +7,9 @@ from runs import make_data, tiny
 
 from jaxgan.commands import profile_command
 from jaxgan.data import open_source
-from jaxgan.profiling import Cost, Operation, Profile, profile, read_program, self_times, table
-from jaxgan.rundir import open_run
-from jaxgan.trainer import make_trainer
+from jaxgan.run.profiling import Cost, Operation, Profile, profile, read_program, self_times, table
+from jaxgan.run.rundir import open_run
+from jaxgan.run.trainer import make_trainer
 
 TEXT = """HloModule jit_dispatch, is_scheduled=true
 

@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 
-from jaxgan import retention
-from jaxgan.goodput import Goodput
+from jaxgan.checkpoints import retention
+from jaxgan.run.goodput import Goodput
 
 
 def stretch_of(length):
@@ -81,7 +81,7 @@ def test_a_damaged_one_is_kept_under_a_name_of_its_own(tmp_path):
 
 def test_time_within_counts_once(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr('jaxgan.goodput.time.perf_counter', lambda: now[0])
+    monkeypatch.setattr('jaxgan.run.goodput.time.perf_counter', lambda: now[0])
     goodput = Goodput()
     now[0] += 1
     with goodput.spent('evaluation'):

@@ -13,15 +13,16 @@ import pytest
 from runs import make_data, run, tiny
 from test_checkpoint import make_state
 
-from jaxgan import images, lock, loop, rundir, runlog
-from jaxgan.checkpoint import Checkpoints
+from jaxgan import images
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.verify import verify_command
 from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import Appender, append_lines, replacing
-from jaxgan.lock import LOCK, check_free, hold
-from jaxgan.rundir import check_room, check_start, checkpoint_bytes, open_run, write_config
-from jaxgan.saving import Saver
-from jaxgan.verify import verify_command
+from jaxgan.run import lock, loop, rundir, runlog
+from jaxgan.run.lock import LOCK, check_free, hold
+from jaxgan.run.rundir import check_room, check_start, checkpoint_bytes, open_run, write_config
+from jaxgan.run.saving import Saver
 
 
 def one_line(info):
@@ -55,7 +56,7 @@ def copy_of(workdir, tmp_path):
 
 
 class TestLock:
-    HOLDER = 'import sys; from pathlib import Path; from jaxgan.lock import hold\nwith hold(Path(sys.argv[1]), print): print("held", flush=True); sys.stdin.read()'
+    HOLDER = 'import sys; from pathlib import Path; from jaxgan.run.lock import hold\nwith hold(Path(sys.argv[1]), print): print("held", flush=True); sys.stdin.read()'
 
     def held(self, workdir):
         child = subprocess.Popen(

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
-from jaxgan import runlog
-from jaxgan.runlog import Progress, RunLog, describe, rewind
+from jaxgan.run import runlog
+from jaxgan.run.runlog import Progress, RunLog, describe, rewind
 
 
 def lines(folder):

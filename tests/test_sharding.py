@@ -8,12 +8,21 @@ from test_data_feed import Numbers
 
 from jaxgan.data.feed import _Batches
 from jaxgan.data.order import shuffled_index
-from jaxgan.distributed import Alone, Crew, Told, _difference
 from jaxgan.errors import InputError
-from jaxgan.halt import Halt
-from jaxgan.launch import Job, find_job
-from jaxgan.sharding import SHARDINGS, Sharding, check_groups, choose, data_mesh, largest_axis, places, whole
-from jaxgan.signals import Stop
+from jaxgan.parallel.distributed import Alone, Crew, Told, _difference
+from jaxgan.parallel.halt import Halt
+from jaxgan.parallel.launch import Job, find_job
+from jaxgan.parallel.sharding import (
+    SHARDINGS,
+    Sharding,
+    check_groups,
+    choose,
+    data_mesh,
+    largest_axis,
+    places,
+    whole,
+)
+from jaxgan.run.signals import Stop
 
 
 class Devices:

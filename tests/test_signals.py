@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from test_processes import finish, start, tiny_run
 
-from jaxgan import watchdog
-from jaxgan.signals import Stop, catch_signals
-from jaxgan.watchdog import Watchdog
+from jaxgan.run import watchdog
+from jaxgan.run.signals import Stop, catch_signals
+from jaxgan.run.watchdog import Watchdog
 
 HERE = Path(__file__).parent
 
@@ -28,7 +28,7 @@ class TestStop:
     def test_a_signal_before_the_first_step_or_a_second_one_leaves_at_once(self, monkeypatch):
         left = []
         monkeypatch.setattr(
-            'jaxgan.signals._leave', lambda number, text: left.append((number, text.split(':')[0]))
+            'jaxgan.run.signals._leave', lambda number, text: left.append((number, text.split(':')[0]))
         )
         stop = Stop()
         stop.arrived(signal.SIGTERM)
@@ -75,8 +75,8 @@ import sys, time
 from pathlib import Path
 from runs import make_data, tiny
 from jaxgan.data import open_source
-from jaxgan.training import train
-from jaxgan.trainer import make_trainer
+from jaxgan.run.training import train
+from jaxgan.run.trainer import make_trainer
 
 config = tiny(make_data(Path(sys.argv[1])))
 trainer = make_trainer(config, open_source(config.data))

@@ -24,8 +24,8 @@ from jaxgan.modelconfig import STYLEGAN2, StyleGAN2
 from jaxgan.models import StyleGAN2Discriminator, StyleGAN2Generator
 from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation, modulated_conv, normalized
 from jaxgan.networks import from_linen
+from jaxgan.run.trainer import make_trainer
 from jaxgan.sampling import make_sampler
-from jaxgan.trainer import make_trainer
 from jaxgan.types import Network, StyleLatents
 
 pytestmark = pytest.mark.slow  # networks beyond the default; the battery has them all in short

@@ -3,7 +3,7 @@
     python docs/scripts/alarms.py --mnist mnist.npz           (a quarter of an hour on two cores)
 
 Everything is trained by the real loop for 504 steps of eight a dispatch, with a report each 125 steps, as the default recipe has
-it. The figures are what ``jaxgan.alarms`` compares with its thresholds: of the loss the smallest and the largest part of
+it. The figures are what ``jaxgan.run.alarms`` compares with its thresholds: of the loss the smallest and the largest part of
 that of a D that knows nothing, of the images the smallest parts of what real ones have.
 """
 
@@ -20,13 +20,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build, kernels
-from jaxgan.alarms import WARNINGS, Alarms
 from jaxgan.config import Config, Optimizer, Penalty
 from jaxgan.data import DataConfig, open_source
 from jaxgan.modelconfig import DCGAN, MLP
+from jaxgan.run.alarms import WARNINGS, Alarms
+from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import train
 from jaxgan.runtime import keep_freed_memory
-from jaxgan.trainer import make_trainer
-from jaxgan.training import train
 from jaxgan.types import Network
 
 STEPS, EVERY = 504, 125

@@ -20,9 +20,9 @@ from jaxgan.config import Config
 from jaxgan.data import DataInfo, open_source
 from jaxgan.errors import InputError
 from jaxgan.metrics.config import Evaluation
+from jaxgan.parallel.sharding import SHARDINGS, bytes_per_device, check_groups, data_mesh, places
 from jaxgan.recipes import load_recipe
-from jaxgan.sharding import SHARDINGS, bytes_per_device, check_groups, data_mesh, places
-from jaxgan.trainer import make_trainer
+from jaxgan.run.trainer import make_trainer
 
 ROOT = Path(__file__).parent.parent.parent
 COUNTS = {  # of the data sets: images, pixels a side, channels, classes

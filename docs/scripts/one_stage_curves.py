@@ -23,8 +23,8 @@ import matplotlib.pyplot as plt
 from jaxgan.config import Config
 from jaxgan.data import open_source
 from jaxgan.kernels import enable
+from jaxgan.run.trainer import make_trainer
 from jaxgan.runtime import keep_freed_memory
-from jaxgan.trainer import make_trainer
 
 SAMPLES = 1024
 

@@ -16,8 +16,8 @@ from jaxgan.config import Config, Optimizer, Penalty
 from jaxgan.modelconfig import DCGAN, R3GAN
 from jaxgan.networks import from_functions
 from jaxgan.ops import portable
+from jaxgan.parallel.sharding import data_mesh, replicated, split
 from jaxgan.phases import as_step, scan_steps
-from jaxgan.sharding import data_mesh, replicated, split
 from jaxgan.sharedfakes import shared_fakes_phase
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, make_train_step

@@ -16,8 +16,8 @@ from jax.sharding import Mesh, Sharding
 from jaxgan.data.config import DataConfig
 from jaxgan.data.order import shuffled_index
 from jaxgan.data.source import DataInfo, ImageSource, read_all, read_many
-from jaxgan.placing import join_rows, own_rows, spread
-from jaxgan.sharding import replicated, split
+from jaxgan.parallel.placing import join_rows, own_rows, spread
+from jaxgan.parallel.sharding import replicated, split
 from jaxgan.types import Batch, Key
 
 RESIDENT_BYTES = 2**30  # 'auto' keeps so much on the device

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
+from jaxgan.checkpoints.restore import read_meta
 from jaxgan.config import Config
 from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError
 from jaxgan.report.types import Row, Setting
-from jaxgan.restore import read_meta
 from jaxgan.strictjson import read_json
 
 DEEPEST = 8  # names of a field; no configuration of ours has more than four

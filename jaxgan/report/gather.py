@@ -11,7 +11,7 @@ from jaxgan.report.evaluations import evaluation_line, tabulate
 from jaxgan.report.lines import as_count, read_lines
 from jaxgan.report.pictures import gallery, neighbours
 from jaxgan.report.types import ReportData, Row, Trouble
-from jaxgan.runlog import LINES, duration
+from jaxgan.run.runlog import LINES, duration
 from jaxgan.version import __version__
 
 

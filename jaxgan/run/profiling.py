@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan.errors import InputError
-from jaxgan.trainer import Trainer
+from jaxgan.run.trainer import Trainer
 
 DISPATCHES = 3  # that are traced, after one that warms up
 STEPS = 8  # of a dispatch at most: Chrome's format ends at a million events

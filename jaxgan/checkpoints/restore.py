@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 import jax
 import numpy as np
 
-from jaxgan import storage
+from jaxgan.checkpoints import storage
+from jaxgan.checkpoints.filetable import check_files
+from jaxgan.checkpoints.manifest import RECORD, Record, check_fit, differing, read_record, verify
+from jaxgan.checkpoints.retention import found_steps
 from jaxgan.errors import DamagedError, InputError, MachineError
 from jaxgan.files import or_machine_error, reason
-from jaxgan.filetable import check_files
-from jaxgan.manifest import RECORD, Record, check_fit, differing, read_record, verify
-from jaxgan.retention import found_steps
 from jaxgan.state import GanState
 
 T = TypeVar('T')

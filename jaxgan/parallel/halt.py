@@ -8,7 +8,7 @@ import contextlib
 import threading
 from typing import Any
 
-from jaxgan.signals import Stop
+from jaxgan.run.signals import Stop
 
 
 class Halt:

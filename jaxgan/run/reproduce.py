@@ -5,9 +5,9 @@ from pathlib import Path
 import jax
 
 from jaxgan import kernels
-from jaxgan.diagnosis import diagnose
 from jaxgan.errors import UnverifiedError
-from jaxgan.faultfile import read_fault
+from jaxgan.run.diagnosis import diagnose
+from jaxgan.run.faultfile import read_fault
 
 
 def reproduce_command(path: Path) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import time
 from collections.abc import Iterator, Mapping
 
-from jaxgan.runlog import duration
+from jaxgan.run.runlog import duration
 
 SESSIONS = 'sessions.jsonl'
 KINDS = ('start', 'compile', 'saving', 'evaluation', 'samples')  # the rest are steps

@@ -4,10 +4,10 @@ import concurrent.futures
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan import environment
 from jaxgan.data import DataInfo, Feed, ImageSource
 from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.errors import InputError, MachineError
+from jaxgan.run import environment
 
 
 class Origin:

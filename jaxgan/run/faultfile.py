@@ -14,14 +14,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.assembly import assemble, initial_state
+from jaxgan.checkpoints.manifest import leaves_on_host, named_leaves
 from jaxgan.config import check
 from jaxgan.configjson import from_dict, to_dict
 from jaxgan.data import DataInfo
-from jaxgan.diagnosis import Fault, Finding, phase_names
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing
-from jaxgan.manifest import leaves_on_host, named_leaves
+from jaxgan.run.assembly import assemble, initial_state
+from jaxgan.run.diagnosis import Fault, Finding, phase_names
 from jaxgan.state import GanState
 from jaxgan.version import __version__
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.errors import MachineError
-from jaxgan.rundir import check_room
+from jaxgan.run.rundir import check_room
 
 FAILURES = 3  # in a row
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from jaxgan.config import Config, step_images
-from jaxgan.trainer import Trainer
+from jaxgan.run.trainer import Trainer
 
 
 class Cadence(NamedTuple):

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.retention import DAMAGED
 from jaxgan.config import step_images
 from jaxgan.errors import InputError
-from jaxgan.origin import Origin
-from jaxgan.retention import DAMAGED
-from jaxgan.rundir import CHECKPOINTS
+from jaxgan.run.origin import Origin
+from jaxgan.run.rundir import CHECKPOINTS
+from jaxgan.run.trainer import Trainer
 from jaxgan.state import GanState
-from jaxgan.trainer import Trainer
 
 
 def open_checkpoints(trainer: Trainer, workdir: Path) -> Checkpoints:

@@ -24,9 +24,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgan.checkpoints.manifest import RECORD
 from jaxgan.errors import InputError
 from jaxgan.files import reason
-from jaxgan.manifest import RECORD
 
 STATE, META = 'state', 'meta'  # the items of a checkpoint
 UNFINISHED = '.orbax-checkpoint-tmp'  # what Orbax adds to a name while it writes

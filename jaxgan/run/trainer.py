@@ -11,19 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan import build
-from jaxgan.alarms import IMAGES, Alarms
-from jaxgan.assembly import assemble, initial_state
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
-from jaxgan.evaluator import Evaluator, make_evaluator
-from jaxgan.phases import named_key, scan_steps
-from jaxgan.placing import local
-from jaxgan.program import Program, dispatcher
-from jaxgan.realimages import Reals, order, read_bytes
-from jaxgan.runtime import compile_quickly
-from jaxgan.sampling import make_sampler
-from jaxgan.sharding import (
+from jaxgan.parallel.placing import local
+from jaxgan.parallel.sharding import (
     Sharding,
     bytes_per_device,
     check_groups,
@@ -36,6 +28,14 @@ from jaxgan.sharding import (
     split_latents,
     whole_parameters,
 )
+from jaxgan.phases import named_key, scan_steps
+from jaxgan.realimages import Reals, order, read_bytes
+from jaxgan.run.alarms import IMAGES, Alarms
+from jaxgan.run.assembly import assemble, initial_state
+from jaxgan.run.evaluator import Evaluator, make_evaluator
+from jaxgan.run.program import Program, dispatcher
+from jaxgan.runtime import compile_quickly
+from jaxgan.sampling import make_sampler
 from jaxgan.state import GanState
 from jaxgan.steps import Recipe
 from jaxgan.types import Batch, Network, Sampler

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.alarms import WARNINGS, Alarms, Sign, write_down
-from jaxgan.evaluator import NEAREST, Evaluator, Record, write_nearest
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.protocol import EVALUATIONS
-from jaxgan.runlog import Progress, RunLog, rewind
+from jaxgan.run.alarms import WARNINGS, Alarms, Sign, write_down
+from jaxgan.run.evaluator import NEAREST, Evaluator, Record, write_nearest
+from jaxgan.run.runlog import Progress, RunLog, rewind
 
 
 class Watch:

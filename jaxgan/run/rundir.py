@@ -9,15 +9,15 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgan.checkpoints.filetable import check_files
+from jaxgan.checkpoints.restore import load_record, newest
+from jaxgan.checkpoints.retention import found_steps
+from jaxgan.checkpoints.storage import check_path
 from jaxgan.config import Config
 from jaxgan.configjson import differences, from_dict, read_config, to_json
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import is_temporary, or_machine_error, replacing
-from jaxgan.filetable import check_files
-from jaxgan.lock import LOCK
-from jaxgan.restore import load_record, newest
-from jaxgan.retention import found_steps
-from jaxgan.storage import check_path
+from jaxgan.run.lock import LOCK
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'

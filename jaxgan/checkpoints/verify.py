@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgan import storage
+from jaxgan.checkpoints import storage
+from jaxgan.checkpoints.manifest import named_leaves, verify
+from jaxgan.checkpoints.restore import check_whole, choose_step, load_record
+from jaxgan.checkpoints.retention import found_steps
 from jaxgan.errors import DamagedError, InputError, UnverifiedError
 from jaxgan.export import CARD, load_export
 from jaxgan.files import or_machine_error
-from jaxgan.manifest import named_leaves, verify
-from jaxgan.restore import check_whole, choose_step, load_record
-from jaxgan.retention import found_steps
-from jaxgan.rundir import CHECKPOINTS
+from jaxgan.run.rundir import CHECKPOINTS
 
 BEST = 'best'
 

@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 import jax
 
 from jaxgan.errors import Failure, InputError, MachineError
-from jaxgan.halt import Halt
-from jaxgan.launch import Job
-from jaxgan.placing import gather, on_one_device, share
-from jaxgan.signals import Stop
+from jaxgan.parallel.halt import Halt
+from jaxgan.parallel.launch import Job
+from jaxgan.parallel.placing import gather, on_one_device, share
+from jaxgan.run.signals import Stop
 
 POLL = 0.5  # seconds between two looks at the others
 SILENT = 15.0  # seconds after which a process of which nothing is heard counts as dead

@@ -18,12 +18,12 @@ from typing import Any
 
 import jax
 
-from jaxgan import retention, storage
+from jaxgan.checkpoints import retention, storage
+from jaxgan.checkpoints.filetable import check_files, write_table
+from jaxgan.checkpoints.manifest import check_finite, leaves_on_host, make_record, verify
+from jaxgan.checkpoints.restore import choose_step, load_record, newest, restore_state, stored, warn
 from jaxgan.errors import DamagedError, Failure, InputError, MachineError
 from jaxgan.files import or_machine_error, reason, sync, sync_tree
-from jaxgan.filetable import check_files, write_table
-from jaxgan.manifest import check_finite, leaves_on_host, make_record, verify
-from jaxgan.restore import choose_step, load_record, newest, restore_state, stored, warn
 from jaxgan.state import GanState
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import jax
 
-from jaxgan import crash
-from jaxgan.distributed import ALONE, Alone, Crew, client_state, lost
 from jaxgan.errors import MachineError
-from jaxgan.launch import Job
+from jaxgan.parallel.distributed import ALONE, Alone, Crew, client_state, lost
+from jaxgan.parallel.launch import Job
+from jaxgan.run import crash
 
 
 @contextlib.contextmanager

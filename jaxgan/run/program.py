@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxgan.data import Feed
-from jaxgan.placing import spread
+from jaxgan.parallel.placing import spread
 from jaxgan.state import GanState
 
 

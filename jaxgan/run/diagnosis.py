@@ -11,11 +11,11 @@ import numpy as np
 import optax
 
 from jaxgan import build
-from jaxgan.assembly import assemble
+from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.config import Config
 from jaxgan.data import DataInfo
-from jaxgan.manifest import named_leaves
 from jaxgan.phases import named_key
+from jaxgan.run.assembly import assemble
 from jaxgan.state import GanState
 from jaxgan.types import Params
 

@@ -13,19 +13,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.cadence import cadence
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import Config, step_images
 from jaxgan.data import DataInfo
-from jaxgan.diagnosis import Fault, Finding, diagnose, phase_names
-from jaxgan.distributed import ALONE, Alone
 from jaxgan.errors import DivergedError, Failure
-from jaxgan.faultfile import write_fault
 from jaxgan.files import append_lines
-from jaxgan.placing import spread
-from jaxgan.runlog import rewind
+from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.parallel.placing import spread
+from jaxgan.run.cadence import cadence
+from jaxgan.run.diagnosis import Fault, Finding, diagnose, phase_names
+from jaxgan.run.faultfile import write_fault
+from jaxgan.run.runlog import rewind
+from jaxgan.run.trainer import Trainer
 from jaxgan.state import GanState
-from jaxgan.trainer import Trainer
 
 FAULTS = 'faults.jsonl'
 FOLDER = 'faults'

@@ -16,25 +16,25 @@ import jax
 import numpy as np
 
 from jaxgan import images
-from jaxgan.cadence import cadence
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
-from jaxgan.distributed import ALONE, Alone, Told
 from jaxgan.errors import InputError, MachineError
-from jaxgan.evaluator import BEST
 from jaxgan.files import append_lines, reason
-from jaxgan.goodput import SESSIONS, Goodput, describe
-from jaxgan.origin import Origin
-from jaxgan.placing import spread
-from jaxgan.recovery import Recovery, finite_on_host
-from jaxgan.rundir import check_there, checkpoint_bytes
-from jaxgan.runlog import Progress, RunLog, Silent, duration
-from jaxgan.saving import Saver
-from jaxgan.signals import Stop
+from jaxgan.parallel.distributed import ALONE, Alone, Told
+from jaxgan.parallel.placing import spread
+from jaxgan.run.cadence import cadence
+from jaxgan.run.evaluator import BEST
+from jaxgan.run.goodput import SESSIONS, Goodput, describe
+from jaxgan.run.origin import Origin
+from jaxgan.run.recovery import Recovery, finite_on_host
+from jaxgan.run.rundir import check_there, checkpoint_bytes
+from jaxgan.run.runlog import Progress, RunLog, Silent, duration
+from jaxgan.run.saving import Saver
+from jaxgan.run.signals import Stop
+from jaxgan.run.trainer import Trainer
+from jaxgan.run.watch import Watch
+from jaxgan.run.watchdog import Watchdog
 from jaxgan.state import GanState
-from jaxgan.trainer import Trainer
-from jaxgan.watch import Watch
-from jaxgan.watchdog import Watchdog
 
 GLANCE = 100  # steps between two looks of the alarms at the live generator, at least
 

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.errors import InputError, unknown
-from jaxgan.manifest import named_leaves
 from jaxgan.types import Key, Network, Sampler
 
 AXIS = 'data'

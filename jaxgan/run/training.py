@@ -6,24 +6,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxgan.alarms import Alarms
-from jaxgan.checkpoint import Checkpoints
+from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
-from jaxgan.distributed import ALONE, Alone
-from jaxgan.evaluator import BEST
 from jaxgan.files import or_machine_error
-from jaxgan.goodput import Goodput
-from jaxgan.lock import hold
-from jaxgan.loop import Run, Tools
-from jaxgan.origin import Origin
-from jaxgan.resume import continued, open_checkpoints
-from jaxgan.rundir import check_start, open_run, write_config
-from jaxgan.runlog import Progress, RunLog, Silent
-from jaxgan.signals import catch_signals
+from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.run.alarms import Alarms
+from jaxgan.run.evaluator import BEST
+from jaxgan.run.goodput import Goodput
+from jaxgan.run.lock import hold
+from jaxgan.run.loop import Run, Tools
+from jaxgan.run.origin import Origin
+from jaxgan.run.resume import continued, open_checkpoints
+from jaxgan.run.rundir import check_start, open_run, write_config
+from jaxgan.run.runlog import Progress, RunLog, Silent
+from jaxgan.run.signals import catch_signals
+from jaxgan.run.trainer import Trainer
+from jaxgan.run.watch import Watch
+from jaxgan.run.watchdog import Watchdog
 from jaxgan.state import GanState
-from jaxgan.trainer import Trainer
-from jaxgan.watch import Watch
-from jaxgan.watchdog import Watchdog
 
 SILENT: tuple[Any, Any, Any] = (Silent(), Silent(), Silent())  # log, progress and watch of other processes
 
