@@ -7,6 +7,7 @@ newest is damaged, the newest that is whole takes its place.
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import json
 import os
@@ -48,6 +49,7 @@ class Checkpoints:
             say: is told what is wrong with a checkpoint that is passed over.
 
         Raises:
+            InputError: Orbax could not read from the folder.
             MachineError: the folder cannot be made or written to.
         """
         if keep < 1:
@@ -55,6 +57,7 @@ class Checkpoints:
         self.folder = Path(folder).absolute()  # Orbax refuses relative paths
         self._keep, self._stretch, self._say = keep, stretch, say
         self._writes = jax.process_index() == 0  # the others hand their arrays to Orbax
+        storage.check_path(self.folder)
         with or_machine_error(f'checkpoint folder {self.folder} cannot be opened'):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self._writes:
@@ -199,12 +202,13 @@ def publish(target: Path, final: Path) -> None:
     write_table(target)
     sync_tree(target)
     target.rename(final)
-    sync(final.parent)
-    _forget(final)
     try:
+        sync(final.parent)
+        _forget(final)
         check_files(final, name)
-    except DamagedError:
-        retention.remove(final)
+    except (DamagedError, OSError):  # it may not keep its name
+        with contextlib.suppress(OSError):
+            retention.remove(final)
         raise
 
 
@@ -215,7 +219,6 @@ def _forget(folder: Path) -> None:
     for path in folder.rglob('*'):
         if path.is_file():
             file = os.open(path, os.O_RDONLY)
-            try:
+            with contextlib.suppress(OSError):
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(file)
+            os.close(file)

@@ -111,7 +111,7 @@ class Run:
         trainer, config = self.trainer, self.trainer.config
         first = step = int(state.step)
         grid = self.draw(state, 0) if step == 0 else None
-        with self.tools.goodput.spent('compile'):
+        with self.aside('compile'):
             self.progress.message(trainer.program.describe())
         stop.begin()
         self.since, self.counted = time.perf_counter(), step
@@ -266,7 +266,7 @@ class Run:
             try:
                 images.save_png(path, grid)
                 self.progress.message(f'{seen:,} images: {path}')
-            except OSError as error:
+            except (InputError, OSError) as error:
                 self.progress.message(
                     f'warning: {path} cannot be written: {reason(error)}; the training goes on'
                 )

@@ -10,7 +10,7 @@ from jaxgan.checkpoint import Checkpoints
 from jaxgan.lock import hold
 from jaxgan.origin import Origin
 from jaxgan.resume import continued
-from jaxgan.rundir import check_room, checkpoint_bytes, open_run, write_config
+from jaxgan.rundir import check_start, open_run, write_config
 from jaxgan.runlog import Progress, RunLog, Silent
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
@@ -23,7 +23,7 @@ def enter(trainer: Trainer, workdir: Path, stack: contextlib.ExitStack) -> None:
     """Take a run's folder, if it can hold this run."""
     stack.enter_context(hold(workdir, print))
     open_run(workdir, trainer.config)
-    check_room(workdir, 2 * checkpoint_bytes(trainer.abstract), 'two checkpoints')
+    check_start(workdir, trainer.abstract)
 
 
 def resumed(

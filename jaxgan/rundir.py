@@ -16,6 +16,8 @@ from jaxgan.files import is_temporary, or_machine_error, replacing
 from jaxgan.filetable import check_files
 from jaxgan.lock import LOCK
 from jaxgan.restore import load_record, newest
+from jaxgan.retention import found_steps
+from jaxgan.storage import check_path
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
@@ -30,6 +32,7 @@ def open_run(workdir: Path, config: Config) -> None:
         InputError: the folder holds another run, or other files.
         MachineError: it may not be read.
     """
+    check_path(workdir.absolute())
     with or_machine_error(f'run {workdir} cannot be read'):
         saved = _saved_config(workdir)
         if saved is None:
@@ -74,6 +77,16 @@ def checkpoint_bytes(state: Any) -> int:
     """Estimate what a checkpoint of a state takes on the disk, from its shapes; compression may make it less."""
     leaves = jax.tree.leaves(state)
     return sum(_leaf_bytes(leaf) for leaf in leaves) + PER_LEAF * len(leaves) + PER_CHECKPOINT
+
+
+def check_start(workdir: Path, state: Any) -> None:
+    """Check that there is room for two checkpoints, one of which may be there already.
+
+    Raises:
+        MachineError: there is not.
+    """
+    wanted = 1 if found_steps(workdir / CHECKPOINTS) else 2
+    check_room(workdir, wanted * checkpoint_bytes(state), ('a checkpoint', 'two checkpoints')[wanted - 1])
 
 
 def check_room(folder: Path, need: int, what: str) -> None:

@@ -43,7 +43,10 @@ class RunLog:
         self._started = time.monotonic() - (last.get('seconds', 0.0) if last else 0.0)
         self._file, self._unwritten = Appender(folder / LINES), b''
         self._board = SummaryWriter(
-            str(folder / 'tensorboard'), flush_secs=10, purge_step=_purge_from(last or dropped, resume_step)
+            str(folder / 'tensorboard'),
+            flush_secs=10,
+            purge_step=_purge_from(last or dropped, resume_step),
+            filename_suffix=f'.{resume_step}',  # a clock that was set back must not overwrite a file
         )
         _survive(self._board, self._trouble)
         self.say: Callable[[str], None] = print
@@ -135,9 +138,11 @@ class _Events:
 def _survive(board: SummaryWriter, trouble: Callable[[OSError], None]) -> None:
     """Let a board write through ``_Events``, which tensorboardX has no way to ask for."""
     writer: Any = board._get_file_writer()
-    records = writer.event_writer._ev_writer._py_recordio_writer
-    records._writer.close()
-    records._writer = _Events(Path(records.path), trouble)
+    events = writer.event_writer._ev_writer
+    records = events._py_recordio_writer
+    with events._lock:  # its thread may be writing
+        records._writer.close()
+        records._writer = _Events(Path(records.path), trouble)
 
 
 class Silent:
