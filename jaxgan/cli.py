@@ -33,6 +33,7 @@ from jaxgan.options import (
     VerifyOptions,
     ZooOptions,
 )
+from jaxgan.parallel.launch import find_job
 from jaxgan.run.lock import check_free
 from jaxgan.run.signals import catch_signals
 
@@ -92,14 +93,14 @@ def _train(argv: Sequence[str]) -> int:
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     workdir = Path(options.workdir or Path('runs') / name)
-    if not options.dry_run:
+    given = (options.coordinator, options.processes, options.process_id)
+    job = find_job(options.distributed, *given, os.environ)
+    if not options.dry_run and job is None:
         check_free(workdir)  # before the slow imports
     from jaxgan.commands import train_command
     from jaxgan.parallel.join import joined
-    from jaxgan.parallel.launch import find_job
 
-    given = (options.coordinator, options.processes, options.process_id)
-    with joined(find_job(options.distributed, *given, os.environ), options.join_seconds) as crew:
+    with joined(job, options.join_seconds) as crew:
         return train_command(
             config,
             workdir,

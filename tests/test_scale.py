@@ -1,6 +1,7 @@
 """Eight virtual devices and several processes compute what one device computes, in float64 to its last digits."""
 
 import json
+import os
 
 import jobs
 import numpy as np
@@ -11,20 +12,25 @@ SCRIPT = jobs.ROOT / 'tests' / 'exact.py'
 GOLDEN = jobs.ROOT / 'tests' / 'golden' / 'collectives.json'
 BOTH = ('mlp,dcgan', 'data,fsdp')
 PLAIN = ('dcgan-parts,dcgan-ada,r3gan,transformer', 'fsdp')
-MORE = ('sngan,biggan,fastgan,stylegan2', 'fsdp')
+MORE = ('biggan,stylegan2', 'fsdp')
+NIGHTLY = bool(os.environ.get('JAXGAN_NIGHTLY'))  # all trainings, both shardings, 20 steps
+ALL = [
+    (names, 'data,fsdp')
+    for names in ('mlp,dcgan,dcgan-parts,dcgan-ada', 'r3gan,transformer,fastgan', 'sngan,biggan,stylegan2')
+]
 
 
 def results(tmp_path, dtype, mode, *arguments):
     process = jobs.start([SCRIPT, dtype, 8, mode, *arguments], tmp_path)
-    ((code, out, err),) = jobs.finish([process], 900)
+    ((code, out, err),) = jobs.finish([process], 7200 if NIGHTLY else 1800)
     assert code == 0, err[-3000:]
     return [line.split()[1:] for line in out.splitlines() if line.startswith('RESULT')]
 
 
-@pytest.mark.parametrize(('names', 'shardings'), [BOTH, PLAIN, MORE])
+@pytest.mark.parametrize(('names', 'shardings'), ALL if NIGHTLY else [BOTH, PLAIN, MORE])
 def test_eight_devices_compute_what_one_computes(tmp_path, names, shardings):
     """Parameters, moments, averages, statistics and memories, after 4 steps; whole copies, and split (fsdp)."""
-    found = results(tmp_path, 'float64', 'equivalence', names, shardings, 4)
+    found = results(tmp_path, 'float64', 'equivalence', names, shardings, 20 if NIGHTLY else 4)
     assert [(name, sharding) for name, sharding, *_ in found] == [
         (name, sharding) for name in names.split(',') for sharding in shardings.split(',')
     ]
