@@ -65,7 +65,9 @@ def read_calls(log: Path) -> list[Call]:
         name, thread, error, path, other, offset, length = text[at:end].decode().split('\t')
         at = end + 1 + int(length)
         calls.append(
-            Call(name, int(thread), int(error), path, other, int(offset), text[end + 1 : end + 1 + int(length)])
+            Call(
+                name, int(thread), int(error), path, other, int(offset), text[end + 1 : end + 1 + int(length)]
+            )
         )
     return calls
 
@@ -73,7 +75,8 @@ def read_calls(log: Path) -> list[Call]:
 def read_tree(folder: Path) -> Tree:
     """Read a folder."""
     return {
-        path.name: read_tree(path) if path.is_dir() else path.read_bytes() for path in sorted(folder.iterdir())
+        path.name: read_tree(path) if path.is_dir() else path.read_bytes()
+        for path in sorted(folder.iterdir())
     }
 
 
