@@ -3,18 +3,20 @@
  *   FAULTS_UNDER   the folder, absolute and without symbolic links
  *   FAULTS_LOG     where a record of every call goes: a line of fields between tabs, then the bytes that were written
  *   FAULTS_CALLS   only calls of these names are counted ("write,rename"); all by default
- *   FAULTS_MATCH   only calls on paths with this in them are counted
+ *   FAULTS_MATCH   only calls on paths that match this pattern are counted, in which * also stands for slashes
  *   FAULTS_AT      the number, from 1, of the counted call at which something happens
  *   FAULTS_DO      what happens: before, after, torn (SIGKILL around or within the call), back (the clock is set back
  *                  by a day from then on), or the number of an error that this call and all later counted ones give
  *   FAULTS_ONCE    set: later calls give no error
  *
+ * The process itself may call ``faults_arm``, which says how many were counted, and counts anew.
  * Names: create, write, rename, fsync, unlink, mkdir, rmdir, truncate. Calls are made one at a time, so the record is in
  * the order of what happened. Everything goes through raw system calls: nothing here calls what it replaces.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,23 +37,33 @@
 enum { BEFORE = -1, AFTER = -2, TORN = -3, BACK = -4 };
 
 static pthread_mutex_t one_at_a_time = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; /* a signal's handler may write */
-static const char *under, *calls, *match;
+static const char *under;
+static char calls[256], match[PATH_MAX];
 static size_t length_of_under;
 static long at, action, counted;
 static int log_fd = -1, once;
 static volatile long clock_offset;
 
+long faults_arm(const char *which, const char *where, const char *when, const char *what, int only_once) {
+  pthread_mutex_lock(&one_at_a_time);
+  long before = counted;
+  snprintf(calls, sizeof calls, "%s", which ? which : "");
+  snprintf(match, sizeof match, "%s", where ? where : "*");
+  at = when ? atol(when) : 0;
+  counted = 0;
+  once = only_once;
+  action = !what ? 0 : !strcmp(what, "before") ? BEFORE : !strcmp(what, "after") ? AFTER : !strcmp(what, "torn") ? TORN
+           : !strcmp(what, "back") ? BACK : atol(what);
+  pthread_mutex_unlock(&one_at_a_time);
+  return before;
+}
+
 __attribute__((constructor)) static void begin(void) {
-  const char *log = getenv("FAULTS_LOG"), *what = getenv("FAULTS_DO"), *when = getenv("FAULTS_AT");
+  const char *log = getenv("FAULTS_LOG");
   under = getenv("FAULTS_UNDER");
   length_of_under = under ? strlen(under) : 0;
-  calls = getenv("FAULTS_CALLS");
-  match = getenv("FAULTS_MATCH");
-  once = getenv("FAULTS_ONCE") != NULL;
-  at = when ? atol(when) : 0;
-  if (what)
-    action = !strcmp(what, "before") ? BEFORE : !strcmp(what, "after") ? AFTER : !strcmp(what, "torn") ? TORN
-             : !strcmp(what, "back") ? BACK : atol(what);
+  faults_arm(getenv("FAULTS_CALLS"), getenv("FAULTS_MATCH"), getenv("FAULTS_AT"), getenv("FAULTS_DO"),
+             getenv("FAULTS_ONCE") != NULL);
   if (log) log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
@@ -97,7 +109,7 @@ static void die(void) {
 
 /* Count a call. Returns what it asks for: 0, a kind of kill, or an error's number. */
 static long due(const char *name, const char *path) {
-  if (!at || (calls && !strstr(calls, name)) || (match && !strstr(path, match))) return 0;
+  if (!at || (calls[0] && !strstr(calls, name)) || fnmatch(match, path, 0)) return 0;
   counted++;
   if (counted != at && (counted < at || once || action < 0)) return 0;
   if (action == BACK) clock_offset = DAY;

@@ -4,6 +4,7 @@ A crash leaves more than a kill does: what was written and not synced may be gon
 was not synced. ``crash_states`` makes, from the record of a process, every folder that may be found afterwards.
 """
 
+import ctypes
 import hashlib
 import os
 import shutil
@@ -37,6 +38,13 @@ def environment(library: Path, under: Path, **options: object) -> dict[str, str]
     """Return what a process must find in its environment to be watched; ``options`` are those of faults.c."""
     named = {f'FAULTS_{name.upper()}': str(value) for name, value in options.items() if value is not None}
     return {'LD_PRELOAD': str(library), 'FAULTS_UNDER': str(under), **named}
+
+
+def arm(at: int, do: object, calls: str = '', match: str = '*', once: bool = True) -> int:
+    """Disturb this process, which is watched, from its next call on; returns how many calls there were since the last time."""
+    function = ctypes.CDLL(None).faults_arm
+    function.restype = ctypes.c_long
+    return function(*(str(word).encode() for word in (calls, match, at, do)), int(once))
 
 
 def tally(fault: str, tried: int, wrong: int = 0) -> None:

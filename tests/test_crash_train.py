@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import crashes
 import faults
 import pytest
 from crashes import STEPS, Training, kill_moments, outcome, reach
