@@ -137,7 +137,7 @@ def test_a_kill_at_each_point_of_a_save_and_of_the_clean_up(recorded, library, t
         points |= {f'{do} {at}': {'match': '*/[12]*', 'at': first + at, 'do': do} for at, do in each}
 
     def kill(name):
-        folder = tmp_path.resolve() / name.replace(' ', '-')
+        folder = tmp_path.resolve() / name / 'checkpoints'
         child = run(SAVES, folder, faults.environment(library, folder, **points[name]))
         if name not in POINTS and child.returncode == 0:
             return None  # beyond the last call; a call that is no write is not torn
