@@ -7,6 +7,7 @@ and exit code 2; ``--debug`` shows the traceback.
 import contextlib
 import dataclasses
 import io
+import math
 import re
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from jaxgan.config import Config, step_images
-from jaxgan.errors import Failure, InputError, unknown
+from jaxgan.errors import Failure, InputError, MachineError, unknown
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -27,6 +28,7 @@ from jaxgan.options import (
     SampleOptions,
     ZooOptions,
 )
+from jaxgan.signals import catch_signals
 
 T = TypeVar('T')
 
@@ -46,10 +48,20 @@ class TrainOptions:
     """Read the data, build, compile and time one dispatch, but do not train and write nothing."""
     profile: bool = False
     """Do not train: trace a few dispatches into the run's folder, profile/, and print where the time goes."""
+    strict_env: bool = False
+    """Refuse to continue a run in another environment (versions, processor, devices, cores, flags), which changes bits."""
+    watchdog: float = 0.0
+    """End with exit code 3 and all stacks when no step has finished for so many seconds; 0: never. It must be longer than
+    the time between two lines of metrics."""
 
 
 def train(argv: Sequence[str]) -> int:
     """Run ``jaxgan train``."""
+    with catch_signals():  # from here on, before the slow imports
+        return _train(argv)
+
+
+def _train(argv: Sequence[str]) -> int:
     path, rest = _take(argv, '--config')
     from jaxgan.recipes import load_recipe
 
@@ -59,12 +71,21 @@ def train(argv: Sequence[str]) -> int:
     config = options.recipe
     if options.steps is not None:
         config = dataclasses.replace(config, images=options.steps * step_images(config))
+    if not (options.watchdog >= 0 and math.isfinite(options.watchdog)):
+        raise InputError(f'--watchdog {options.watchdog} must be at least 0 seconds')
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
     from jaxgan.commands import train_command
 
     workdir = Path(options.workdir or Path('runs') / name)
-    return train_command(config, workdir, dry_run=options.dry_run, profiled=options.profile)
+    return train_command(
+        config,
+        workdir,
+        dry_run=options.dry_run,
+        profiled=options.profile,
+        strict_env=options.strict_env,
+        watchdog=options.watchdog,
+    )
 
 
 def sample(argv: Sequence[str]) -> int:
@@ -165,6 +186,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
         return error.code
+    except OSError as error:
+        if debug:
+            raise
+        where = f'{error.filename}: ' if error.filename else ''
+        print(f'error: {where}{error.strerror or error}', file=sys.stderr)
+        return MachineError.code
     except KeyboardInterrupt:  # a training catches signals itself
         print('interrupted', file=sys.stderr)
         return 128 + signal.SIGINT

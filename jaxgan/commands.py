@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,52 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan import build, images, kernels, zoo
-from jaxgan.checkpoint import restore_average
 from jaxgan.config import Config, step_images
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError, unknown
 from jaxgan.evaluator import BEST
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
+from jaxgan.lock import hold
 from jaxgan.loop import train
+from jaxgan.restore import restore_average
 from jaxgan.rundir import PROFILE, open_run
 from jaxgan.runtime import keep_freed_memory, keep_programs
 from jaxgan.sampling import make_sampler, parse_seeds
 from jaxgan.trainer import Trainer, make_trainer
 
 
-def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profiled: bool = False) -> int:
+def train_command(
+    config: Config,
+    workdir: Path,
+    *,
+    dry_run: bool = False,
+    profiled: bool = False,
+    strict_env: bool = False,
+    watchdog: float = 0.0,
+) -> int:
     """Say what was found, build everything, then train; a dry run stops before it writes anything.
 
     A profile is written instead of training, and leaves whatever else is in the folder as it is.
     """
     console = Console(highlight=False)
     open_run(workdir, config)
+    with contextlib.ExitStack() as stack:
+        if not dry_run:
+            stack.enter_context(hold(workdir, console.print))
+        trainer = stack.enter_context(_prepared(config, console))
+        if dry_run:
+            rehearse(trainer, console)
+            return 0
+        if profiled:
+            return profile_command(trainer, workdir / PROFILE)
+        console.print(f'run: {workdir}', soft_wrap=True, markup=False)
+        return train(trainer, workdir, strict_env=strict_env, watchdog=watchdog)
+
+
+@contextlib.contextmanager
+def _prepared(config: Config, console: Console) -> Iterator[Trainer]:
+    """Open the data, build a trainer and say what was found."""
     ready = ThreadPoolExecutor(1).submit(kernels.enable)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
     console.print(summary(source))
@@ -48,13 +74,7 @@ def train_command(config: Config, workdir: Path, *, dry_run: bool = False, profi
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
         console.print(f'compiled programs: {programs}', soft_wrap=True)
-        if dry_run:
-            rehearse(trainer, console)
-            return 0
-        if profiled:
-            return profile_command(trainer, workdir / PROFILE)
-        console.print(f'run: {workdir}')
-        return train(trainer, workdir)
+        yield trainer
 
 
 def describe(trainer: Trainer, console: Console) -> None:

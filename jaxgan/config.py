@@ -1,7 +1,6 @@
 """The configuration of a run: frozen dataclasses, from which the command line and ``config.json`` are made.
 
 It covers recipes. A researcher passes a ``Recipe`` of functions to ``make_train_step`` and never meets it.
-
 A pair such as ``learning_rate: (2e-4, 5e-5)`` is (start, final): the value moves from the first to the second
 along half a cosine over the first ``burn_in`` images.
 """
@@ -159,6 +158,8 @@ class Config:
     """How many checkpoints to keep."""
     grid: int = 64
     """How many images stand in a grid."""
+    keep_every: int | None = None
+    """Keep the first checkpoint at or after each multiple of so many images, too; None: only the newest."""
 
 
 def step_images(config: Config) -> int:

@@ -17,6 +17,7 @@ PRESENTATION = frozenset(
         'sample_every',
         'checkpoint_every',
         'keep',
+        'keep_every',
         'steps_per_dispatch',
         'evaluation',
     }

@@ -19,6 +19,10 @@ class InputError(Failure, ValueError):
     code = 2
 
 
+class DamagedError(InputError):
+    """What is stored is not what was written; an older one may take its place."""
+
+
 class MachineError(Failure):
     """The machine does not let us: disk, permission, a lock of another process, a device; exit code 3."""
 

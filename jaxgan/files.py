@@ -1,4 +1,4 @@
-"""Files that a kill may interrupt: written whole or not at all, or a line at a time."""
+"""Files that a kill or a full disk may interrupt: written whole or not at all, or a line at a time."""
 
 import contextlib
 import json
@@ -9,32 +9,129 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxgan.errors import MachineError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Write a file whole or not at all, and make the folders that it needs.
+    """Write a file whole or not at all, also where the power fails, and make the folders that it needs.
 
     Yields:
         The name of a temporary file beside it, which takes its place at the end, and is gone after an error.
     """
-    temporary = path.with_name(f'.{path.name}.{uuid.uuid4().hex[:8]}.tmp')
+    temporary = path.with_name(f'.{uuid.uuid4().hex[:8]}.tmp')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        sync(temporary)
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
         with contextlib.suppress(OSError):  # what went wrong before says more
             temporary.unlink(missing_ok=True)
 
 
+def is_temporary(name: str) -> bool:
+    """Say whether a name is one that ``replacing`` gives, and a kill may leave.
+
+    >>> is_temporary('.0123abcd.tmp'), is_temporary('letter.txt')
+    (True, False)
+    """
+    return name.startswith('.') and name.endswith('.tmp')
+
+
+class Appender:
+    """A file that grows by whole pieces: where a piece does not fit on the disk, none of it stays."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a file to add to it; its folders are made where need be."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+
+    def add(self, data: bytes) -> None:
+        """Write a piece.
+
+        Raises:
+            OSError: it could not be written; the file is as it was.
+        """
+        before = os.fstat(self._file).st_size
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[os.write(self._file, rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, before)
+            raise
+
+    def end_line(self) -> None:
+        """Begin a new line after what a kill left half written."""
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b'\n':
+            self.add(b'\n')
+
+    def sync(self) -> None:
+        """Wait until what was added is on the disk."""
+        os.fsync(self._file)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+
 def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Add JSON objects to a file, one a line, and wait until they are on disk; its folders are made where need be."""
     text = ''.join(json.dumps(line, allow_nan=False) + '\n' for line in lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open('a', encoding='utf-8') as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    with contextlib.closing(Appender(path)) as file:
+        file.end_line()
+        file.add(text.encode())
+        file.sync()
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk; where a folder cannot be synced, go on."""
+    folder = path.is_dir()
+    try:
+        file = os.open(path, os.O_RDONLY)
+    except OSError:
+        if folder:  # Windows opens none
+            return
+        raise
+    try:
+        os.fsync(file)
+    except OSError:
+        if not folder:
+            raise
+    finally:
+        os.close(file)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until a folder and all that is in it are on the disk, its files first."""
+    for path in sorted(folder.iterdir()):
+        sync_tree(path) if path.is_dir() and not path.is_symlink() else sync(path)
+    sync(folder)
+
+
+def reason(error: BaseException) -> str:
+    """Say in a few words why something failed.
+
+    >>> reason(OSError(28, 'No space left on device', 'x')), reason(ValueError('a\\nb'))
+    ('No space left on device', 'a')
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def or_machine_error(problem: str) -> Iterator[None]:
+    """Turn what the file system refuses into one line and exit code 3."""
+    try:
+        yield
+    except OSError as error:
+        raise MachineError(f'{problem}: {reason(error)}') from error
 
 
 def finite(value: float) -> float | str:

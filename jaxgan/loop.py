@@ -8,9 +8,9 @@ import contextlib
 import functools
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -18,70 +18,84 @@ import numpy as np
 from jaxgan import images
 from jaxgan.checkpoint import Checkpoints
 from jaxgan.config import step_images
-from jaxgan.configjson import to_json
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, MachineError
 from jaxgan.evaluator import BEST
-from jaxgan.rundir import open_run
+from jaxgan.files import append_lines, or_machine_error, reason
+from jaxgan.goodput import SESSIONS, Goodput, describe
+from jaxgan.lock import hold
+from jaxgan.origin import Origin
+from jaxgan.resume import continued, open_checkpoints
+from jaxgan.rundir import check_room, check_there, checkpoint_bytes, open_run, write_config
 from jaxgan.runlog import Progress, RunLog, duration
+from jaxgan.saving import Saver
 from jaxgan.signals import Stop, catch_signals
 from jaxgan.state import GanState
 from jaxgan.trainer import Trainer
 from jaxgan.watch import Watch
+from jaxgan.watchdog import Watchdog
 
 
-def train(trainer: Trainer, workdir: Path) -> int:
+def train(trainer: Trainer, workdir: Path, *, strict_env: bool = False, watchdog: float = 0.0) -> int:
     """Train until the configured number of images, or until a signal; continue where the folder stands.
+
+    Args:
+        trainer: what to train.
+        workdir: the run's folder.
+        strict_env: refuse to continue in another environment, where the bits would be others.
+        watchdog: seconds without a sign of life after which the process ends; 0: never.
 
     Returns:
         The exit code: 0, or 128 + the signal after a saved stop.
     """
-    open_run(workdir, trainer.config)
-    alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
-    trainer.program.start()  # everything up to the first dispatch is done while this compiles
-    trainer.feed.load()
-    folder = workdir / 'checkpoints'
-    workdir.mkdir(parents=True, exist_ok=True)
-    (workdir / 'config.json').write_text(to_json(trainer.config))
-    with catch_signals() as stop, contextlib.ExitStack() as stack:
-        opened = functools.cache(lambda: stack.enter_context(Checkpoints(folder, trainer.config.keep)))
-        state = _continued(trainer, opened()) if folder.exists() else None
-        state = trainer.init() if state is None else state
-        first = int(state.step)
-        if (workdir / BEST).exists():
-            with Checkpoints(workdir / BEST, keep=1) as best:
-                best.drop_after(first)
-        if first >= trainer.total_steps:
-            print(f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it')
-            return 0
-        log = stack.enter_context(RunLog(workdir, first))
-        progress = stack.enter_context(Progress(trainer.config.images, int(state.images_seen)))
-        watch = Watch(workdir, first, trainer.config.evaluation, trainer.evaluator, alarms, log, progress)
-        Run(trainer, workdir, opened, log, progress, watch).until_done(state, stop)
+    goodput, config = Goodput(), trainer.config
+    with catch_signals() as stop, hold(workdir, print), contextlib.ExitStack() as stack:
+        with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
+            open_run(workdir, config)
+            check_room(workdir, 2 * checkpoint_bytes(trainer.abstract), 'two checkpoints')
+            alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
+            trainer.program.start()  # everything up to the first dispatch is done while this compiles
+            trainer.feed.load()
+            origin = Origin(trainer.feed, trainer.source, trainer.info)
+            write_config(workdir, config, print)
+            opened = functools.cache(lambda: stack.enter_context(open_checkpoints(trainer, workdir)))
+            state = continued(trainer, workdir, opened, origin, strict_env)
+            state = trainer.init() if state is None else state
+            first = int(state.step)
+            if (workdir / BEST).exists():
+                with Checkpoints(workdir / BEST, keep=1) as best:
+                    best.drop_after(first)
+            if first >= trainer.total_steps:
+                print(
+                    f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
+                )
+                return 0
+            log = stack.enter_context(RunLog(workdir, first))
+            progress = stack.enter_context(Progress(config.images, int(state.images_seen)))
+            log.say = progress.message
+            watch = Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress)
+        tools = Tools(opened, origin, goodput, stack.enter_context(Watchdog(watchdog)))
+        Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
     return 128 + stop.signal if stop.signal else 0
 
 
-def _continued(trainer: Trainer, checkpoints: Checkpoints) -> GanState | None:
-    if checkpoints.latest() is None:
-        return None
-    state, _ = checkpoints.restore(trainer.abstract)
-    print(f'continuing from {int(state.images_seen):,} images')
-    return state
+class Tools(NamedTuple):
+    """What a run keeps its folder and its time with."""
+
+    checkpoints: Callable[[], Checkpoints]
+    origin: Origin
+    goodput: Goodput
+    watchdog: Watchdog
 
 
 class Run:
     """What happens between two dispatches: lines of metrics, grids of samples, checkpoints."""
 
     def __init__(
-        self,
-        trainer: Trainer,
-        workdir: Path,
-        checkpoints: Callable[[], Checkpoints],
-        log: RunLog,
-        progress: Progress,
-        watch: Watch,
+        self, trainer: Trainer, workdir: Path, tools: Tools, log: RunLog, progress: Progress, watch: Watch
     ) -> None:
-        self.trainer, self.workdir, self.checkpoints = trainer, workdir, checkpoints
+        self.trainer, self.workdir, self.tools = trainer, workdir, tools
         self.log, self.progress, self.watch = log, progress, watch
+        self.saver = Saver(tools.checkpoints, checkpoint_bytes(trainer.abstract), progress.message)
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
@@ -91,13 +105,16 @@ class Run:
         trainer, config = self.trainer, self.trainer.config
         first = step = int(state.step)
         grid = self.draw(state, 0) if step == 0 else None
-        self.progress.message(trainer.program.describe())
+        with self.tools.goodput.spent('compile'):
+            self.progress.message(trainer.program.describe())
+        stop.begin()
         self.since, self.counted = time.perf_counter(), step
         if step and self._evaluates(max(0, step - trainer.length), step) and not self.watch.has(step):
             self.evaluate(state, step, stop)
         while step < trainer.total_steps and not stop.signal and not self.watch.exhausted:
             count = min(trainer.length, trainer.total_steps - step)
             state, metrics = trainer.dispatch(state, step, count)
+            self.tools.watchdog.beat()
             self.pending.append((metrics, count))
             before, step = step, step + count
             if before == first:
@@ -113,7 +130,7 @@ class Run:
                 self.evaluate(state, step, stop)
             if not last and self._due(before, step, config.checkpoint_every):
                 self.save(state, step)
-        self.save(state, step)
+        self.finish(state, step, first)
         if self.watch.exhausted:
             self.progress.message(
                 f'stopped: {trainer.evaluator.best} has not improved; the best is in {BEST}/'
@@ -128,10 +145,19 @@ class Run:
         jax.block_until_ready(self.pending)
         if grid is not None:
             self.write(grid, 0)
-        started = time.perf_counter()
-        self.checkpoints()
+        with self.aside('saving'):
+            self.tools.checkpoints()
         self.begun = time.perf_counter()
-        self.since += self.begun - started
+
+    @contextlib.contextmanager
+    def aside(self, kind: str) -> Iterator[None]:
+        """Do what is no step: it does not count in images/s, and may take its time."""
+        started = time.perf_counter()
+        try:
+            with self.tools.goodput.spent(kind), self.tools.watchdog.paused():
+                yield
+        finally:
+            self.since += time.perf_counter() - started
 
     def estimate(self, metrics: Any, step: int) -> None:
         """Say how long the training will take, by the second dispatch: the first one also warms up."""
@@ -159,7 +185,9 @@ class Run:
 
     def report(self, step: int) -> None:
         """Fetch the metrics since the last report and write their means."""
+        check_there(self.workdir)
         fetched = jax.device_get(self.pending)
+        self.tools.watchdog.beat()
         total = sum(length for _, length in fetched)
         means = {
             name: float(sum(float(metrics[name]) * length for metrics, length in fetched) / total)
@@ -179,7 +207,6 @@ class Run:
         What goes wrong costs an evaluation, not the training; a signal costs it, too, and it is made up for on resuming.
         """
         self.save(state, step)
-        started = time.perf_counter()
         draw = self.trainer.draw(state)
 
         def until_signal(seeds: Any, labels: Any) -> Any:
@@ -187,37 +214,64 @@ class Run:
                 raise InputError('a signal came')
             return draw(seeds, labels)
 
+        with self.aside('evaluation'):
+            try:
+                improved = self.watch.evaluate(until_signal, step, self._seen(step))
+            except (InputError, OSError) as error:
+                self.progress.message(f'not evaluated: {error}')
+                return
+            if improved:
+                self.keep_best(state, step)
+
+    def keep_best(self, state: GanState, step: int) -> None:
+        """Keep the state that is the best so far, in a folder of its own."""
         try:
-            if self.watch.evaluate(until_signal, step, self._seen(step)):
-                with Checkpoints(self.workdir / BEST, keep=1) as best:
-                    best.save(step, state, self.trainer.meta(step))
-        except (InputError, OSError) as error:
-            self.progress.message(f'not evaluated: {error}')
-        self.since += time.perf_counter() - started
+            with Checkpoints(self.workdir / BEST, keep=1) as best:
+                best.save(step, state, self.meta(step))
+        except MachineError as error:
+            self.progress.message(f'warning: {error}; it was the best so far')
 
     def draw(self, state: GanState, step: int) -> np.ndarray:
         """Make the grid of fixed latents by the averaged generator."""
-        started = time.perf_counter()
-        samples = self.trainer.samples(state)
-        self.watch.grid(samples, step, self._seen(step))
-        grid = images.picture(samples)
-        self.since += time.perf_counter() - started  # a grid does not count in images/s
-        return grid
+        with self.aside('samples'):
+            samples = self.trainer.samples(state)
+            self.watch.grid(samples, step, self._seen(step))
+            return images.picture(samples)
 
     def write(self, grid: np.ndarray, step: int) -> None:
         """Write a grid as a file and to the log."""
-        started = time.perf_counter()
+        check_there(self.workdir)
         seen = self._seen(step)
         path = self.workdir / 'samples' / f'{seen:09d}.png'
-        images.save_png(path, grid)
-        self.log.image('samples', seen, grid)
-        self.progress.message(f'{seen:,} images: {path}')
-        self.since += time.perf_counter() - started
+        with self.aside('samples'):
+            try:
+                images.save_png(path, grid)
+                self.progress.message(f'{seen:,} images: {path}')
+            except OSError as error:
+                self.progress.message(
+                    f'warning: {path} cannot be written: {reason(error)}; the training goes on'
+                )
+            self.log.image('samples', seen, grid)
+
+    def meta(self, step: int) -> dict[str, Any]:
+        """Describe a checkpoint."""
+        return self.trainer.meta(step) | self.tools.origin.meta()
 
     def save(self, state: GanState, step: int) -> None:
-        """Save the whole state, unless this step is saved already."""
-        if self.checkpoints().latest() == step:
-            return
-        started = time.perf_counter()
-        self.checkpoints().save(step, state, self.trainer.meta(step))
-        self.since += time.perf_counter() - started
+        """Save the whole state in the background, unless this step is saved already."""
+        with self.aside('saving'):
+            check_there(self.workdir)
+            self.saver.save(step, state, functools.partial(self.meta, step))
+
+    def finish(self, state: GanState, step: int, first: int) -> None:
+        """Save the last state, wait until it is on the disk, and say where the time went."""
+        with self.aside('saving'):
+            check_there(self.workdir)
+            self.saver.finish(step, state, functools.partial(self.meta, step))
+        seconds = self.tools.goodput.total()
+        self.progress.message(describe(seconds))
+        line = {'step': step, 'images_seen': self._seen(step), 'from_step': first}
+        with contextlib.suppress(OSError):  # the checkpoint is what counts
+            append_lines(
+                self.workdir / SESSIONS, [line | {kind: round(value, 3) for kind, value in seconds.items()}]
+            )

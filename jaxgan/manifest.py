@@ -2,15 +2,28 @@
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxgan.errors import InputError
+from jaxgan.errors import DamagedError, DivergedError, InputError
+from jaxgan.version import __version__
+
+RECORD = 'record.json'
+SCHEMA = 1  # of what is stored beside a tree; every older one can be read
 
 Manifest = dict[str, list]  # leaf name -> [dtype, shape, SHA-256]
 SHOWN = 3  # leaves that an error names
+
+
+class Record(NamedTuple):
+    """What is stored beside a tree."""
+
+    schema: int
+    meta: dict
+    leaves: Manifest
 
 
 def leaves_on_host(tree: Any) -> dict[str, tuple[list, np.ndarray]]:
@@ -19,26 +32,55 @@ def leaves_on_host(tree: Any) -> dict[str, tuple[list, np.ndarray]]:
 
 
 def make_record(leaves: dict[str, tuple[list, np.ndarray]], meta: dict) -> dict:
-    """Put together what is stored beside a tree: its manifest, and ``meta`` (JSON) with a SHA-256 of its own."""
+    """Put together what is stored beside a tree: its manifest, ``meta`` (JSON), and a SHA-256 over all of it."""
     manifest = {name: [*form, _digest(values)] for name, (form, values) in leaves.items()}
-    return {'meta': meta, 'meta_sha256': _digest_json(meta), 'leaves': manifest}
+    record = {'schema': SCHEMA, 'jaxgan': __version__, 'meta': meta, 'leaves': manifest}
+    return record | {'sha256': _digest_json(record)}
 
 
-def read_record(record: Any, name: str) -> tuple[dict, Manifest]:
-    """Take a record apart into its meta, verified, and its manifest.
+def read_record(text: str, name: str) -> Record:
+    """Take a record apart, verified.
+
+    Records without a schema, which have a digest of ``meta`` alone, are those of jaxgan 0.1.0 before it counted them.
 
     Raises:
-        InputError: it is not what was written.
+        DamagedError: it is not what was written.
+        InputError: a newer jaxgan wrote it.
     """
     try:
-        meta, digest, manifest = record['meta'], record['meta_sha256'], record['leaves']
-        whole = isinstance(meta, dict) and digest == _digest_json(meta)
-        whole = whole and all(len(entry) == 3 for entry in manifest.values())
-    except (KeyError, TypeError, AttributeError):
-        whole = False
+        record = json.loads(text)
+        schema = record.get('schema', 0)
+        if 'sha256' in record:
+            content = {key: value for key, value in record.items() if key != 'sha256'}
+            whole = record['sha256'] == _digest_json(content) and type(schema) is int
+            newer = whole and schema > SCHEMA
+        else:
+            whole, newer = record['meta_sha256'] == _digest_json(record['meta']), False
+        if not newer:
+            whole = (
+                whole and isinstance(record['meta'], dict) and all(map(_is_entry, record['leaves'].values()))
+            )
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        raise DamagedError(f'{name} is damaged: its {RECORD} cannot be read') from None
     if not whole:
-        raise InputError(f'{name} is damaged: its meta data are not what was saved')
-    return meta, manifest
+        raise DamagedError(f'{name} is damaged: its {RECORD} is not what was saved')
+    if newer:
+        raise InputError(
+            f'{name} was written by jaxgan {record.get("jaxgan")} in schema {schema}; '
+            f'this jaxgan {__version__} reads up to {SCHEMA}'
+        )
+    return Record(schema, record['meta'], record['leaves'])
+
+
+def check_finite(leaves: dict[str, tuple[list, np.ndarray]], name: str) -> None:
+    """Refuse a tree with a number that is not finite.
+
+    Raises:
+        DivergedError: names the first leaf that has one.
+    """
+    for leaf, (form, values) in leaves.items():
+        if jnp.issubdtype(values.dtype, jnp.inexact) and not np.isfinite(values).all():
+            raise DivergedError(f'{name} is not saved: {leaf} ({_show(form)}) has values that are not finite')
 
 
 def check_fit(manifest: Manifest, like: Any, name: str) -> None:
@@ -61,11 +103,20 @@ def verify(tree: Any, manifest: Manifest, name: str) -> None:
     """Compare every leaf with its SHA-256.
 
     Raises:
-        InputError: names the first leaf that differs.
+        DamagedError: names the first leaf that differs.
     """
-    for leaf, value in named_leaves(tree).items():
-        if _digest(_values(value)) != manifest[leaf][2]:
-            raise InputError(f'{name} is damaged: the bytes of {leaf} do not match their SHA-256')
+    wrong = differing(tree, manifest)
+    if wrong:
+        raise DamagedError(f'{name} is damaged: the bytes of {wrong[0]} do not match their SHA-256')
+
+
+def differing(tree: Any, manifest: Manifest) -> list[str]:
+    """List the leaves that do not match their SHA-256, or that the manifest does not have."""
+    return [
+        leaf
+        for leaf, value in named_leaves(tree).items()
+        if leaf not in manifest or _digest(_values(value)) != manifest[leaf][2]
+    ]
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
@@ -79,6 +130,10 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     if len(named) != len(leaves):
         raise ValueError("two leaves have one name: the keys of a tree may not contain '/'")
     return named
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, list) and len(entry) == 3
 
 
 def _form(leaf: Any) -> list:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from jaxgan.data import ImageSource, read_many, shuffled_index
+from jaxgan.data.fingerprint import fingerprint
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
 from jaxgan.metrics.gather import Batch, Sample, gather
-from jaxgan.metrics.reference import cached, fingerprint
+from jaxgan.metrics.reference import cached
 from jaxgan.metrics.types import Extractor
 
 BATCH = 64  # images that an extractor sees at once
@@ -28,7 +29,7 @@ class Reals:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A SHA-256 of the source's images and labels (``metrics.reference.fingerprint``)."""
+        """A SHA-256 of the source's images and labels (``data.fingerprint``)."""
         return fingerprint(self.source)
 
 

@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,9 +16,10 @@ from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from tensorboardX import SummaryWriter
 
-from jaxgan.files import finite, replacing
+from jaxgan.files import Appender, finite, reason, replacing
 
 LINES = 'metrics.jsonl'
+MOST_WAITING = 1 << 24  # bytes of events that wait for room on the disk
 QUIET_SECONDS = 10.0  # between two lines where there is no terminal
 
 # what a line of progress shows, in this order, of the metrics that there are
@@ -39,10 +41,13 @@ class RunLog:
         kept, dropped = rewind(folder / LINES, resume_step)
         last = kept[-1] if kept else None
         self._started = time.monotonic() - (last.get('seconds', 0.0) if last else 0.0)
-        self._file = (folder / LINES).open('a', encoding='utf-8')
+        self._file, self._unwritten = Appender(folder / LINES), b''
         self._board = SummaryWriter(
             str(folder / 'tensorboard'), flush_secs=10, purge_step=_purge_from(last or dropped, resume_step)
         )
+        _survive(self._board, self._trouble)
+        self.say: Callable[[str], None] = print
+        self._said = False
 
     def __enter__(self) -> 'RunLog':
         return self
@@ -63,8 +68,8 @@ class RunLog:
         numbers = {name: float(value) for name, value in values.items()}
         head = {'step': step, 'images_seen': images_seen, 'seconds': round(self.seconds(), 3)}
         line = json.dumps(head | {name: finite(value) for name, value in numbers.items()}, allow_nan=False)
-        self._file.write(line + '\n')
-        self._file.flush()
+        self._unwritten += f'{line}\n'.encode()
+        self._write()
         self.board(images_seen, numbers)
 
     def board(self, images_seen: int, values: dict[str, float]) -> None:
@@ -84,8 +89,55 @@ class RunLog:
 
     def close(self) -> None:
         """Write out what is still in memory."""
+        self._write()
         self._file.close()
         self._board.close()
+
+    def _write(self) -> None:
+        """Write the lines that are not on the disk yet; where it is full they wait for the next time."""
+        try:
+            self._file.add(self._unwritten)
+            self._unwritten = b''
+        except OSError as error:
+            self._trouble(error)
+
+    def _trouble(self, error: OSError) -> None:
+        """Say, once, that something cannot be written."""
+        if not self._said:
+            self._said = True
+            self.say(
+                f'warning: {LINES} or tensorboard cannot be written: {reason(error)}; the training goes on'
+            )
+
+
+class _Events:
+    """TensorBoard's file, as tensorboardX writes to it: a full disk must not end its thread, for which the training would wait."""
+
+    def __init__(self, path: Path, trouble: Callable[[OSError], None]) -> None:
+        self._file, self._trouble, self._waiting = Appender(path), trouble, b''
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+
+    def flush(self) -> None:
+        try:
+            self._file.add(self._waiting)
+            self._waiting = b''
+        except OSError as error:
+            self._trouble(error)
+            self._waiting = self._waiting if len(self._waiting) < MOST_WAITING else b''
+
+    def close(self) -> None:
+        self.flush()
+        self._file.close()
+
+
+def _survive(board: SummaryWriter, trouble: Callable[[OSError], None]) -> None:
+    """Let a board write through ``_Events``, which tensorboardX has no way to ask for."""
+    writer: Any = board._get_file_writer()
+    records = writer.event_writer._ev_writer._py_recordio_writer
+    records._writer.close()
+    records._writer = _Events(Path(records.path), trouble)
 
 
 def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:

@@ -57,7 +57,7 @@ def keep_programs() -> ProgramCache:
     if config.jax_compilation_cache_dir:
         return ProgramCache(Path(config.jax_compilation_cache_dir))
     try:
-        folder = cache_folder() / 'xla' / _machine()
+        folder = cache_folder() / 'xla' / machine()
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f'.probe{os.getpid()}'
         probe.touch()
@@ -81,7 +81,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'jaxgan'
 
 
-def _machine() -> str:
+def machine() -> str:
     """Name the kind of processor: programs for one may not run on another that shares the home folder."""
     facts = processor()
     features = facts.get('flags') or facts.get('Features')

@@ -85,6 +85,7 @@ class Trainer(NamedTuple):
     draw: Callable[[GanState], Callable]  # images of the averaged generator: (seeds, labels) -> uint8
     evaluator: Evaluator
     alarms: Callable[[], Alarms]  # reads some real images
+    source: ImageSource
 
 
 def make_trainer(config: Config, source: ImageSource) -> Trainer:
@@ -144,6 +145,7 @@ def make_trainer(config: Config, source: ImageSource) -> Trainer:
         draw=functools.partial(_drawer, generator, build.build_latents(config.model)),
         evaluator=make_evaluator(config.evaluation, config.data, source, classes),
         alarms=functools.partial(_alarms, config, source),
+        source=source,
     )
 
 

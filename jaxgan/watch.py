@@ -1,5 +1,6 @@
 """What a run says of itself while it trains: evaluations, and signs of trouble, printed and kept in its folder."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,5 +69,6 @@ class Watch:
         return self._record.exhausted
 
     def _tell(self, sign: Sign, step: int, images_seen: int) -> None:
-        write_down(self._folder, sign, step, images_seen, self._log.seconds())
+        with contextlib.suppress(OSError):  # a full disk: what is printed says enough
+            write_down(self._folder, sign, step, images_seen, self._log.seconds())
         self._progress.message(f'warning: {sign.message}')

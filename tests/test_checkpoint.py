@@ -15,7 +15,8 @@ import pytest
 from jax.sharding import SingleDeviceSharding
 
 from jaxgan import from_functions
-from jaxgan.checkpoint import Checkpoints, restore_average
+from jaxgan.checkpoint import Checkpoints
+from jaxgan.restore import restore_average
 from jaxgan.errors import InputError
 from jaxgan.latents import normal
 from jaxgan.losses import non_saturating

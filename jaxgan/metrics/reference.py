@@ -14,34 +14,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from jaxgan.data import ImageSource, read_many
 from jaxgan.files import replacing
 from jaxgan.metrics.gather import Sample
 from jaxgan.metrics.moments import Statistics
 from jaxgan.metrics.types import Extractor
 from jaxgan.runtime import cache_folder, prune
 
-WHOLE = 256 << 20  # bytes of images up to which a fingerprint reads all
-PROBED, PART = 4_096, 256  # images that it reads of a larger set, and at once
 LIMIT = 4 << 30  # bytes of the cache; the oldest go first
 FORMAT = 1
-
-
-def fingerprint(source: ImageSource) -> str:
-    """Compute a SHA-256 of a set of images: their number, size, channels, resizing, labels, and the images.
-
-    All images enter up to 256 MiB of pixels, of larger sets 4,096, evenly spread: a change of few of the others is not seen. A
-    data set's name and place do not enter, so that a copy has the same.
-    """
-    info = source.info
-    digest = hashlib.sha256(json.dumps([len(source), info.size, info.channels, info.resize]).encode())
-    digest.update(np.ascontiguousarray(source.labels(), np.int32).tobytes())
-    whole = len(source) * info.size**2 * info.channels <= WHOLE
-    places = np.unique(np.linspace(0, len(source) - 1, len(source) if whole else PROBED).astype(int))
-    for i in range(0, len(places), PART):
-        for sample in read_many(source, places[i : i + PART].tolist()):
-            digest.update(np.ascontiguousarray(sample['image']).tobytes())
-    return digest.hexdigest()
 
 
 def cached(extractor: Extractor, identity: dict[str, Any], keep: bool, make: Callable[[], Sample]) -> Sample:

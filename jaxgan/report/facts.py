@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jaxgan.checkpoint import read_meta
 from jaxgan.config import Config
 from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError
 from jaxgan.report.types import Row, Setting
+from jaxgan.restore import read_meta
 
 DEEPEST = 8  # names of a field; no configuration of ours has more than four
 
@@ -91,15 +91,15 @@ def read_checkpoint(run: Path, notes: list[str]) -> tuple[int | None, dict[str, 
     if not any(path.name.isdecimal() for path in folder.glob('*')):
         return None, {}, ()
     try:
-        step, meta, manifest = read_meta(folder)
+        step, record = read_meta(folder, say=notes.append)
         sizes = [
-            (label, _parameters(manifest, player))
+            (label, _parameters(record.leaves, player))
             for label, player in (('generator', 'g'), ('discriminator', 'd'))
         ]
     except (InputError, TypeError, ValueError) as error:
         notes.append(f'The newest checkpoint is not described: {error}.')
         return None, {}, ()
-    return step, meta, tuple((label, f'{size:,}') for label, size in sizes if size)
+    return step, record.meta, tuple((label, f'{size:,}') for label, size in sizes if size)
 
 
 def _parameters(manifest: dict[str, list], player: str) -> int:
