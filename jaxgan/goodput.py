@@ -41,5 +41,7 @@ def describe(seconds: Mapping[str, float]) -> str:
     'wall time 1:40: steps 90.0%, saving 0.5%, samples 9.5%'
     """
     wall = seconds['wall']
-    shares = [f'{kind} {100 * value / wall:.1f}%' for kind, value in seconds.items() if kind != 'wall']
+    shares = [
+        f'{kind} {100 * value / wall:.1f}%' for kind, value in seconds.items() if value and kind != 'wall'
+    ]
     return f'wall time {duration(wall)}: {", ".join(shares)}'

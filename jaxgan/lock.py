@@ -31,7 +31,7 @@ _held: set[Path] = set()  # by this process
 def hold(workdir: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the lock of a run's folder, which is made where need be; within the same process once is enough.
 
-    A folder that was made for the lock and has nothing else in it at the end is gone again.
+    Folders that were made for the lock and have nothing else in them at the end are gone again.
 
     Args:
         workdir: the folder.
@@ -45,7 +45,7 @@ def hold(workdir: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
         return
     with or_machine_error(f'run {workdir} cannot be written'):
-        new = not workdir.exists()
+        made = [folder for folder in (key, *key.parents) if not folder.exists()]
         workdir.mkdir(parents=True, exist_ok=True)
         file = _lock(workdir, say)
     _held.add(key)
@@ -53,8 +53,7 @@ def hold(workdir: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _held.discard(key)
-        if new:
-            _remove_empty(workdir)
+        _remove_empty(workdir, made)
         os.close(file)
 
 
@@ -107,8 +106,10 @@ def _now() -> str:
     return time.strftime('%Y-%m-%d %H:%M:%S')
 
 
-def _remove_empty(workdir: Path) -> None:
+def _remove_empty(workdir: Path, made: list[Path]) -> None:
+    """Remove the folders that were made for the lock, if there is nothing else in them."""
     with contextlib.suppress(OSError):
-        if [path.name for path in workdir.iterdir()] == [LOCK]:
+        if made and [path.name for path in workdir.iterdir()] == [LOCK]:
             (workdir / LOCK).unlink()
-            workdir.rmdir()
+            for folder in made:
+                folder.rmdir()

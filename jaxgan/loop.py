@@ -25,7 +25,7 @@ from jaxgan.goodput import SESSIONS, Goodput, describe
 from jaxgan.lock import hold
 from jaxgan.origin import Origin
 from jaxgan.resume import continued, open_checkpoints
-from jaxgan.rundir import check_room, check_there, checkpoint_bytes, open_run, write_config
+from jaxgan.rundir import check_start, check_there, checkpoint_bytes, open_run, write_config
 from jaxgan.runlog import Progress, RunLog, duration
 from jaxgan.saving import Saver
 from jaxgan.signals import Stop, catch_signals
@@ -51,7 +51,7 @@ def train(trainer: Trainer, workdir: Path, *, strict_env: bool = False, watchdog
     with catch_signals() as stop, hold(workdir, print), contextlib.ExitStack() as stack:
         with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
             open_run(workdir, config)
-            check_room(workdir, 2 * checkpoint_bytes(trainer.abstract), 'two checkpoints')
+            check_start(workdir, trainer.abstract)
             alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
             trainer.program.start()  # everything up to the first dispatch is done while this compiles
             trainer.feed.load()

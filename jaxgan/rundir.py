@@ -16,6 +16,7 @@ from jaxgan.files import is_temporary, or_machine_error, replacing
 from jaxgan.filetable import check_files
 from jaxgan.lock import LOCK
 from jaxgan.restore import load_record, newest
+from jaxgan.retention import found_steps
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
@@ -74,6 +75,16 @@ def checkpoint_bytes(state: Any) -> int:
     """Estimate what a checkpoint of a state takes on the disk, from its shapes; compression may make it less."""
     leaves = jax.tree.leaves(state)
     return sum(_leaf_bytes(leaf) for leaf in leaves) + PER_LEAF * len(leaves) + PER_CHECKPOINT
+
+
+def check_start(workdir: Path, state: Any) -> None:
+    """Check that there is room for two checkpoints, one of which may be there already.
+
+    Raises:
+        MachineError: there is not.
+    """
+    wanted = 1 if found_steps(workdir / CHECKPOINTS) else 2
+    check_room(workdir, wanted * checkpoint_bytes(state), ('a checkpoint', 'two checkpoints')[wanted - 1])
 
 
 def check_room(folder: Path, need: int, what: str) -> None:

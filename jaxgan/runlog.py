@@ -135,9 +135,11 @@ class _Events:
 def _survive(board: SummaryWriter, trouble: Callable[[OSError], None]) -> None:
     """Let a board write through ``_Events``, which tensorboardX has no way to ask for."""
     writer: Any = board._get_file_writer()
-    records = writer.event_writer._ev_writer._py_recordio_writer
-    records._writer.close()
-    records._writer = _Events(Path(records.path), trouble)
+    events = writer.event_writer._ev_writer
+    records = events._py_recordio_writer
+    with events._lock:  # its thread may be writing
+        records._writer.close()
+        records._writer = _Events(Path(records.path), trouble)
 
 
 def rewind(path: Path, step: int) -> tuple[list[dict], dict | None]:

@@ -24,6 +24,8 @@ class Stop:
     def begin(self) -> None:
         """From now on a signal is for the loop to see."""
         self.begun = True
+        if self.signal:  # it came before anybody listened
+            self._leave_early(self.signal)
 
     def __call__(self, number: int, frame: Any) -> None:
         """Note a signal; the system calls it when Python has the time."""
@@ -36,7 +38,10 @@ class Stop:
         if self._count > 1:
             _leave(number, f'a second signal: left at once by {signal.Signals(number).name}')
         if not self.begun:
-            _leave(number, f'stopped by {signal.Signals(number).name} before the first step; nothing to save')
+            self._leave_early(number)
+
+    def _leave_early(self, number: int) -> None:
+        _leave(number, f'stopped by {signal.Signals(number).name} before the first step; nothing to save')
 
 
 def _leave(number: int, text: str) -> None:

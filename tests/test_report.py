@@ -21,9 +21,8 @@ from reports import (
     write_nearest,
 )
 
-from jaxgan.checkpoint import RECORD
 from jaxgan.cli import main
-from jaxgan.manifest import make_record
+from jaxgan.manifest import RECORD, make_record
 from jaxgan.report import gather, pictures, render, write_report
 from jaxgan.report.curves import MEANS, POINTS, metric_charts, metric_line, thin
 from jaxgan.report.evaluations import evaluation_line, tabulate
