@@ -5,8 +5,9 @@
  *   FAULTS_CALLS   only calls of these names are counted ("write,rename"); all by default
  *   FAULTS_MATCH   only calls on paths that match this pattern are counted, in which * also stands for slashes
  *   FAULTS_AT      the number, from 1, of the counted call at which something happens
- *   FAULTS_DO      what happens: before, after, torn (SIGKILL around or within the call), back (the clock is set back
- *                  by a day from then on), or the number of an error that this call and all later counted ones give
+ *   FAULTS_DO      what happens: before, after, torn (SIGKILL around or within the call), back (the clock is set back by a
+ *                  day from then on), slow (this call and all later counted ones take 0.2 s), or the number of an error
+ *                  that this call and all later counted ones give
  *   FAULTS_ONCE    set: later calls give no error
  *
  * The process itself may call ``faults_arm``, which says how many were counted, and counts anew.
@@ -34,7 +35,7 @@
 #define LONGEST (2 * PATH_MAX)
 #define DAY 86400
 
-enum { BEFORE = -1, AFTER = -2, TORN = -3, BACK = -4 };
+enum { BEFORE = -1, AFTER = -2, TORN = -3, BACK = -4, SLOW = -5 };
 
 static pthread_mutex_t one_at_a_time = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP; /* a signal's handler may write */
 static const char *under;
@@ -53,7 +54,7 @@ long faults_arm(const char *which, const char *where, const char *when, const ch
   counted = 0;
   once = only_once;
   action = !what ? 0 : !strcmp(what, "before") ? BEFORE : !strcmp(what, "after") ? AFTER : !strcmp(what, "torn") ? TORN
-           : !strcmp(what, "back") ? BACK : atol(what);
+           : !strcmp(what, "back") ? BACK : !strcmp(what, "slow") ? SLOW : atol(what);
   pthread_mutex_unlock(&one_at_a_time);
   return before;
 }
@@ -111,7 +112,7 @@ static void die(void) {
 static long due(const char *name, const char *path) {
   if (!at || (calls[0] && !strstr(calls, name)) || fnmatch(match, path, 0)) return 0;
   counted++;
-  if (counted != at && (counted < at || once || action < 0)) return 0;
+  if (counted != at && (counted < at || once || (action < 0 && action != SLOW))) return 0;
   if (action == BACK) clock_offset = DAY;
   if (action == BEFORE) die();
   return action;
@@ -161,6 +162,7 @@ static long finish(struct call *call, long result, const void *bytes, long lengt
   record(call->name, result, error, call->path, call->other, call->offset, bytes, result < 0 ? 0 : length);
   if (call->what == AFTER) die();
   pthread_mutex_unlock(&one_at_a_time);
+  if (call->what == SLOW) usleep(200000);
   errno = error;
   return result;
 }
