@@ -48,6 +48,7 @@ class Checkpoints:
             say: is told what is wrong with a checkpoint that is passed over.
 
         Raises:
+            InputError: Orbax could not read from the folder.
             MachineError: the folder cannot be made or written to.
         """
         if keep < 1:
@@ -55,6 +56,7 @@ class Checkpoints:
         self.folder = Path(folder).absolute()  # Orbax refuses relative paths
         self._keep, self._stretch, self._say = keep, stretch, say
         self._writes = jax.process_index() == 0  # the others hand their arrays to Orbax
+        storage.check_path(self.folder)
         with or_machine_error(f'checkpoint folder {self.folder} cannot be opened'):
             self.folder.mkdir(parents=True, exist_ok=True)
             if self._writes:

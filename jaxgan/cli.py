@@ -1,4 +1,5 @@
-"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | prepare | zoo | bench``.
+"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | prepare | zoo |
+verify-checkpoint | bench``.
 
 Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
@@ -19,6 +20,7 @@ import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, MachineError, unknown
+from jaxgan.lock import check_free
 from jaxgan.options import (
     CompareOptions,
     EvaluateOptions,
@@ -26,6 +28,7 @@ from jaxgan.options import (
     PrepareOptions,
     ReportOptions,
     SampleOptions,
+    VerifyOptions,
     ZooOptions,
 )
 from jaxgan.signals import catch_signals
@@ -75,9 +78,11 @@ def _train(argv: Sequence[str]) -> int:
         raise InputError(f'--watchdog {options.watchdog} must be at least 0 seconds')
     if options.dry_run and options.profile:
         raise InputError('--dry-run writes nothing and --profile writes a trace: choose one')
+    workdir = Path(options.workdir or Path('runs') / name)
+    if not options.dry_run:
+        check_free(workdir)  # before the slow imports
     from jaxgan.commands import train_command
 
-    workdir = Path(options.workdir or Path('runs') / name)
     return train_command(
         config,
         workdir,
@@ -145,6 +150,14 @@ def zoo(argv: Sequence[str]) -> int:
     return zoo_command(options.family)
 
 
+def verify_checkpoint(argv: Sequence[str]) -> int:
+    """Run ``jaxgan verify-checkpoint``."""
+    options = _parse(VerifyOptions, argv, 'verify-checkpoint')
+    from jaxgan.verify import verify_command
+
+    return verify_command(options.run, options.step)
+
+
 def bench(argv: Sequence[str]) -> int:
     """Run ``jaxgan bench``."""
     from jaxgan.bench.options import BenchOptions
@@ -164,6 +177,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     'report': report,
     'prepare': prepare,
     'zoo': zoo,
+    'verify-checkpoint': verify_checkpoint,
     'bench': bench,
 }
 USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'

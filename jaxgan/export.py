@@ -19,7 +19,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxgan.errors import InputError
+from jaxgan.errors import DamagedError, InputError
 from jaxgan.version import __version__
 
 FORMAT_VERSION = 1
@@ -88,22 +88,22 @@ def load_export(folder: str | Path) -> Export:
     """
     folder = Path(folder).absolute()
     name = f'export {folder}'
-    for part in (CARD, TENSORS):
+    for part, kind in ((CARD, InputError), (TENSORS, DamagedError)):
         if not (folder / part).is_file():
-            raise InputError(f'{folder} is no exported generator: {part} is missing')
-    with _one_line(f'{name} cannot be read'):
+            raise kind(f'{folder} is no exported generator: {part} is missing')
+    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
         card = json.loads((folder / CARD).read_text('utf-8'))
         data = (folder / TENSORS).read_bytes()
     version = card.get('format_version') if isinstance(card, dict) else None
     if version != FORMAT_VERSION or isinstance(version, bool):
         raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
     if hashlib.sha256(data).hexdigest() != card.get('sha256'):
-        raise InputError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
-    with _one_line(f'{name} cannot be read'):
+        raise DamagedError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
+    with _one_line(f'{name} is damaged: it cannot be read', DamagedError):
         tensors = _load(data)
         tree = unflatten(tensors)
     if _describe(tensors) != card.get('tensors'):
-        raise InputError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
+        raise DamagedError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
 
 
@@ -204,9 +204,9 @@ def _replace(new: Path, target: Path) -> None:
 
 
 @contextlib.contextmanager
-def _one_line(problem: str) -> Iterator[None]:
+def _one_line(problem: str, kind: type[InputError] = InputError) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, safetensors.SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError(f'{problem}: {reason.splitlines()[0]}') from error
+        raise kind(f'{problem}: {reason.splitlines()[0]}') from error

@@ -57,6 +57,20 @@ def hold(workdir: Path, say: Callable[[str], None]) -> Iterator[None]:
         os.close(file)
 
 
+def check_free(workdir: Path) -> None:
+    """Refuse at once what ``hold`` would refuse; nothing is written, and nothing held.
+
+    Raises:
+        MachineError: another process holds the lock.
+    """
+    with contextlib.suppress(OSError):
+        file = os.open(workdir / LOCK, os.O_RDWR)
+        try:
+            _take(file, workdir, lambda _: None)
+        finally:
+            os.close(file)
+
+
 def _lock(workdir: Path, say: Callable[[str], None]) -> int:
     path = workdir / LOCK
     while True:

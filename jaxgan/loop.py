@@ -247,7 +247,7 @@ class Run:
             try:
                 images.save_png(path, grid)
                 self.progress.message(f'{seen:,} images: {path}')
-            except OSError as error:
+            except (InputError, OSError) as error:
                 self.progress.message(
                     f'warning: {path} cannot be written: {reason(error)}; the training goes on'
                 )

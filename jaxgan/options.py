@@ -122,6 +122,16 @@ class CompareOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class VerifyOptions:
+    """Verify every byte of a run's checkpoints, or of an export; exit code 4 if one is damaged."""
+
+    run: tyro.conf.Positional[str]
+    """A run's folder, a folder of checkpoints, or an export's."""
+    step: int | None = None
+    """Only this checkpoint (default: all, best/ included)."""
+
+
+@dataclasses.dataclass(frozen=True)
 class ZooOptions:
     """List what a recipe can be made of: models, losses, penalties, optimizers, ... with a line on each."""
 

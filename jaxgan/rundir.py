@@ -17,6 +17,7 @@ from jaxgan.filetable import check_files
 from jaxgan.lock import LOCK
 from jaxgan.restore import load_record, newest
 from jaxgan.retention import found_steps
+from jaxgan.storage import check_path
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
@@ -31,6 +32,7 @@ def open_run(workdir: Path, config: Config) -> None:
         InputError: the folder holds another run, or other files.
         MachineError: it may not be read.
     """
+    check_path(workdir.absolute())
     with or_machine_error(f'run {workdir} cannot be read'):
         saved = _saved_config(workdir)
         if saved is None:

@@ -24,6 +24,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgan.errors import InputError
 from jaxgan.files import reason
 from jaxgan.manifest import RECORD
 
@@ -42,6 +43,18 @@ REASONS = (
     'ENOTDIR',
     'ENAMETOOLONG',
 )
+
+
+def check_path(folder: Path) -> None:
+    """Refuse a folder from which Orbax could not read back what it writes there.
+
+    Raises:
+        InputError: its path holds a bracket, which Orbax takes for a pattern.
+    """
+    if '[' in str(folder):
+        raise InputError(
+            f"{folder} cannot hold checkpoints: a path with '[' is a pattern to Orbax; name another"
+        )
 
 
 class StorageError(Exception):
