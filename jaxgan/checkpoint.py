@@ -7,6 +7,7 @@ newest is damaged, the newest that is whole takes its place.
 """
 
 import concurrent.futures
+import contextlib
 import functools
 import json
 import os
@@ -203,12 +204,13 @@ def publish(target: Path, final: Path) -> None:
     write_table(target)
     sync_tree(target)
     target.rename(final)
-    sync(final.parent)
-    _forget(final)
     try:
+        sync(final.parent)
+        _forget(final)
         check_files(final, name)
-    except DamagedError:
-        retention.remove(final)
+    except (DamagedError, OSError):  # it may not keep its name
+        with contextlib.suppress(OSError):
+            retention.remove(final)
         raise
 
 
@@ -219,7 +221,6 @@ def _forget(folder: Path) -> None:
     for path in folder.rglob('*'):
         if path.is_file():
             file = os.open(path, os.O_RDONLY)
-            try:
+            with contextlib.suppress(OSError):
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(file)
+            os.close(file)

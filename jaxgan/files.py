@@ -1,6 +1,7 @@
 """Files that a kill or a full disk may interrupt: written whole or not at all, or a line at a time."""
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -10,6 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import MachineError
+
+UNSYNCED = (
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.EBADF,
+    errno.EACCES,
+)  # of folders, where the file system has no such thing
 
 
 @contextlib.contextmanager
@@ -99,8 +107,8 @@ def sync(path: Path) -> None:
         raise
     try:
         os.fsync(file)
-    except OSError:
-        if not folder:
+    except OSError as error:
+        if not folder or error.errno not in UNSYNCED:
             raise
     finally:
         os.close(file)

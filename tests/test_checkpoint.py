@@ -1,5 +1,6 @@
 """A checkpoint is the state, bit for bit, or an error of one line that says what is wrong."""
 
+import errno
 import os
 import shutil
 import signal
@@ -20,7 +21,7 @@ from jaxgan.errors import DivergedError, InputError, MachineError
 from jaxgan.latents import normal
 from jaxgan.losses import non_saturating
 from jaxgan.manifest import named_leaves
-from jaxgan.restore import restore_average
+from jaxgan.restore import restore_average, restore_state
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe
 
@@ -188,6 +189,54 @@ class TestFolder:
                 checkpoints.save(step, state, {})
             checkpoints.wait()
             assert checkpoints.steps() == [10, 20, 25]
+
+    @pytest.mark.parametrize('what', ['fsync', 'rename'])
+    def test_whatever_the_disk_refuses_costs_one_save_and_leaves_nothing_of_it(
+        self, tmp_path, monkeypatch, what
+    ):
+        def refuse(*args, **kwargs):
+            raise OSError(errno.EIO, 'Input/output error', 'somewhere')
+
+        state = make_state(width=4)
+        with Checkpoints(tmp_path) as checkpoints:
+            checkpoints.save(1, state, {})
+            checkpoints.wait()
+            with monkeypatch.context() as patch:
+                patch.setattr(os, what, refuse, raising=False)
+                checkpoints.save(2, state, {})
+                with pytest.raises(
+                    MachineError, match=f'checkpoint 2 in {tmp_path} was not saved: Input/output error$'
+                ):
+                    checkpoints.wait()
+            assert [path.name for path in tmp_path.iterdir()] == ['1']
+            checkpoints.save(2, state, {})
+        assert bits(restore_state(tmp_path / '2', state)[0]) == bits(state)
+
+    @pytest.mark.skipif(
+        not os.path.exists('/proc/self/fd'), reason='needs /proc, to know which file is synced'
+    )
+    def test_all_is_on_the_disk_before_the_name_and_the_name_before_an_older_one_goes(
+        self, tmp_path, monkeypatch
+    ):
+        events = []
+        for name in ('fsync', 'rename'):
+            original = getattr(os, name)
+
+            def record(what, *args, name=name, original=original):
+                path = os.readlink(f'/proc/self/fd/{what}') if name == 'fsync' else os.fspath(what)
+                events.append((name, os.path.relpath(path, tmp_path)))
+                return original(what, *args)
+
+            monkeypatch.setattr(os, name, record)
+        with Checkpoints(tmp_path, keep=1) as checkpoints:
+            for step in (1, 2):
+                checkpoints.save(step, make_state(width=4), {})
+        named = events.index(('rename', '2.saving'))
+        synced = {path for kind, path in events[:named] if kind == 'fsync'}
+        written = [tmp_path / '2', *(tmp_path / '2').rglob('*')]
+        assert {os.path.relpath(path, tmp_path).replace('2', '2.saving', 1) for path in written} <= synced
+        assert events[named + 1] == ('fsync', '.')
+        assert events[named + 2 :] == [('rename', '1')]
 
     def test_an_older_one_goes_only_when_the_new_one_has_been_read_back(self, tmp_path, monkeypatch):
         """What cannot be read back gets no name, and costs no other."""
