@@ -12,7 +12,7 @@ from pathlib import Path
 from runs import make_data
 
 ROOT = Path(__file__).parent.parent
-STEPS = 60
+STEPS = 32
 TIMES = ('seconds', 'images_per_second')  # what differs between two runs
 
 
@@ -26,7 +26,7 @@ class Training:
     def command(self, workdir: Path, *options: object) -> list[str]:
         fixed = (
             '--data.name', f'npz:{self.data}', '--workdir', workdir, '--model.width', 4, '--batch-size', 8, '--steps', STEPS,
-            '--steps-per-dispatch', 2, '--log-every', 16, '--sample-every', 32, '--checkpoint-every', 16, '--grid', 4,
+            '--steps-per-dispatch', 2, '--log-every', 16, '--sample-every', 64, '--checkpoint-every', 16, '--grid', 4,
         )  # fmt: skip
         return [sys.executable, '-u', str(ROOT / 'train.py'), *map(str, (*fixed, *options))]
 
