@@ -33,7 +33,7 @@ def shapes(folder):
     base = data(folder, 16, 3)
     wide = DCGAN(latent_dim=8, width=6, norm='none', output='tanh')
     batch = DCGAN(latent_dim=8, width=4, norm='batch', output='tanh')
-    adamw = Optimizer(learning_rate=(1e-3, 1e-3), name='sgd')
+    sgd = Optimizer(learning_rate=(1e-3, 1e-3), name='sgd')
     configs = {
         'dcgan': tiny(base),
         'wider': tiny(base, model=wide),
@@ -42,13 +42,16 @@ def shapes(folder):
         '32 pixels': tiny(data(folder, 32, 3)),
         '3 classes': tiny(base, conditional=True),
         '5 classes': tiny(data(folder, 16, 5), conditional=True),
-        'sgd': tiny(base, g_optimizer=adamw, d_optimizer=adamw),
+        'sgd': tiny(base, g_optimizer=sgd, d_optimizer=sgd),
     }
     found = {
         name: make_trainer(config, open_source(config.data)).abstract for name, config in configs.items()
     }
-    half = lambda x: jax.ShapeDtypeStruct(x.shape, jnp.bfloat16 if x.dtype == jnp.float32 else x.dtype)
     return found | {'bfloat16': jax.tree.map(half, found['dcgan'])}
+
+
+def half(like):
+    return jax.ShapeDtypeStruct(like.shape, jnp.bfloat16 if like.dtype == jnp.float32 else like.dtype)
 
 
 def zeros(like):
