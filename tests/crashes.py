@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from runs import make_data
 
 ROOT = Path(__file__).parent.parent
 STEPS = 32
+LEFT = re.compile('tmp|[.](saving|deleted|damaged)')  # what nothing may leave
 TIMES = ('seconds', 'images_per_second')  # what differs between two runs
 
 
@@ -126,7 +128,7 @@ def outcome(workdir: Path) -> dict:
         'metrics': [{name: value for name, value in line.items() if name not in TIMES} for line in lines],
         'samples': {path.name: path.read_bytes() for path in (workdir / 'samples').iterdir()},
         'checkpoints': saved_steps(workdir),
-        'temporary': [str(path) for path in workdir.rglob('*tmp*')],
+        'temporary': [str(path) for path in workdir.rglob('*') if LEFT.search(path.name)],
     }
 
 
