@@ -145,10 +145,9 @@ def test_a_run_stopped_by_signals_at_any_moments_loses_no_step(training, undistu
 
     count = 20 if faults.NIGHTLY else 3
     side_by_side(chain, (3, 4), (count, count))
-    faults.tally(
-        'SIGTERM, SIGINT or SIGUSR1 at a random moment', len(took), sum(seconds > 5 for seconds in took)
-    )
-    assert len(took) >= 2 * count - 2 and max(took) <= 5, took
+    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others who want the processor
+    faults.tally('SIGTERM, SIGINT or SIGUSR1 at a random moment', len(took), sum(s > 5 * crowd for s in took))
+    assert len(took) >= 2 * count - 2 and max(took) <= 5 * crowd, (took, crowd)
 
 
 def test_a_second_signal_leaves_at_once(training, undisturbed, library, tmp_path):
