@@ -105,7 +105,7 @@ class Run:
         trainer, config = self.trainer, self.trainer.config
         first = step = int(state.step)
         grid = self.draw(state, 0) if step == 0 else None
-        with self.tools.goodput.spent('compile'):
+        with self.aside('compile'):
             self.progress.message(trainer.program.describe())
         stop.begin()
         self.since, self.counted = time.perf_counter(), step

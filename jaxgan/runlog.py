@@ -43,7 +43,10 @@ class RunLog:
         self._started = time.monotonic() - (last.get('seconds', 0.0) if last else 0.0)
         self._file, self._unwritten = Appender(folder / LINES), b''
         self._board = SummaryWriter(
-            str(folder / 'tensorboard'), flush_secs=10, purge_step=_purge_from(last or dropped, resume_step)
+            str(folder / 'tensorboard'),
+            flush_secs=10,
+            purge_step=_purge_from(last or dropped, resume_step),
+            filename_suffix=f'.{resume_step}',  # a clock that was set back must not overwrite a file
         )
         _survive(self._board, self._trouble)
         self.say: Callable[[str], None] = print

@@ -91,6 +91,12 @@ def test_only_models_and_one_adapter_know_flax_linen():
             assert str(path.relative_to(ROOT)).startswith(FLAX_MODULES), path
 
 
+def test_only_storage_knows_orbax():
+    for path in FILES:
+        if any(module.startswith('orbax') for module in imports(path)):
+            assert name(path) == 'jaxgan.storage', path
+
+
 def test_only_build_maps_names_to_the_families():
     families = {'losses', 'regularizers', 'augment', 'models', 'latents', 'ema', 'optimizers'}
     for path in FILES:
