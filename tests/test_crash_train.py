@@ -47,6 +47,11 @@ def side_by_side(function, *arguments):
         return list(pool.map(function, *arguments))
 
 
+def crowd():
+    """How many others want each core, if any: what may take a second takes so many then."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def one_line(process, code, *parts):
     """The process ended with a code and one line of error, which has some parts."""
     assert process.code == code, (process.code, process.out, process.err)
@@ -145,9 +150,8 @@ def test_a_run_stopped_by_signals_at_any_moments_loses_no_step(training, undistu
 
     count = 20 if faults.NIGHTLY else 3
     side_by_side(chain, (3, 4), (count, count))
-    crowd = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))  # others who want the processor
-    faults.tally('SIGTERM, SIGINT or SIGUSR1 at a random moment', len(took), sum(s > 5 * crowd for s in took))
-    assert len(took) >= 2 * count - 2 and max(took) <= 5 * crowd, (took, crowd)
+    faults.tally('SIGTERM, SIGINT or SIGUSR1 at a random moment', len(took))
+    assert len(took) >= 2 * count - 2 and max(took) <= 5 * crowd(), (took, crowd())
 
 
 def test_a_second_signal_leaves_at_once(training, undisturbed, library, tmp_path):
@@ -161,7 +165,7 @@ def test_a_second_signal_leaves_at_once(training, undisturbed, library, tmp_path
     sent = time.monotonic()
     process.signal(signal.SIGINT)
     process.finish(60)
-    assert process.code == 130 and time.monotonic() - sent < 1
+    assert process.code == 130 and time.monotonic() - sent < crowd()
     assert process.err == 'a second signal: left at once by SIGINT\n' and saved_steps(workdir) == []
     done = training.run(workdir)
     assert done.code == 0 and done.err == ''
