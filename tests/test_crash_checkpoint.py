@@ -179,10 +179,12 @@ def fail_each(folder, stride):
                     tried += 1
                     error = save_failing(checkpoints, step + 1, number, calls, at, once)
                     failed += bool(error)
-                    step += not error
                     assert ('\n' not in error and str(folder) in error) or not error, error
                     state, meta = checkpoints.restore(make_state(0))
-                    assert meta == {'step': step} and digests(state) == digests(make_state(step))
+                    found = meta['step']  # a disk that lets nobody take a name away again leaves a whole one
+                    assert found == step + 1 or (error and found == step), (error, found, step)
+                    assert digests(state) == digests(make_state(found))
+                    step = found
     assert all('cannot be deleted: ' in line for line in said), said
     return tried, failed
 
