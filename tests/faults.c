@@ -47,12 +47,10 @@ static volatile long clock_offset;
 
 long faults_arm(const char *which, const char *where, const char *when, const char *what, int only_once) {
   pthread_mutex_lock(&one_at_a_time);
-  long before = counted;
   snprintf(calls, sizeof calls, "%s", which ? which : "");
   snprintf(match, sizeof match, "%s", where ? where : "*");
-  at = when ? atol(when) : 0;
-  counted = 0;
-  once = only_once;
+  long before = counted;
+  at = when ? atol(when) : 0, counted = 0, once = only_once;
   action = !what ? 0 : !strcmp(what, "before") ? BEFORE : !strcmp(what, "after") ? AFTER : !strcmp(what, "torn") ? TORN
            : !strcmp(what, "back") ? BACK : !strcmp(what, "slow") ? SLOW : atol(what);
   pthread_mutex_unlock(&one_at_a_time);
@@ -104,8 +102,7 @@ static void record(const char *name, long result, int error, const char *path, c
 }
 
 static void die(void) {
-  syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
-  for (;;) pause();
+  for (;;) syscall(SYS_kill, syscall(SYS_getpid), SIGKILL);
 }
 
 /* Count a call. Returns what it asks for: 0, a kind of kill, or an error's number. */
@@ -290,16 +287,13 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
   return failed;
 }
 int gettimeofday(struct timeval *restrict now, void *restrict zone) {
-  (void)zone;
   struct timespec exact;
   int failed = clock_gettime(CLOCK_REALTIME, &exact);
-  now->tv_sec = exact.tv_sec;
-  now->tv_usec = exact.tv_nsec / 1000;
-  return failed;
+  *now = (struct timeval){exact.tv_sec, exact.tv_nsec / 1000};
+  return (void)zone, failed;
 }
 time_t time(time_t *out) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  if (out) *out = now.tv_sec;
-  return now.tv_sec;
+  return out ? (*out = now.tv_sec) : now.tv_sec;
 }

@@ -340,10 +340,48 @@ BROKEN = {  # name -> a fault, the exit code, and what is said
         {'calls': 'rename', 'match': '*/*.saving', 'at': 2, 'do': errno.EIO}, 3, 'Input/output'),
     'a line of metrics that cannot be written': (
         {'calls': 'write', 'match': '*/metrics.jsonl', 'at': 3, 'do': errno.ENOSPC, 'once': 1}, 0, 'No space left'),
-    'samples that cannot be written': ({'match': '*/samples/*', 'at': 4, 'do': errno.ENOSPC}, 0, 'No space left'),
+    'samples that cannot be written': ({'calls': 'write', 'match': '*/samples/*', 'at': 2, 'do': errno.ENOSPC}, 0, 'No space left'),
     'a checkpoint that cannot be named': (
         {'calls': 'rename', 'match': '*/*.saving', 'at': 2, 'do': errno.EIO, 'once': 1}, 0, 'Input/output'),
 }  # fmt: skip
+
+
+KILLED = {
+    'within the lock': {'calls': 'write', 'match': '*/.lock', 'at': 1, 'do': 'torn'},
+    'within the configuration': {'calls': 'write', 'match': '*/run/.*.tmp', 'at': 1, 'do': 'torn'},
+    'before the configuration is there': {
+        'calls': 'rename',
+        'match': '*/run/.*.tmp',
+        'at': 1,
+        'do': 'before',
+    },
+    'within a line of metrics': {'calls': 'write', 'match': '*/metrics.jsonl', 'at': 3, 'do': 'torn'},
+    'after a line of metrics': {'calls': 'write', 'match': '*/metrics.jsonl', 'at': 4, 'do': 'after'},
+    'within a grid of samples': {'calls': 'write', 'match': '*/samples/*', 'at': 2, 'do': 'torn'},
+    'after a checkpoint has its name': {'calls': 'rename', 'match': '*/4.saving', 'at': 1, 'do': 'after'},
+    'within the deletion of a checkpoint': {
+        'calls': 'unlink',
+        'match': '*/2.deleted/*',
+        'at': 4,
+        'do': 'after',
+    },
+}
+
+
+def test_a_run_killed_at_a_call_to_the_file_system_comes_to_the_same(
+    training, undisturbed, library, tmp_path
+):
+    def killed(name):
+        workdir = tmp_path.resolve() / name / 'run'
+        workdir.parent.mkdir()
+        process = training.run(workdir, env=faults.environment(library, workdir, **KILLED[name]))
+        assert process.code == -9, (name, process.out, process.err)
+        process = training.run(workdir)
+        assert process.code == 0 and process.err == '', (name, process.err)
+        assert outcome(workdir) == undisturbed, name
+
+    side_by_side(killed, KILLED)
+    faults.tally('kill -9 of a training at a call to the file system', len(KILLED))
 
 
 def test_a_folder_that_cannot_be_written_is_one_line_and_its_checkpoints_are_whole(
