@@ -107,6 +107,8 @@ class Checkpoints:
         try:
             if not self.folder.is_dir():  # Orbax would make it anew
                 raise MachineError(f'{name} was not saved: the folder is gone')
+            if self._writes:
+                retention.discard(self.folder, step)  # what an earlier try could not take away
             self._writer.start(target, state, functools.partial(make_record, leaves, meta))
         except (storage.StorageError, MachineError) as error:
             raise self._failed(step, error) from None

@@ -30,6 +30,7 @@ from jaxgan.files import reason
 
 STATE, META = 'state', 'meta'  # the items of a checkpoint
 UNFINISHED = '.orbax-checkpoint-tmp'  # what Orbax adds to a name while it writes
+SECONDS = 5.0  # for threads of a save that failed
 REASONS = (
     'ENOSPC',
     'EDQUOT',
@@ -69,9 +70,12 @@ class Writer:
 
         self._ocp = ocp
         self._orbax = self._open()
+        self._under_way = contextlib.ExitStack()
 
     def _open(self) -> Any:
         items, options = _of_one_process() if jax.process_count() > 1 else ({}, {})
+        # with folders made in the background, threads would wait five minutes for one that cannot be made
+        options['async_options'] = self._ocp.options.AsyncOptions(create_directories_asynchronously=False)
         composite = self._ocp.CompositeOptions(**options)
         handler = self._ocp.CompositeCheckpointHandler(composite_options=composite, **items)
         return self._ocp.AsyncCheckpointer(handler, **options)
@@ -84,6 +88,7 @@ class Writer:
         """
         args = self._ocp.args
         items = args.Composite(**{STATE: _save_args(args)(state), META: _record_args()[1](record)})
+        self._under_way.enter_context(_silence)  # threads may fail at any time from now on
         with self._renewing():
             self._orbax.save(target, items)
 
@@ -93,7 +98,7 @@ class Writer:
         Raises:
             StorageError: it failed.
         """
-        with self._renewing():
+        with self._under_way, self._renewing():
             self._orbax.wait_until_finished()
 
     def close(self) -> None:
@@ -110,6 +115,7 @@ class Writer:
         except StorageError:
             self.close()
             self._orbax = self._open()
+            self._under_way.close()
             raise
 
 
@@ -258,7 +264,7 @@ class _Silence:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None:
-            time.sleep(0.2)  # the other threads fail, too, and each of them says so
+            _await_threads()  # they fail, too, and each of them says so
             with warnings.catch_warnings():
                 warnings.simplefilter('ignore')  # 'coroutine was never awaited'
                 gc.collect()
@@ -268,6 +274,18 @@ class _Silence:
                 levels, sys.unraisablehook, sys.excepthook = self._before
                 for logger, level in zip(self._loggers, levels, strict=True):
                     logger.setLevel(level)
+
+
+def _await_threads() -> None:
+    """Wait until Orbax's threads of a save that failed are done, at most some seconds."""
+    time.sleep(0.1)
+    deadline = time.monotonic() + SECONDS
+    while any(_is_orbax(thread) for thread in threading.enumerate()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _is_orbax(thread: threading.Thread) -> bool:
+    return type(thread).__module__.startswith('orbax.') and thread is not threading.current_thread()
 
 
 _silence = _Silence()
