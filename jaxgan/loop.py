@@ -25,7 +25,15 @@ from jaxgan.goodput import SESSIONS, Goodput, describe
 from jaxgan.lock import hold
 from jaxgan.origin import Origin
 from jaxgan.resume import continued, open_checkpoints
-from jaxgan.rundir import check_start, check_there, checkpoint_bytes, open_run, write_config
+from jaxgan.rundir import (
+    SAMPLES,
+    check_start,
+    check_there,
+    checkpoint_bytes,
+    open_run,
+    remove_left,
+    write_config,
+)
 from jaxgan.runlog import Progress, RunLog, duration
 from jaxgan.saving import Saver
 from jaxgan.signals import Stop, catch_signals
@@ -56,6 +64,7 @@ def train(trainer: Trainer, workdir: Path, *, strict_env: bool = False, watchdog
             trainer.program.start()  # everything up to the first dispatch is done while this compiles
             trainer.feed.load()
             origin = Origin(trainer.feed, trainer.source, trainer.info)
+            remove_left(workdir)
             write_config(workdir, config, print)
             opened = functools.cache(lambda: stack.enter_context(open_checkpoints(trainer, workdir)))
             state = continued(trainer, workdir, opened, origin, strict_env)
@@ -242,7 +251,7 @@ class Run:
         """Write a grid as a file and to the log."""
         check_there(self.workdir)
         seen = self._seen(step)
-        path = self.workdir / 'samples' / f'{seen:09d}.png'
+        path = self.workdir / SAMPLES / f'{seen:09d}.png'
         with self.aside('samples'):
             try:
                 images.save_png(path, grid)

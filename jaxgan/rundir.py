@@ -22,6 +22,7 @@ from jaxgan.storage import check_path
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
 CONFIG = 'config.json'
+SAMPLES = 'samples'
 PER_LEAF, PER_CHECKPOINT = 1024, 1 << 16  # bytes of names, digests and folders beside the arrays
 
 
@@ -43,6 +44,14 @@ def open_run(workdir: Path, config: Config) -> None:
     if changed:
         raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
                          'give another --workdir')  # fmt: skip
+
+
+def remove_left(workdir: Path) -> None:
+    """Delete what a kill left of files that were being written; ``open_run`` has agreed, and the lock is held."""
+    for folder in (workdir, workdir / SAMPLES):
+        for path in list(folder.iterdir()) if folder.is_dir() else []:
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
 
 
 def write_config(workdir: Path, config: Config, say: Callable[[str], None]) -> None:
