@@ -27,7 +27,7 @@ from jaxgan.run.evaluator import BEST
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
 from jaxgan.run.origin import Origin
 from jaxgan.run.recovery import Recovery, finite_on_host
-from jaxgan.run.rundir import check_there, checkpoint_bytes
+from jaxgan.run.rundir import SAMPLES, check_there, checkpoint_bytes
 from jaxgan.run.runlog import Progress, RunLog, Silent, duration
 from jaxgan.run.saving import Saver
 from jaxgan.run.signals import Stop
@@ -253,7 +253,7 @@ class Run:
         if not self.crew.writes:
             return
         seen = self.cadence.seen(step)
-        path = self.workdir / 'samples' / f'{seen:09d}.png'
+        path = self.workdir / SAMPLES / f'{seen:09d}.png'
         with self.aside('samples'):
             try:
                 images.save_png(path, grid)

@@ -22,6 +22,7 @@ from jaxgan.run.lock import LOCK
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
 CONFIG = 'config.json'
+SAMPLES = 'samples'
 PER_LEAF, PER_CHECKPOINT = 1024, 1 << 16  # bytes of names, digests and folders beside the arrays
 
 
@@ -59,6 +60,14 @@ def check_name(workdir: Path) -> None:
     beyond = next((parent for parent in workdir.parents if parent.exists()), workdir)
     if not beyond.is_dir():
         raise InputError(f'workdir {workdir} cannot be made: {beyond} is no folder')
+
+
+def remove_left(workdir: Path) -> None:
+    """Delete what a kill left of files that were being written; ``open_run`` has agreed, and the lock is held."""
+    for folder in (workdir, workdir / SAMPLES):
+        for path in list(folder.iterdir()) if folder.is_dir() else []:
+            if is_temporary(path.name):
+                path.unlink(missing_ok=True)
 
 
 def write_config(workdir: Path, config: Config, say: Callable[[str], None]) -> None:

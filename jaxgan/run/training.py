@@ -17,7 +17,7 @@ from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
 from jaxgan.run.resume import continued, open_checkpoints
-from jaxgan.run.rundir import check_start, open_run, write_config
+from jaxgan.run.rundir import check_start, open_run, remove_left, write_config
 from jaxgan.run.runlog import Progress, RunLog, Silent
 from jaxgan.run.signals import catch_signals
 from jaxgan.run.trainer import Trainer
@@ -82,6 +82,7 @@ def enter(trainer: Trainer, workdir: Path, stack: contextlib.ExitStack) -> None:
     stack.enter_context(hold(workdir, print))
     open_run(workdir, trainer.config)
     check_start(workdir, trainer.abstract)
+    remove_left(workdir)
 
 
 def resumed(
