@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -31,3 +32,18 @@ def test_docstrings():
         assert failed == 0, name
         tried += found
     assert tried >= 25  # the finder works
+
+
+def test_each_promise_names_tests_that_there_are():
+    text = (ROOT / 'docs/reliability.md').read_text()
+    named = re.findall(r'`(test_\w+\.py)?(?:::(Test\w+))?(?:::(test_\w+))?`', text)
+    file, checked = '', 0
+    for module, group, function in named:
+        if not (module or function):
+            continue
+        file = module or file  # '::test_b' goes on with the file before
+        source = (ROOT / 'tests' / file).read_text()
+        assert not group or f'class {group}' in source, (file, group)
+        assert not function or f'def {function}(' in source, (file, function)
+        checked += 1
+    assert checked > 40
