@@ -5,6 +5,7 @@ coordination service, which process 0 holds. A process alone pays nothing for it
 """
 
 import contextlib
+import faulthandler
 import json
 import os
 import socket
@@ -25,6 +26,7 @@ from jaxgan.run.signals import Stop
 
 POLL = 0.5  # seconds between two looks at the others
 SILENT = 15.0  # seconds after which a process of which nothing is heard counts as dead
+FROZEN = 25.0  # seconds after which a process that cannot even watch ends, with the stacks of its threads
 FOREVER = 2**31 - 1  # ms; the watch ends a wait for the dead
 
 
@@ -191,6 +193,7 @@ class Crew(Alone):
             self._client.wait_at_barrier('jaxgan/finish', FOREVER)
         self._left.set()
         self._watch.join()
+        faulthandler.cancel_dump_traceback_later()
         jax.distributed.shutdown()
 
     def _end_once(self) -> None:
@@ -216,6 +219,8 @@ class Crew(Alone):
         host, beats = socket.gethostname(), 0
         while not self._left.wait(POLL):
             beats += 1
+            # should Python itself stand still (a failed collective may hold its lock), C's own thread ends the process
+            faulthandler.dump_traceback_later(FROZEN, exit=True)
             try:
                 self._client.key_value_set(
                     f'jaxgan/beat/{self.process}', f'{beats} {host}', allow_overwrite=True
