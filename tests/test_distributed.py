@@ -75,8 +75,9 @@ def test_a_signal_to_one_stops_all_and_a_dead_process_ends_all_and_the_run_goes_
     assert 'stopped by SIGTERM; saved' in found[0][1]
     newest = max(int(path.name) for path in (run / 'checkpoints').iterdir() if path.name.isdigit())
     for dead in (1, 0):
+        reached = max(jobs.steps(run)) + 150  # a process that is killed before it has joined is waited for
         processes = jobs.start_all(2, command, tmp_path)
-        jobs.wait_for(lambda: max(jobs.steps(run)) > newest + 150, processes)
+        jobs.wait_for(lambda: max(jobs.steps(run)) > reached, processes)
         processes[dead].kill()
         died = time.monotonic()
         processes[dead].communicate()

@@ -76,7 +76,7 @@ def gather(tree: Any, keep: bool) -> Any:
     def fetched(leaf: Any) -> Any:
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             return leaf
-        whole = np.asarray(_local(leaf))
+        whole = np.asarray(jax.block_until_ready(_local(leaf)))  # waiting by itself holds no lock of Python's
         return whole if keep else None
 
     return jax.tree.map(fetched, tree)

@@ -131,6 +131,8 @@ class Run:
         Returns:
             The state, and its step.
         """
+        # reading a value that is not there yet would hold Python's lock, and nobody could see that another process has died
+        jax.block_until_ready(state.fault)
         if not int(state.fault):
             if not saving or self.crew.every(finite_on_host(state)):
                 return state, step
