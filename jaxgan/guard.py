@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.state import GanState
-from jaxgan.types import Batch, Key, Metrics, Phase
+from jaxgan.types import Batch, Key, Phase
 
 SMALL = 4096  # numbers in a leaf that are looked at one by one
 
@@ -34,7 +34,7 @@ def guard(phase: Phase, number: int) -> Phase:
         number: what ``state.fault`` becomes.
     """
 
-    def run(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
+    def run(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Any]:
         new, metrics = phase(state, batch, key)
         fine = all_finite((metrics, [leaf for leaf in changed(state, new) if leaf.size <= SMALL]))
         taken = fine & (state.fault == 0)

@@ -122,7 +122,7 @@ def test_a_run_that_is_stopped_around_a_failure_goes_the_same_way(failed, tmp_pa
 
     def until_done(self, state, stop):
         self.stop = stop
-        done(self, state, stop)
+        return done(self, state, stop)
 
     done = Run.until_done
     monkeypatch.setattr(Run, 'report', reporting)

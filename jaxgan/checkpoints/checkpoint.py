@@ -30,7 +30,7 @@ from jaxgan.state import GanState
 class Checkpoints:
     """The checkpoints of one run; a context manager that waits for the last save on exit.
 
-    One process at a time may write to a folder. Arrays that are spread over several hosts are not supported.
+    One process at a time may write to a folder: of several processes of a training the first one, which holds the arrays.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Checkpoints:
             raise InputError(f'cannot keep {keep} checkpoints; at least 1')
         self.folder = Path(folder).absolute()  # Orbax refuses relative paths
         self._keep, self._stretch, self._say = keep, stretch, say
-        self._writes = jax.process_index() == 0  # the others hand their arrays to Orbax
+        self._writes = jax.process_index() == 0
         storage.check_path(self.folder)
         with or_machine_error(f'checkpoint folder {self.folder} cannot be opened'):
             self.folder.mkdir(parents=True, exist_ok=True)

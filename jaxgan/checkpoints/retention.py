@@ -44,7 +44,7 @@ def remove(path: Path) -> None:
 
 def remove_left(folder: Path) -> None:
     """Delete what a kill left of a save or of a deletion."""
-    for path in folder.iterdir():
+    for path in list(folder.iterdir()) if folder.is_dir() else ():
         if LEFT.fullmatch(path.name) and not path.name.isdecimal():
             shutil.rmtree(path, ignore_errors=True)
 

@@ -29,7 +29,6 @@ from jaxgan.errors import InputError
 from jaxgan.files import reason
 
 STATE, META = 'state', 'meta'  # the items of a checkpoint
-UNFINISHED = '.orbax-checkpoint-tmp'  # what Orbax adds to a name while it writes
 SECONDS = 5.0  # for threads of a save that failed
 REASONS = (
     'ENOSPC',

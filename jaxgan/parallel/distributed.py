@@ -1,7 +1,6 @@
 """Several processes as one training: they join, agree, watch each other, and end together.
 
-Numbers are exchanged by XLA, in the step. Here is the little that hosts tell each other, through the store of JAX's own
-coordination service, which process 0 holds. A process alone pays nothing for it.
+XLA exchanges numbers, in the step. Here is the little that hosts tell each other, by the store of JAX's own coordination service.
 """
 
 import contextlib
@@ -18,7 +17,7 @@ from typing import Any, NoReturn
 
 import jax
 
-from jaxgan.errors import Failure, InputError, MachineError
+from jaxgan.errors import Failure, InputError, MachineError, as_failure
 from jaxgan.parallel.halt import Halt
 from jaxgan.parallel.launch import Job
 from jaxgan.parallel.placing import gather, on_one_device, share
@@ -134,7 +133,10 @@ class Crew(Alone):
         try:
             value = function()
         except (Failure, OSError) as error:
-            self._client.key_value_set(key, json.dumps([None, str(error), getattr(error, 'code', 2)]))
+            known = as_failure(error)
+            self._client.key_value_set(
+                key, json.dumps([None, str(known or error), known.code if known else 1])
+            )
             raise
         self._client.key_value_set(key, json.dumps([value, None, 0]))
         return value
@@ -176,6 +178,7 @@ class Crew(Alone):
 
     def leave(self, error: BaseException) -> NoReturn:
         """End all processes because of an error in this one, or because of a process that has died."""
+        error = as_failure(error) or error
         code, line = _outcome(error)
         if isinstance(error, Exception) and not isinstance(error, Failure):
             time.sleep(SILENT + 4 * POLL)  # where another process has died, the watch knows which

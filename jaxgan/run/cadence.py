@@ -55,7 +55,6 @@ class Cadence(NamedTuple):
         return max(0, step - self.length)
 
 
-def cadence(trainer: Trainer) -> Cadence:
-    """Read when a training does what."""
-    measured = trainer.evaluator.measure is not None
+def cadence(trainer: Trainer, measured: bool) -> Cadence:
+    """Read when a training does what; ``measured``: whether its first process evaluates."""
     return Cadence(trainer.config, trainer.total_steps, trainer.length, measured)

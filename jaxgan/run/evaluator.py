@@ -107,14 +107,18 @@ class Record:
                 if isinstance(line, dict) and line.get('origin') == TRAINING:
                     self._note([from_line(line)])
 
+    def improves(self, found: Sequence[Measurement]) -> bool:
+        """Say whether measurements are the best so far of those that compare with them."""
+        new = [one for one in found if one.metric == self._name]
+        values = _values([*self._found, *new])
+        return bool(new) and values[-1] < min(values[:-1], default=math.inf)
+
     def add(self, found: Sequence[Measurement], seconds: float) -> bool:
         """Write measurements down, and say whether they are the best so far of those that compare with them."""
+        improved = self.improves(found)
         append(self._path, found, seconds, TRAINING)
         self._note(found)
-        values = self._values
-        return bool(values) and any(one.metric == self._name for one in found) and values[-1] < min(
-            values[:-1], default=math.inf
-        )  # fmt: skip
+        return improved
 
     def has(self, step: int) -> bool:
         """Whether there is an evaluation at a step."""
@@ -125,16 +129,16 @@ class Record:
         self._steps |= {one.step for one in found}
 
     @property
-    def _values(self) -> list[float]:
-        """The numbers by which the best is chosen, of the newest one's protocol; what is not finite is the worst."""
-        same = [one for one in self._found if not differences(one.protocol, self._found[-1].protocol)]
-        return [one.value if math.isfinite(one.value) else math.inf for one in same]
-
-    @property
     def exhausted(self) -> bool:
         """Whether as many evaluations as patience allows have passed since the best one."""
-        values = self._values if self._patience is not None else []
+        values = _values(self._found) if self._patience is not None else []
         return bool(values) and len(values) - 1 - int(np.argmin(values)) >= (self._patience or 0)
+
+
+def _values(found: Sequence[Measurement]) -> list[float]:
+    """List the numbers by which the best is chosen, of the newest one's protocol; what is not finite is the worst."""
+    same = [one for one in found if not differences(one.protocol, found[-1].protocol)]
+    return [one.value if math.isfinite(one.value) else math.inf for one in same]
 
 
 def append(

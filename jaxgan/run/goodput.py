@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from jaxgan.run.runlog import duration
 
 SESSIONS = 'sessions.jsonl'
-KINDS = ('start', 'compile', 'saving', 'evaluation', 'samples')  # the rest are steps
+KINDS = ('start', 'compile', 'saving', 'evaluation', 'samples', 'recovery')  # the rest are steps
 
 
 class Goodput:

@@ -18,7 +18,7 @@ import numpy as np
 from jaxgan import images
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
-from jaxgan.errors import InputError, MachineError
+from jaxgan.errors import Failure, InputError
 from jaxgan.files import append_lines, reason
 from jaxgan.parallel.distributed import ALONE, Alone, Told
 from jaxgan.parallel.placing import spread
@@ -26,7 +26,7 @@ from jaxgan.run.cadence import cadence
 from jaxgan.run.evaluator import BEST
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
 from jaxgan.run.origin import Origin
-from jaxgan.run.recovery import Recovery, finite_on_host
+from jaxgan.run.recovery import Recovery, healthy_part, sound
 from jaxgan.run.rundir import SAMPLES, check_there, checkpoint_bytes
 from jaxgan.run.runlog import Progress, RunLog, Silent, duration
 from jaxgan.run.saving import Saver
@@ -61,7 +61,10 @@ class Run:
         self.saver = self.saver if self.crew.writes else Silent()
         self.check_there = functools.partial(check_there, workdir) if self.crew.writes else lambda: None
         self.exhausted = self.crew.decide(lambda: watch.exhausted)
-        self.cadence = cadence(trainer)
+        measured = self.crew.decide(
+            lambda: trainer.evaluator.measure is not None
+        )  # others may lack the weights
+        self.cadence = cadence(trainer, measured)
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0
         self.begun = self.since
@@ -98,9 +101,10 @@ class Run:
             elif before == first + trainer.length:
                 self.estimate(metrics, step)
             if due.looks(before, step):
-                state, settled = self.settle(state, step, due.saves(before, step))
+                found, settled = self.settle(state, step, due.saves(before, step))
                 # what was gone back to is neither shown nor saved again: a step must be taken first
-                before, step = (before, step) if settled == step else (settled, settled)
+                before = before if found is state else settled
+                state, step = found, settled
             if self.pending and due.logs(before, step):
                 self.report(step)
                 self.glance(state, step)
@@ -110,8 +114,8 @@ class Run:
                 self.evaluate(state, step, stop)
             if due.checkpoints(before, step):
                 self.save(state, step)
-        state, step = self.settle(state, step, True)
-        self.finish(state, step, first)
+        fine = sound(state, True, self.crew)
+        self.finish(state if fine else None, step, first)
         if self.exhausted:
             self.progress.message(
                 f'stopped: {trainer.evaluator.best} has not improved; the best is in {BEST}/'
@@ -119,7 +123,7 @@ class Run:
         number = self.crew.stopped(stop)
         if number:
             self.progress.message(
-                f'stopped by {signal.Signals(number).name}; saved. The same command continues.'
+                f'stopped by {signal.Signals(number).name}{"; saved" * fine}. The same command continues.'
             )
         return number
 
@@ -131,21 +135,17 @@ class Run:
         Returns:
             The state, and its step.
         """
-        # reading a value that is not there yet would hold Python's lock, and nobody could see that another process has died
-        jax.block_until_ready(state.fault)
+        if sound(state, saving, self.crew):
+            return state, step
         if not int(state.fault):
-            if not saving or self.crew.every(finite_on_host(state)):
-                return state, step
             state = state.replace(fault=spread(np.int32(1), state.fault.sharding))
-        taken, position, kept = int(state.step), self.counted, []
-        for metrics, count in self.pending:
-            healthy = min(count, taken - position)
-            kept += [(metrics, healthy)] if healthy > 0 else []
-            position += count
-        self.pending = kept
-        if kept:
+        taken = int(state.step)
+        self.pending = healthy_part(self.pending, taken - self.counted)
+        if self.pending:
             self.report(taken)
-        state = self.recovery.recover(state, self.log.seconds())
+        with self.aside('recovery'):
+            self.saver.settle()  # what can be gone back to must not depend on how fast the disk is
+            state = self.recovery.recover(state, self.log.seconds())
         self.pending, self.since, self.counted = [], time.perf_counter(), taken + 1
         return state, taken + 1
 
@@ -219,17 +219,17 @@ class Run:
 
         with self.aside('evaluation'):
             try:
-                improved, self.exhausted = self.crew.decide(
-                    lambda: (
-                        self.watch.evaluate(until_signal, step, self.cadence.seen(step)),
-                        self.watch.exhausted,
-                    )
-                )
+                seen = self.cadence.seen(step)
+                improved = self.crew.decide(lambda: self.watch.measure(until_signal, step, seen))
             except (InputError, OSError, Told) as error:
                 self.progress.message(f'not evaluated: {error}')
                 return
-            if improved:
+            if improved:  # before it is written down, which makes it known that there is a best
                 self.keep_best(state, step)
+            try:
+                self.exhausted = self.crew.decide(self.watch.note)
+            except (OSError, Told) as error:
+                self.progress.message(f'warning: the evaluation cannot be written down: {error}')
 
     def keep_best(self, state: GanState, step: int) -> None:
         """Keep the state that is the best so far, in a folder of its own."""
@@ -238,8 +238,9 @@ class Run:
             return
         try:
             with Checkpoints(self.workdir / BEST, keep=1) as best:
+                best.drop_after(step - 1)  # of a run whose evaluations are gone
                 best.save(step, state, self.meta(step))
-        except MachineError as error:
+        except Failure as error:
             self.progress.message(f'warning: {error}; it was the best so far')
 
     def draw(self, state: GanState, step: int) -> np.ndarray:
@@ -276,11 +277,15 @@ class Run:
             self.check_there()
             self.saver.save(step, self.crew.for_saving(state), functools.partial(self.meta, step))
 
-    def finish(self, state: GanState, step: int, first: int) -> None:
-        """Save the last state, wait until it is on the disk, and say where the time went."""
+    def finish(self, state: GanState | None, step: int, first: int) -> None:
+        """Save the last state, if it may be saved, wait until it is on the disk, and say where the time went."""
         with self.aside('saving'):
             self.check_there()
-            self.saver.finish(step, self.crew.for_saving(state), functools.partial(self.meta, step))
+            if state is None:
+                self.saver.settle()
+                self.progress.message('the newest steps made what is not finite, and are not saved')
+            else:
+                self.saver.finish(step, self.crew.for_saving(state), functools.partial(self.meta, step))
         if not self.crew.writes:
             return
         seconds = self.tools.goodput.total()

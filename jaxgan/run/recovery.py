@@ -16,7 +16,7 @@ import numpy as np
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import Config, step_images
 from jaxgan.data import DataInfo
-from jaxgan.errors import DivergedError, Failure
+from jaxgan.errors import DamagedError, DivergedError
 from jaxgan.files import append_lines
 from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.parallel.placing import spread
@@ -60,7 +60,7 @@ class Recovery:
         self._trainer, self._workdir, self._say, self._crew = trainer, workdir, say, crew
         self._checkpoints = checkpoints
         # those that a run makes that nobody stops come first, so that a stopped and continued run goes the same way
-        self._scheduled = cadence(trainer).scheduled
+        self._scheduled = cadence(trainer, trainer.evaluator.measure is not None).scheduled
 
     def recover(self, state: GanState, seconds: float) -> GanState:
         """Go back, behind the step at which a state has stopped.
@@ -97,6 +97,8 @@ class Recovery:
             raise DivergedError(
                 f'{what}; going back to {place} has not helped {before} times: {ADVICE}{further}{hint}'
             )
+        if fault.step >= self._trainer.total_steps:
+            raise DivergedError(f'{what}; it was the last step, so the training ends with {place}')
         self._say(f'{what}; going on from {place}, behind that step ({before + 1} of {ROLLBACKS} times)')
 
     def _gather(self, state: GanState) -> tuple[str, Config, DataInfo, GanState, Any]:
@@ -135,21 +137,45 @@ class Recovery:
             'restored': restored,
             'file': Path(file).name,
         }
-        append_lines(self._workdir / FAULTS, [line])
         self._lines.append(line)
+        try:
+            append_lines(self._workdir / FAULTS, [line])
+        except OSError as error:
+            self._say(f'warning: {FAULTS} cannot be written: {error.strerror}')
 
     def _restore(self, step: int, found: list[GanState]) -> int:
         """Find the newest good checkpoint up to a step; 0: there is none, and the initial state takes its place."""
         checkpoints = self._checkpoints()
         steps = [one for one in checkpoints.steps() if one <= step]
         like = self._crew.local_form(self._trainer.abstract)
+        damaged: DamagedError | None = None
         for one in sorted(steps, key=lambda one: (self._scheduled(one), one), reverse=True):
             try:
                 found.append(checkpoints.restore(like, one)[0])
                 return one
-            except Failure as error:
+            except DamagedError as error:
                 self._say(f'passed over: {error}')
+                damaged = error
+        if damaged is not None:  # as a start does: nothing is begun anew beside checkpoints
+            raise damaged
         return 0
+
+
+def sound(state: GanState, saving: bool, crew: Alone) -> bool:
+    """Say whether no step has failed, and before a state is saved, whether every number of it is finite."""
+    # reading a value that is not there yet would hold Python's lock, and nobody could see that another process has died
+    jax.block_until_ready(state.fault)
+    return not int(state.fault) and (not saving or crew.every(finite_on_host(state)))
+
+
+def healthy_part(pending: list[tuple[Any, int]], steps: int) -> list[tuple[Any, int]]:
+    """Take the metrics of so many steps from those of dispatches of so many steps each; the last one may have ended early."""
+    kept = []
+    for metrics, count in pending:
+        if steps > 0:
+            kept.append((metrics, min(count, steps)))
+        steps -= count
+    return kept
 
 
 def finite_on_host(state: GanState) -> bool:

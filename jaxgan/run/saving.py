@@ -23,6 +23,7 @@ class Saver:
         """
         self._checkpoints, self._need, self._say = checkpoints, need, say
         self._saved: int | None = None  # the step of the last save, which may still be under way
+        self._tried: int | None = None  # the step of the last try
         self._failures = 0
 
     def save(self, step: int, state: Any, meta: Callable[[], dict]) -> None:
@@ -33,15 +34,25 @@ class Saver:
             DivergedError: a leaf is not finite.
         """
         checkpoints = self._checkpoints()
-        if step in (self._saved, checkpoints.latest()):
+        if step in (self._tried, checkpoints.latest()):
             return
         self._settle(checkpoints)
+        self._tried = step
         try:
             check_room(checkpoints.folder, self._need, 'a checkpoint')
             checkpoints.save(step, state, meta())
             self._saved = step
         except MachineError as error:
             self._failed(error)
+
+    def settle(self) -> None:
+        """Wait for a save that is under way, so that what is on the disk depends on no clock.
+
+        Raises:
+            MachineError: it was the third in a row that has failed.
+        """
+        if self._saved is not None:
+            self._settle(self._checkpoints())
 
     def finish(self, step: int, state: Any, meta: Callable[[], dict]) -> None:
         """Save a state, unless it is saved already, and wait until it is on the disk.
@@ -51,10 +62,8 @@ class Saver:
             DivergedError: a leaf is not finite.
         """
         checkpoints = self._checkpoints()
-        if step == self._saved:
-            self._settle(checkpoints)
+        self._settle(checkpoints)
         if checkpoints.latest() != step:
-            self._settle(checkpoints)
             check_room(checkpoints.folder, self._need, 'the last checkpoint')
             checkpoints.save(step, state, meta())
             checkpoints.wait()
@@ -74,4 +83,4 @@ class Saver:
         self._failures += 1
         if self._failures >= FAILURES:
             raise MachineError(f'{FAILURES} saves in a row have failed, the last one because: {error}')
-        self._say(f'warning: {error}; the training goes on, and saves when it is next due')
+        self._say(f'warning: {error}; it is tried again when a save is next due')

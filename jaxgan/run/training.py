@@ -6,18 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxgan.checkpoints import retention
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.run.alarms import Alarms
-from jaxgan.run.evaluator import BEST
+from jaxgan.run.evaluator import BEST, Record
 from jaxgan.run.goodput import Goodput
 from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
 from jaxgan.run.resume import continued, open_checkpoints
-from jaxgan.run.rundir import check_start, open_run, remove_left, write_config
+from jaxgan.run.rundir import CHECKPOINTS, check_start, open_run, remove_left, write_config
 from jaxgan.run.runlog import Progress, RunLog, Silent
 from jaxgan.run.signals import catch_signals
 from jaxgan.run.trainer import Trainer
@@ -66,7 +67,7 @@ def train(
             if crew.writes and (workdir / BEST).exists():
                 with Checkpoints(workdir / BEST, keep=1) as best:
                     best.drop_after(first)
-            if first >= trainer.total_steps:
+            if first >= trainer.total_steps and crew.decide(lambda: _evaluated(trainer, workdir, first)):
                 print(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
@@ -77,12 +78,19 @@ def train(
     return 128 + number if number else 0
 
 
+def _evaluated(trainer: Trainer, workdir: Path, step: int) -> bool:
+    """Say whether nothing is left to measure at a step: a kill may have cost the last evaluation."""
+    evaluator, patience = trainer.evaluator, trainer.config.evaluation.patience
+    return evaluator.measure is None or Record(workdir, evaluator.best, patience).has(step)
+
+
 def enter(trainer: Trainer, workdir: Path, stack: contextlib.ExitStack) -> None:
     """Take a run's folder, if it can hold this run."""
     stack.enter_context(hold(workdir, print))
     open_run(workdir, trainer.config)
+    remove_left(workdir)  # what it takes is room
+    retention.remove_left(workdir / CHECKPOINTS)
     check_start(workdir, trainer.abstract)
-    remove_left(workdir)
 
 
 def resumed(

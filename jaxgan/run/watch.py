@@ -33,6 +33,7 @@ class Watch:
         self._folder, self._evaluator, self._alarms = folder, evaluator, alarms
         self._log, self._progress = log, progress
         self._record = Record(folder, evaluator.best, evaluation.patience)
+        self._measured: list[Any] = []
 
     def metrics(self, means: Mapping[str, float], step: int, images_seen: int) -> None:
         """Look at the means of a report."""
@@ -44,20 +45,26 @@ class Watch:
         for sign in self._alarms.images(images) if step else ():
             self._tell(sign, step, images_seen)
 
-    def evaluate(self, draw: Callable[..., Any], step: int, images_seen: int) -> bool:
-        """Measure the averaged generator, and say whether it is the best so far."""
+    def measure(self, draw: Callable[..., Any], step: int, images_seen: int) -> bool:
+        """Measure the averaged generator, and say whether it is the best so far; ``note`` writes it down."""
         assert self._evaluator.measure is not None
         found = self._evaluator.measure(draw)
         measurements = [one._replace(step=step, images_seen=images_seen) for one in found.measurements]
         for name, reason in found.failed.items():
             self._progress.message(f'{name} was not measured: {reason}')
         write_nearest(self._folder / NEAREST, found.nearest, {'step': step, 'images_seen': images_seen})
-        improved = self._record.add(measurements, self._log.seconds())
+        self._measured, improved = measurements, self._record.improves(measurements)
         values = {f'evaluation/{one.metric}': one.value for one in measurements}
         self._log.board(images_seen, values)
         text = ', '.join(f'{one.metric} {one.value:.4g}' for one in measurements)
         self._progress.message(f'{images_seen:,} images: {text}{", the best so far" if improved else ""}')
         return improved
+
+    def note(self) -> bool:
+        """Write down what was measured, and say whether the training should stop."""
+        self._record.add(self._measured, self._log.seconds())
+        self._measured = []
+        return self.exhausted
 
     def has(self, step: int) -> bool:
         """Whether there is an evaluation at a step."""
