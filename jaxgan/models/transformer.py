@@ -251,7 +251,7 @@ def sinusoids(side: int, width: int) -> np.ndarray:
 def _positions(module: TransformerGenerator | TransformerDiscriminator, side: int) -> Any:
     def init(key: Any) -> Any:
         del key
-        return jnp.asarray(sinusoids(side, module.width))
+        return jnp.asarray(sinusoids(side, module.width), jnp.float32)
 
     return module.param('positions', init)[None]
 
