@@ -14,6 +14,7 @@ from jaxgan.config import Config, Ema, Optimizer, Penalty
 from jaxgan.data import DataConfig, open_source, shuffled_index
 from jaxgan.errors import DivergedError, InputError
 from jaxgan.modelconfig import MLP
+from jaxgan.parallel.distributed import Alone
 from jaxgan.run.faultfile import read_fault
 from jaxgan.run.loop import Run
 from jaxgan.run.trainer import make_trainer
@@ -192,3 +193,38 @@ def test_without_a_checkpoint_it_goes_back_to_the_beginning(tmp_path):
     assert run(tmp_path / 'run', (1, 3), images=6 * BATCH) == 0
     assert [row['restored'] for row in rows(tmp_path / 'run', 'faults.jsonl')] == [0, 0]
     assert rows(tmp_path / 'run', 'metrics.jsonl')[-1]['step'] == 6
+
+
+def test_a_failure_at_the_end_of_a_dispatch_is_gone_back_from_like_any_other(tmp_path):
+    """A checkpoint is due at the step that fails: what was gone back to is not saved as that step's."""
+    assert run(tmp_path / 'run', (8,)) == 0
+    (line,) = rows(tmp_path / 'run', 'faults.jsonl')
+    assert (line['step'], line['restored']) == (8, 4)
+    assert '8' not in saved(tmp_path / 'run') and '12' in saved(tmp_path / 'run')
+
+
+def test_a_training_whose_last_step_fails_does_not_end_as_if_it_had_not(tmp_path):
+    with pytest.raises(
+        DivergedError, match=r'step 16, phase d: .* the last step, so .* ends with checkpoint 12'
+    ):
+        run(tmp_path / 'run', (16,))
+    assert max(map(int, saved(tmp_path / 'run'))) == 12
+
+
+def test_a_signal_after_a_failure_saves_nothing(tmp_path, monkeypatch):
+    """Stopped before anybody has looked at the failure: continued, the run comes the way of the one that was not stopped."""
+    rarely = {'log_every': 12 * BATCH, 'checkpoint_every': 12 * BATCH}
+    assert run(tmp_path / 'whole', (7,), **rarely) == 0
+
+    def due(self, stop, step, reach):
+        stop.signal = 15 * (step == 8)  # after the dispatch in which step 7 fails
+        return bool(stop.signal)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Alone, 'due', due)
+        assert run(tmp_path / 'run', (7,), **rarely) == 143
+    assert not saved(tmp_path / 'run') and not rows(tmp_path / 'run', 'faults.jsonl')
+    assert run(tmp_path / 'run', (7,), **rarely) == 0
+    for name in ('faults.jsonl', 'metrics.jsonl'):
+        assert rows(tmp_path / 'run', name) == rows(tmp_path / 'whole', name)
+    assert saved(tmp_path / 'run') == saved(tmp_path / 'whole')
