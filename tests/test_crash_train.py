@@ -321,7 +321,7 @@ def test_a_disk_that_is_full_for_a_while_costs_saves_only(training, undisturbed,
     with (workdir.parent / 'ballast').open('wb') as file:
         file.write(bytes(room - 2**20))  # for lines and samples, and no checkpoint
     process.signal(signal.SIGCONT)
-    assert process.says('the training goes on, and saves when it is next due')
+    assert process.says('it is tried again when a save is next due')
     (workdir.parent / 'ballast').unlink()
     process.finish()
     assert process.code == 0 and process.err == '', process.err
