@@ -24,9 +24,8 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.export import load_export, save_export
 from jaxgan.files import replacing
 from jaxgan.parallel.distributed import ALONE, Alone
-from jaxgan.run.evaluator import BEST
 from jaxgan.run.lock import hold
-from jaxgan.run.rundir import PROFILE, open_run
+from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG, PROFILE, open_run
 from jaxgan.run.trainer import Trainer, make_trainer
 from jaxgan.run.training import train
 from jaxgan.runtime import keep_freed_memory, keep_programs
@@ -162,7 +161,7 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
         return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
-    if not (path / 'config.json').exists():
+    if not (path / CONFIG).exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
         raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
     if best and step is not None:
@@ -171,7 +170,7 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         raise InputError(
             f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
         )
-    params, aux, found_step, meta = restore_average(path / (BEST if best else 'checkpoints'), step)
+    params, aux, found_step, meta = restore_average(path / (BEST if best else CHECKPOINTS), step)
     return _checked(Generator(params, aux, make_card(meta, found_step)), f'checkpoint {found_step} of {path}')
 
 

@@ -92,23 +92,19 @@ def header(values: Any, data: bytes = b'') -> bytes:
     return struct.pack('<Q', len(made)) + made + data
 
 
+def measured_by(folder: Path, path: str) -> list[str]:
+    """A command that measures some images by weights of a path."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
+    np.savez(folder / 'made.npz', images=images)
+    return ['evaluate', 'made.npz', '--data', 'npz:made.npz', '--extractor', 'vgg16', '--weights', path]
+
+
 def weights(name: str, data: bytes | Callable[[], bytes], *words: str, code: int = 2) -> Case:
     """A file of weights for an extractor."""
 
     def make(folder: Path) -> list[str]:
         (folder / 'w.pth').write_bytes(data() if callable(data) else data)
-        images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
-        np.savez(folder / 'made.npz', images=images)
-        return [
-            'evaluate',
-            'made.npz',
-            '--data',
-            'npz:made.npz',
-            '--extractor',
-            'vgg16',
-            '--weights',
-            'w.pth',
-        ]
+        return measured_by(folder, 'w.pth')
 
     return Case(f'weights: {name}', make, ('w.pth', *words), code)
 
@@ -310,18 +306,7 @@ WEIGHTS = [
 
 
 def _device(folder: Path) -> list[str]:
-    images = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3), np.uint8)
-    np.savez(folder / 'made.npz', images=images)
-    return [
-        'evaluate',
-        'made.npz',
-        '--data',
-        'npz:made.npz',
-        '--extractor',
-        'vgg16',
-        '--weights',
-        '/dev/zero',
-    ]
+    return measured_by(folder, '/dev/zero')
 
 
 CASES = [*CARDS, *OF_TENSORS, *WEIGHTS]

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import jax
-
 from jaxgan.checkpoints import retention, storage
 from jaxgan.checkpoints.filetable import check_files, write_table
 from jaxgan.checkpoints.manifest import check_finite, leaves_on_host, make_record, verify
@@ -56,12 +54,10 @@ class Checkpoints:
             raise InputError(f'cannot keep {keep} checkpoints; at least 1')
         self.folder = Path(folder).absolute()  # Orbax refuses relative paths
         self._keep, self._stretch, self._say = keep, stretch, say
-        self._writes = jax.process_index() == 0
         storage.check_path(self.folder)
         with or_machine_error(f'checkpoint folder {self.folder} cannot be opened'):
             self.folder.mkdir(parents=True, exist_ok=True)
-            if self._writes:
-                retention.remove_left(self.folder)
+            retention.remove_left(self.folder)
         self._writer = storage.Writer()
         self._pool = concurrent.futures.ThreadPoolExecutor(1, 'checkpoint')
         self._saving: concurrent.futures.Future[None] | None = None
@@ -107,8 +103,7 @@ class Checkpoints:
         try:
             if not self.folder.is_dir():  # Orbax would make it anew
                 raise MachineError(f'{name} was not saved: the folder is gone')
-            if self._writes:
-                retention.discard(self.folder, step)  # what an earlier try could not take away
+            retention.discard(self.folder, step)  # what an earlier try could not take away
             self._writer.start(target, state, functools.partial(make_record, leaves, meta))
         except (storage.StorageError, MachineError) as error:
             raise self._failed(step, error) from None
@@ -118,15 +113,13 @@ class Checkpoints:
         """Read a checkpoint back when it is written, give it its name, and delete what it makes superfluous."""
         try:
             self._writer.wait()
-            if self._writes:
-                publish(target, self.folder / str(step))
-                self._delete_surplus()
+            publish(target, self.folder / str(step))
+            self._delete_surplus()
         except (storage.StorageError, Failure, OSError) as error:
             raise self._failed(step, error) from None
 
     def _failed(self, step: int, error: Exception) -> MachineError:
-        if self._writes:
-            retention.discard(self.folder, step)
+        retention.discard(self.folder, step)
         if isinstance(error, MachineError):
             return error
         return MachineError(f'checkpoint {step} in {self.folder} was not saved: {reason(error)}')
@@ -177,9 +170,8 @@ class Checkpoints:
         found, result, damaged = newest(self.folder, lambda path: restore_state(path, like))
         for later, error in damaged:
             self._say(f'{error}; continuing from {found}')
-            if self._writes:
-                with or_machine_error(f'checkpoint {self.folder / str(later)} cannot be renamed'):
-                    retention.set_aside(self.folder / str(later))
+            with or_machine_error(f'checkpoint {self.folder / str(later)} cannot be renamed'):
+                retention.set_aside(self.folder / str(later))
         return result
 
     def wait(self) -> None:

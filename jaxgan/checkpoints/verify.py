@@ -13,9 +13,7 @@ from jaxgan.checkpoints.retention import found_steps
 from jaxgan.errors import DamagedError, InputError, UnverifiedError
 from jaxgan.export import CARD, load_export
 from jaxgan.files import or_machine_error
-from jaxgan.run.rundir import CHECKPOINTS
-
-BEST = 'best'
+from jaxgan.run.rundir import BEST, CHECKPOINTS
 
 
 class Finding(NamedTuple):

@@ -26,7 +26,6 @@ from jaxgan.realimages import Reals
 from jaxgan.strictjson import parse_json
 
 NEAREST = 'nearest.npz'
-BEST = 'best'
 TRAINING = 'training'
 
 

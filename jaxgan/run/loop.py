@@ -23,11 +23,10 @@ from jaxgan.files import append_lines, reason
 from jaxgan.parallel.distributed import ALONE, Alone, Told
 from jaxgan.parallel.placing import spread
 from jaxgan.run.cadence import cadence
-from jaxgan.run.evaluator import BEST
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
 from jaxgan.run.origin import Origin
 from jaxgan.run.recovery import Recovery, healthy_part, sound
-from jaxgan.run.rundir import SAMPLES, check_there, checkpoint_bytes
+from jaxgan.run.rundir import BEST, SAMPLES, check_there, checkpoint_bytes
 from jaxgan.run.runlog import Progress, RunLog, Silent, duration
 from jaxgan.run.saving import Saver
 from jaxgan.run.signals import Stop
@@ -61,9 +60,8 @@ class Run:
         self.saver = self.saver if self.crew.writes else Silent()
         self.check_there = functools.partial(check_there, workdir) if self.crew.writes else lambda: None
         self.exhausted = self.crew.decide(lambda: watch.exhausted)
-        measured = self.crew.decide(
-            lambda: trainer.evaluator.measure is not None
-        )  # others may lack the weights
+        # process 0 says whether anything is measured: others may lack the weights
+        measured = self.crew.decide(lambda: trainer.evaluator.measure is not None)
         self.cadence = cadence(trainer, measured)
         self.pending: list[Any] = []  # metrics that still lie on the device
         self.since, self.counted = time.perf_counter(), 0

@@ -30,7 +30,7 @@ def continued(
     opened: Callable[[], Checkpoints],
     origin: Origin,
     strict: bool,
-    like: GanState | None = None,
+    like: GanState,
 ) -> GanState | None:
     """Restore the newest checkpoint that is whole, if there are any, and compare what it was made of.
 
@@ -46,7 +46,7 @@ def continued(
         if damaged:
             raise InputError(f'no checkpoint in {folder} but damaged ones ({", ".join(damaged)}); give another --workdir')  # fmt: skip
         return None
-    state, meta = opened().restore(trainer.abstract if like is None else like)
+    state, meta = opened().restore(like)
     origin.check(meta, f'checkpoint {folder / str(int(state.step))}', strict, print)
     print(f'continuing from {int(state.images_seen):,} images')
     return state

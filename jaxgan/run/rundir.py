@@ -21,6 +21,7 @@ from jaxgan.run.lock import LOCK
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
+BEST = 'best'  # the checkpoint that evaluation found best
 CONFIG = 'config.json'
 SAMPLES = 'samples'
 PER_LEAF, PER_CHECKPOINT = 1024, 1 << 16  # bytes of names, digests and folders beside the arrays

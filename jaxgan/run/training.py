@@ -12,13 +12,13 @@ from jaxgan.config import step_images
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.run.alarms import Alarms
-from jaxgan.run.evaluator import BEST, Record
+from jaxgan.run.evaluator import Record
 from jaxgan.run.goodput import Goodput
 from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
 from jaxgan.run.resume import continued, open_checkpoints
-from jaxgan.run.rundir import CHECKPOINTS, check_start, open_run, remove_left, write_config
+from jaxgan.run.rundir import BEST, CHECKPOINTS, check_start, open_run, remove_left, write_config
 from jaxgan.run.runlog import Progress, RunLog, Silent
 from jaxgan.run.signals import catch_signals
 from jaxgan.run.trainer import Trainer
