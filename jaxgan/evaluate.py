@@ -134,6 +134,15 @@ def _check(reals: Reals, fakes: Fakes, names: Sequence[str] | None) -> None:
         )
     if reals.flip and info.size == 1:
         raise InputError(f'flip: {info.name} has no images to mirror')
+    check_measures(names)
+
+
+def check_measures(names: Sequence[str] | None) -> None:
+    """Check the names of measures; ``None`` stands for all that apply.
+
+    Raises:
+        InputError: there are none, or one does not exist.
+    """
     if names is not None and not names:
         raise InputError(f'no measures are named (allowed: {", ".join(MEASURES)})')
     for name in names or ():

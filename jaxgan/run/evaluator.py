@@ -15,7 +15,7 @@ import numpy as np
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.data import DataConfig, ImageSource
 from jaxgan.errors import InputError
-from jaxgan.evaluate import Fakes, Findings, Plan, measure, plan
+from jaxgan.evaluate import Fakes, Findings, Plan, check_measures, measure, plan
 from jaxgan.files import append_lines, replacing
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
@@ -54,6 +54,7 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
     """
     if not evaluation.every:
         return Evaluator(None, '', '')
+    check_measures(evaluation.measures)  # also where their weights are missing
     try:
         extractor = choose_extractor(data.name, source.info.size, evaluation.extractor, None, False)
         made, notes = _plan(evaluation, data, source, classes, extractor)
@@ -71,8 +72,8 @@ def _plan(
 ) -> tuple[Plan, str]:
     """Plan the measures; those whose weights are not here are left out, and said."""
     reals = Reals(source, evaluation.real, data.flip)
-    wanted = (MEASURES[name].held_out for name in evaluation.measures if name in MEASURES)
-    held_out = open_held_out(data, None) if any(wanted) else None
+    wanted = any(MEASURES[name].held_out for name in evaluation.measures)
+    held_out = open_held_out(data, None) if wanted else None
     fakes = _fakes(evaluation, source, classes, _undrawn)
     try:
         return plan(extractor, reals, fakes, held_out, evaluation.measures), ''
