@@ -1,12 +1,12 @@
-"""The command line: ``jaxgan train | sample | export | evaluate | compare | report | reproduce | prepare | zoo |
-verify-checkpoint | bench``.
+"""The command line: ``jaxgan COMMAND ...``.
 
-Each command is a function here that parses with tyro, calls, and prints. Bad input is one line on standard error
+Each command is a line in ``COMMANDS``: its options, a dataclass of which tyro makes a parser, and a function of them. Bad input is one line on standard error
 and exit code 2; ``--debug`` shows the traceback.
 """
 
 import contextlib
 import dataclasses
+import importlib
 import io
 import math
 import os
@@ -14,25 +14,14 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
-from jaxgan.options import (
-    CompareOptions,
-    EvaluateOptions,
-    ExportOptions,
-    PrepareOptions,
-    ReportOptions,
-    ReproduceOptions,
-    SampleOptions,
-    VerifyOptions,
-    ZooOptions,
-)
 from jaxgan.parallel.launch import find_job
 from jaxgan.run.lock import check_free
 from jaxgan.run.signals import catch_signals
@@ -112,101 +101,25 @@ def _train(argv: Sequence[str]) -> int:
         )
 
 
-def sample(argv: Sequence[str]) -> int:
-    """Run ``jaxgan sample``."""
-    options = _parse(SampleOptions, argv, 'sample')
-    from jaxgan.commands import sample_command
+class Command(NamedTuple):
+    """A command that is a function of its options; both as 'module:name', for no module is imported before it is needed."""
 
-    return sample_command(**dataclasses.asdict(options))
-
-
-def export(argv: Sequence[str]) -> int:
-    """Run ``jaxgan export``."""
-    options = _parse(ExportOptions, argv, 'export')
-    from jaxgan.commands import export_command
-
-    return export_command(**dataclasses.asdict(options))
+    options: str
+    function: str
 
 
-def report(argv: Sequence[str]) -> int:
-    """Run ``jaxgan report``."""
-    options = _parse(ReportOptions, argv, 'report')
-    from jaxgan.report import report_command
-
-    return report_command(**dataclasses.asdict(options))
-
-
-def reproduce(argv: Sequence[str]) -> int:
-    """Run ``jaxgan reproduce``."""
-    options = _parse(ReproduceOptions, argv, 'reproduce')
-    from jaxgan.run.reproduce import reproduce_command
-
-    return reproduce_command(Path(options.file))
-
-
-def prepare(argv: Sequence[str]) -> int:
-    """Run ``jaxgan prepare``."""
-    options = _parse(PrepareOptions, argv, 'prepare')
-    from jaxgan.data.tfds import prepare as prepare_data
-
-    prepare_data(options.name, options.data_dir)
-    return 0
-
-
-def evaluate(argv: Sequence[str]) -> int:
-    """Run ``jaxgan evaluate``."""
-    options = _parse(EvaluateOptions, argv, 'evaluate')
-    from jaxgan.evaluating import evaluate_command
-
-    return evaluate_command(**vars(options))
-
-
-def compare(argv: Sequence[str]) -> int:
-    """Run ``jaxgan compare``."""
-    options = _parse(CompareOptions, argv, 'compare')
-    from jaxgan.evaluating import compare_command
-
-    return compare_command(options.first, options.second)
-
-
-def zoo(argv: Sequence[str]) -> int:
-    """Run ``jaxgan zoo``."""
-    options = _parse(ZooOptions, argv, 'zoo')
-    from jaxgan.commands import zoo_command
-
-    return zoo_command(options.family)
-
-
-def verify_checkpoint(argv: Sequence[str]) -> int:
-    """Run ``jaxgan verify-checkpoint``."""
-    options = _parse(VerifyOptions, argv, 'verify-checkpoint')
-    from jaxgan.checkpoints.verify import verify_command
-
-    return verify_command(options.run, options.step)
-
-
-def bench(argv: Sequence[str]) -> int:
-    """Run ``jaxgan bench``."""
-    from jaxgan.bench.options import BenchOptions
-
-    options = _parse(BenchOptions, argv, 'bench')
-    from jaxgan.bench.run import bench_command
-
-    return bench_command(**dataclasses.asdict(options))
-
-
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
-    'train': train,
-    'sample': sample,
-    'export': export,
-    'evaluate': evaluate,
-    'compare': compare,
-    'report': report,
-    'reproduce': reproduce,
-    'prepare': prepare,
-    'zoo': zoo,
-    'verify-checkpoint': verify_checkpoint,
-    'bench': bench,
+COMMANDS: dict[str, Command | None] = {
+    'train': None,  # whose options are the recipe's, too
+    'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
+    'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
+    'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
+    'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
+    'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
+    'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
+    'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
+    'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
+    'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
+    'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }
 USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'
 
@@ -245,9 +158,20 @@ def _command(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ('-h', '--help'):
         print(USAGE)
         return 0 if arguments else 2
-    if arguments[0] not in COMMANDS:
-        raise unknown('command', arguments[0], COMMANDS)
-    return COMMANDS[arguments[0]](arguments[1:])
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise unknown('command', name, COMMANDS)
+    command = COMMANDS[name]
+    if command is None:
+        return train(rest)
+    options = _parse(_named(command.options), rest, name)
+    return _named(command.function)(**vars(options))
+
+
+def _named(place: str) -> Any:
+    """Import what 'module:name' says."""
+    module, name = place.split(':')
+    return getattr(importlib.import_module(module), name)
 
 
 def _nobody_reads() -> int:

@@ -14,22 +14,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgan import build, images, kernels, zoo
-from jaxgan.card import check_card, check_weights, make_card
-from jaxgan.checkpoints.restore import restore_average
+from jaxgan import build, kernels, zoo
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
-from jaxgan.errors import InputError, unknown
-from jaxgan.export import load_export, save_export
-from jaxgan.files import replacing
+from jaxgan.errors import InputError
 from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.run.lock import hold
-from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG, PROFILE, open_run
+from jaxgan.run.rundir import PROFILE, open_run
 from jaxgan.run.trainer import Trainer, make_trainer
 from jaxgan.run.training import train
 from jaxgan.runtime import keep_freed_memory, keep_programs
-from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds
 
 
 def train_command(
@@ -136,132 +131,12 @@ def count(params: Any) -> int:
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params))
 
 
-@dataclasses.dataclass(frozen=True)
-class Generator:
-    """A trained generator and what is known about it."""
+def prepare_command(name: str, data_dir: str | None) -> int:
+    """Download and prepare a TFDS data set."""
+    from jaxgan.data.tfds import prepare
 
-    params: Any
-    aux: Any
-    card: dict[str, Any]  # 'architecture' and 'data', as in an export
-
-
-def open_generator(path: Path, step: int | None = None, best: bool = False) -> Generator:
-    """Open the averaged generator of a run, or an export.
-
-    Args:
-        path: a run's folder, or an export's.
-        step: a run's checkpoint; None: the newest.
-        best: the one that evaluation found best, instead of the newest.
-
-    Raises:
-        InputError: the folder is neither, or its checkpoint cannot be read.
-    """
-    if (path / 'generator.json').exists():
-        if step is not None or best:
-            raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
-        found = load_export(path)
-        return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
-    if not (path / CONFIG).exists():
-        kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
-        raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
-    if best and step is not None:
-        raise InputError(f'step {step} and best name two checkpoints: choose one')
-    if best and not (path / BEST).is_dir():
-        raise InputError(
-            f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
-        )
-    params, aux, found_step, meta = restore_average(path / (BEST if best else CHECKPOINTS), step)
-    return _checked(Generator(params, aux, make_card(meta, found_step)), f'checkpoint {found_step} of {path}')
-
-
-def _checked(found: Generator, name: str) -> Generator:
-    check_card(found.card, name)
-    check_weights(found.card, found.params, found.aux, name)
-    return found
-
-
-def export_command(run: str, out: str, step: int | None, best: bool) -> int:
-    """Export a run's averaged generator."""
-    if (Path(run) / 'generator.json').exists():
-        raise InputError(f'{run} is an export already')
-    found = open_generator(Path(run), step, best)
-    path = save_export(Path(out), found.params, found.aux, found.card)
-    print(
-        f'wrote {path}: {count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
-    )
+    prepare(name, data_dir)
     return 0
-
-
-def sample_command(
-    source: str,
-    out: str,
-    n: int,
-    seed: int,
-    seeds: str | None,
-    label: str | None,
-    columns: int | None,
-    scale: int | None,
-    step: int | None,
-    best: bool,
-) -> int:
-    """Make images by seed, and write them as a grid, arrays, or single files."""
-    if n < 1:
-        raise InputError(f'n {n} must be at least 1')
-    if n > MAX_SEEDS:
-        raise InputError(f'n {n} must be at most {MAX_SEEDS}: ask for fewer at a time')
-    if not 0 <= seed <= MAX_SEED:
-        raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
-    chosen = parse_seeds(seeds if seeds is not None else f'{seed}-{seed + n - 1}')
-    keep_programs()
-    target = Path(out)
-    if target.suffix not in ('.png', '.npz', ''):
-        raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
-    found = open_generator(Path(source), step, best)
-    kernels.enable()
-    labels = choose_labels(found.card, label, len(chosen))
-    network = build.build_generator(found.card['architecture'])
-    draw = make_sampler(network, build.build_latents(found.card['architecture']), found.params, found.aux)
-    pixels = draw(chosen, labels)
-    if target.suffix == '.png':
-        images.save_png(target, images.picture(pixels, columns=columns, scale=scale))
-    elif target.suffix == '.npz':
-        save_arrays(target, pixels, chosen, labels)
-    else:
-        for one, number in zip(pixels, chosen, strict=True):
-            images.save_png(target / f'seed{number:010d}.png', images.visible(one))
-    print(f'wrote {target}: {len(chosen)} images of {pixels.shape[1]}x{pixels.shape[2]}')
-    return 0
-
-
-def choose_labels(card: dict[str, Any], label: str | None, n: int) -> np.ndarray | None:
-    """Turn a class name or number into labels; none given: each class in turn.
-
-    Raises:
-        InputError: the generator has no classes, or not this one.
-    """
-    names = card['labels']
-    if not names:
-        if label is not None:
-            raise InputError(f'label {label!r} was given, and this generator is unconditional')
-        return None
-    if label is None:
-        return np.arange(n, dtype=np.int32) % len(names)
-    if label in names:
-        return np.full(n, names.index(label), np.int32)
-    if label.isdigit():
-        if int(label) >= len(names):
-            raise InputError(f'label {label} is out of range: this generator has classes 0..{len(names) - 1}')
-        return np.full(n, int(label), np.int32)
-    raise unknown('label', label, names)
-
-
-def save_arrays(path: Path, pixels: np.ndarray, seeds: list[int], labels: np.ndarray | None) -> None:
-    """Write images, seeds and labels as an .npz, whole or not at all."""
-    arrays = {'images': pixels, 'seeds': np.asarray(seeds, np.uint32)}
-    if labels is not None:
-        arrays['labels'] = labels
-    with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, **arrays)
 
 
 def zoo_command(family: str | None) -> int:

@@ -11,9 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jaxgan import build, kernels
+from jaxgan import kernels
 from jaxgan.choices import choose_extractor, open_held_out
-from jaxgan.commands import Generator, open_generator
 from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
@@ -21,11 +20,11 @@ from jaxgan.evaluate import Fakes, measure, plan
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual
+from jaxgan.opened import Generator, open_generator
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.run.evaluator import NEAREST, append, write_nearest
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import make_sampler
-from jaxgan.types import Network, Sampler
 
 
 def evaluate_command(
@@ -143,22 +142,23 @@ def open_fakes(
     raise InputError(f'{path} {kind if path.exists() else "does not exist"}')
 
 
-def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable:
+def walks(found: Generator) -> Callable:
     """Make ``walk(distance, paths, seed)`` of a generator without labels: in w where it has styles, else in z."""
-    styles = network.mapping is not None
+    space = found.choose_space(None)
+    dimensions = space.name
 
-    def mapping(both: Any, z: Any) -> Any:
-        return network.mapping(*both, z, None) if network.mapping else z
+    def encode(both: Any, z: Any) -> Any:
+        return space.encode(*both, z, None)
 
-    def synthesis(both: Any, w: Any) -> Any:
-        return network.synthesis(*both, w) if network.synthesis else network.infer(*both, w, None)
+    def decode(both: Any, codes: Any) -> Any:
+        return space.decode(*both, codes, None)
 
     def walk(perceptual: Perceptual, count: int, seed: int) -> tuple[str, PathLength]:
-        space = 'w' if styles else 'z'
-        found = path_length(
-            mapping, synthesis, (params, aux), latents, perceptual, count=count, space=space, seed=seed
+        both = (found.params, found.aux)
+        measured = path_length(
+            encode, decode, both, found.latents, perceptual, count=count, space=dimensions, seed=seed
         )
-        return f'{space}, ends, epsilon 1e-4, 1% trimmed on each side, {count} paths', found
+        return f'{dimensions}, ends, epsilon 1e-4, 1% trimmed on each side, {count} paths', measured
 
     return walk
 
@@ -166,9 +166,8 @@ def walks(network: Network, params: Any, aux: Any, latents: Sampler) -> Callable
 def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     """Make images of a generator's seeds ``seed`` to ``seed + n - 1``."""
     card = found.card['architecture']
-    network, latents = build.build_generator(card), build.build_latents(card)
-    draw = make_sampler(network, latents, found.params, found.aux)
-    walk = None if card['classes'] else walks(network, found.params, found.aux, latents)
+    draw = make_sampler(found.network, found.latents, found.params, found.aux)
+    walk = None if card['classes'] else walks(found)
     names = tuple(found.card['labels'])
     return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk, names)
 

@@ -4,7 +4,7 @@ This is the one place outside ``models/`` that knows Flax; whoever holds Equinox
 few lines like these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -20,7 +20,7 @@ def from_linen(module: nn.Module) -> Network:
     Args:
         module: its ``__call__`` takes the inputs and a keyword ``train``: whether to use and update batch
             statistics (``True``), or to use the running ones (``False``). Its methods ``mapping`` and ``synthesis``,
-            where it has them, become the network's.
+            where it has them, become the network's. Its features are what its innermost layers return, by their path.
 
     Returns:
         A network whose ``aux`` holds every collection of variables besides ``params``.
@@ -42,7 +42,29 @@ def from_linen(module: nn.Module) -> Network:
             return None
         return lambda params, aux, *inputs: module.apply({'params': params, **aux}, *inputs, method=name)
 
-    return Network(init, apply, infer, method('mapping'), method('synthesis'))
+    def features(params: Any, aux: Any, *inputs: Any) -> dict[str, Any]:
+        _, seen = module.apply(
+            {'params': params, **aux},
+            *inputs,
+            train=False,
+            capture_intermediates=True,
+            mutable=['intermediates'],
+        )
+        return dict(_layers(seen['intermediates']))
+
+    return Network(init, apply, infer, method('mapping'), method('synthesis'), features)
+
+
+def _layers(seen: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """List what layers returned, by their place, the innermost of those that stand in each other only."""
+    for name, value in seen.items():
+        if isinstance(value, tuple):
+            continue
+        inner = f'{path}/{name}' if path else name
+        if any(isinstance(child, Mapping) for child in value.values()):
+            yield from _layers(value, inner)
+        elif '__call__' in value and hasattr(value['__call__'][0], 'shape'):
+            yield inner, value['__call__'][0]
 
 
 def from_functions(init: Callable, apply: Callable) -> Network:

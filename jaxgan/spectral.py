@@ -73,6 +73,7 @@ def spectral_norm(
         infer=trained(network.infer),
         mapping=trained(network.mapping),
         synthesis=trained(network.synthesis),
+        features=trained(network.features),
     )
 
 

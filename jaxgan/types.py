@@ -73,6 +73,9 @@ class Network(NamedTuple):
     A generator with an intermediate latent w says how it is made and used, so that path lengths, truncation and
     inversion can reach it: ``synthesis(params, aux, mapping(params, aux, z, label))`` is ``infer``'s image. In training
     ``synthesis(params, aux, w, latents)`` also sees the latents from which w came, for what else they hold (noise).
+
+    ``features``, where there are any, are what its layers make on the way to ``infer``'s output: what a discriminator sees
+    in an image, what a generator's first layer makes of a latent.
     """
 
     init: Callable  # (key, *inputs) -> (params, aux)
@@ -80,6 +83,7 @@ class Network(NamedTuple):
     infer: Callable  # (params, aux, *inputs) -> output: as after training (running statistics)
     mapping: Callable | None = None  # (params, aux, z, label) -> w [B, layers, W]
     synthesis: Callable | None = None  # (params, aux, w, latents=None) -> samples
+    features: Callable | None = None  # (params, aux, *inputs) -> {path: activations [B, ...]}, by layer
 
 
 class Verdict(NamedTuple):

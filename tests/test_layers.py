@@ -23,6 +23,12 @@ CORE = (
     'sharedfakes',
     'extensions',
     'sampling',
+    'spaces',
+    'inversion',
+    'directions',
+    'walks',
+    'canvas',
+    'rejection',
     'errors',
     'version',
 )

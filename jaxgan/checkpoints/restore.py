@@ -93,20 +93,32 @@ def restore_average(
     Raises:
         InputError: there is no such checkpoint, or it is damaged.
     """
-    return _read(folder, step, say, _restore_average)
+    return _read(folder, step, say, lambda path: _restore_player(path, 'g_ema'))
 
 
-def _restore_average(path: Path) -> tuple[Any, Any, int, dict]:
+def restore_discriminator(folder: str | Path, step: int) -> tuple[Any, Any]:
+    """Read only the discriminator of a checkpoint.
+
+    Returns:
+        ``(params, aux)``, nested dicts of NumPy arrays.
+
+    Raises:
+        InputError: there is no such checkpoint, or it is damaged.
+    """
+    return _read(folder, step, warn, lambda path: _restore_player(path, 'd'))[:2]
+
+
+def _restore_player(path: Path, part: str) -> tuple[Any, Any, int, dict]:
     name = f'checkpoint {path}'
     record = load_record(path, name)
     try:
-        average = storage.read_arrays(path, 'g_ema')
+        arrays = storage.read_arrays(path, part)
     except storage.StorageError as error:
         raise DamagedError(f'{name} is damaged or incomplete (Orbax: {error})') from None
-    manifest = {leaf: entry for leaf, entry in record.leaves.items() if leaf.startswith('g_ema/')}
-    check_fit(manifest, average, name)
-    verify(average, manifest, name)
-    return average['g_ema']['params'], average['g_ema']['aux'], int(path.name), record.meta
+    manifest = {leaf: entry for leaf, entry in record.leaves.items() if leaf.startswith(f'{part}/')}
+    check_fit(manifest, arrays, name)
+    verify(arrays, manifest, name)
+    return arrays[part]['params'], arrays[part].get('aux', {}), int(path.name), record.meta
 
 
 def read_meta(

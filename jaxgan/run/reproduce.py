@@ -10,13 +10,14 @@ from jaxgan.run.diagnosis import diagnose
 from jaxgan.run.faultfile import read_fault
 
 
-def reproduce_command(path: Path) -> int:
+def reproduce_command(file: str | Path) -> int:
     """Run the phase that failed once more, and print what is not finite.
 
     Raises:
         InputError: the file cannot be read.
         UnverifiedError: everything is finite this time.
     """
+    path = Path(file)
     kernels.enable()
     fault, about = read_fault(path)
     there = ', '.join(str(about.get(name, '?')) for name in ('jaxgan', 'jax', 'backend'))

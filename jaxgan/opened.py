@@ -1,0 +1,160 @@
+"""Trained generators from their folders: a run's checkpoint or an export, checked, with all that a command needs to make images."""
+
+import dataclasses
+import functools
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors.numpy
+
+from jaxgan import build
+from jaxgan.card import check_card, check_weights, make_card
+from jaxgan.checkpoints.restore import restore_average, restore_discriminator
+from jaxgan.credentials import Credit
+from jaxgan.errors import InputError, unknown
+from jaxgan.export import flatten, load_export
+from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
+from jaxgan.spaces import Space, Statistics, count_layers, make_space, spaces_of, statistics
+from jaxgan.types import Network, Sampler
+
+CENTER_SEED = 2**32 - 1
+"""Of the latents whose mean code is a space's centre."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Generator:
+    """A trained generator and what is known about it."""
+
+    params: Any
+    aux: Any
+    card: dict[str, Any]  # 'architecture' and 'data', as in an export
+    checkpoint: Path | None = None  # what it was read from, of a run
+
+    @functools.cached_property
+    def network(self) -> Network:
+        """The generator as functions."""
+        return build.build_generator(self.card['architecture'])
+
+    @functools.cached_property
+    def latents(self) -> Sampler:
+        """The distribution of its latents."""
+        return build.build_latents(self.card['architecture'])
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights, as an export's card has it."""
+        tensors = flatten({'params': self.params, 'aux': self.aux})
+        return hashlib.sha256(safetensors.numpy.save(tensors)).hexdigest()
+
+    @property
+    def labels(self) -> list[str]:
+        """Name the classes; empty for an unconditional generator."""
+        return self.card['labels']
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        architecture = self.card['architecture']
+        return architecture['size'], architecture['size'], architecture['channels']
+
+    def choose_space(self, name: str | None) -> Space:
+        """Make the space named; by default w where there are styles, else z.
+
+        Raises:
+            InputError: this generator does not have it.
+        """
+        name = name or ('w' if 'w' in spaces_of(self.network) else 'z')
+        layers = count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
+        return make_space(self.network, name, layers)
+
+    def center(self, space: Space, label: int | None = None, n: int = 10_000) -> Statistics:
+        """Measure how the codes of a space are spread, for one class or all; the same each time."""
+        labels = None
+        if self.labels:
+            labels = np.arange(n, dtype=np.int32) % len(self.labels)
+            labels = labels if label is None else np.full(n, label, np.int32)
+        if space.name == 'w+':  # all styles of an image are one w, which is less to keep
+            found = self.center(self.choose_space('w'), label, n)
+            layers = count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
+            return jax.tree.map(lambda value: np.repeat(value[None], layers, axis=0), found)
+
+        @jax.jit
+        def measure(params: Any, aux: Any, key: Any, labels: Any) -> Statistics:
+            return statistics(space, self.latents, params, aux, key, labels, n)
+
+        found = measure(self.params, self.aux, jax.random.key(CENTER_SEED), labels)
+        return jax.tree.map(np.asarray, found)
+
+    def discriminator(self) -> tuple[Network, Any, Any] | None:
+        """Read the discriminator that was trained with it, ``(network, params, aux)``; None: exports have none."""
+        if self.checkpoint is None:
+            return None
+        params, aux = restore_discriminator(self.checkpoint.parent, int(self.checkpoint.name))
+        return build.build_discriminator(self.card['architecture']), params, aux
+
+    def credit(self, seeds: str = '', **details: object) -> Credit:
+        """Say where an image comes from; details that are None are left out."""
+        told = {name: str(value) for name, value in details.items() if value is not None}
+        return Credit(self.digest, self.card['data']['name'], seeds, told)
+
+
+def open_generator(path: Path, step: int | None = None, best: bool = False) -> Generator:
+    """Open the averaged generator of a run, or an export.
+
+    Args:
+        path: a run's folder, or an export's.
+        step: a run's checkpoint; None: the newest.
+        best: the one that evaluation found best, instead of the newest.
+
+    Raises:
+        InputError: the folder is neither, or its checkpoint cannot be read.
+    """
+    if (path / 'generator.json').exists():
+        if step is not None or best:
+            raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
+        found = load_export(path)
+        return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
+    if not (path / CONFIG).exists():
+        kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
+        raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
+    if best and step is not None:
+        raise InputError(f'step {step} and best name two checkpoints: choose one')
+    if best and not (path / BEST).is_dir():
+        raise InputError(
+            f'{path} has no best checkpoint: it was trained without evaluation (--evaluation.every)'
+        )
+    folder = path / (BEST if best else CHECKPOINTS)
+    params, aux, found_step, meta = restore_average(folder, step)
+    found = Generator(params, aux, make_card(meta, found_step), folder / str(found_step))
+    return _checked(found, f'checkpoint {found_step} of {path}')
+
+
+def _checked(found: Generator, name: str) -> Generator:
+    check_card(found.card, name)
+    check_weights(found.card, found.params, found.aux, name)
+    return found
+
+
+def choose_labels(card: dict[str, Any], label: str | None, n: int) -> np.ndarray | None:
+    """Turn a class name or number into labels; none given: each class in turn.
+
+    Raises:
+        InputError: the generator has no classes, or not this one.
+    """
+    names = card['labels']
+    if not names:
+        if label is not None:
+            raise InputError(f'label {label!r} was given, and this generator is unconditional')
+        return None
+    if label is None:
+        return np.arange(n, dtype=np.int32) % len(names)
+    if label in names:
+        return np.full(n, names.index(label), np.int32)
+    if label.isdigit():
+        if int(label) >= len(names):
+            raise InputError(f'label {label} is out of range: this generator has classes 0..{len(names) - 1}')
+        return np.full(n, int(label), np.int32)
+    raise unknown('label', label, names)

@@ -1,0 +1,123 @@
+"""Where images have codes: z, the latents; w, a style-based generator's styles; w+, one style a layer.
+
+A space knows how a latent becomes a code and a code an image, so that whatever works on codes (inversion, directions,
+walks) works on every generator. Its functions are pure, and take the parameters last trained as arguments: jit or vmap them.
+
+References:
+    w: Karras, Laine and Aila 2019, arXiv 1812.04948, section 2; w+: Abdal, Qin and Wonka 2019, arXiv 1904.03189, section 3.3.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxgan.errors import InputError, unknown
+from jaxgan.types import Key, Network, Sampler
+
+NAMES = ('z', 'w', 'w+')
+
+
+class Space(NamedTuple):
+    """A space of codes of one generator."""
+
+    name: str
+    """'z' (codes [B, Z]), 'w' ([B, W]) or 'w+' ([B, layers, W])."""
+    encode: Callable
+    """``(params, aux, z [B, Z], label) -> codes [B, ...]``."""
+    decode: Callable
+    """``(params, aux, codes, label) -> images [B, H, W, C]``, floats about [-1, 1]; as ``Network.infer`` for encoded codes."""
+
+
+class Statistics(NamedTuple):
+    """How the codes of a space are spread."""
+
+    mean: Any  # [...], as one code
+    deviation: Any  # the same: the standard deviation of each value
+
+
+def spaces_of(network: Network) -> tuple[str, ...]:
+    """Name the spaces that a generator has: all of them, or 'z' alone without a mapping.
+
+    >>> from jaxgan.networks import from_functions
+    >>> spaces_of(from_functions(lambda key, z, label: {}, lambda params, z, label: z))
+    ('z',)
+    """
+    return NAMES if network.mapping and network.synthesis else ('z',)
+
+
+def make_space(network: Network, name: str, layers: int | None = None) -> Space:
+    """Make a space of a generator.
+
+    Args:
+        network: a generator.
+        name: one of ``spaces_of(network)``.
+        layers: how many styles an image has, for 'w': ``count_layers``.
+
+    Raises:
+        InputError: there is no such space, or this generator does not have it.
+    """
+    if name not in NAMES:
+        raise unknown('space', name, NAMES)
+    if name not in spaces_of(network):
+        raise InputError(f'space {name}: this generator has no styles, only latents: take z')
+    mapping, synthesis = network.mapping, network.synthesis
+    if name == 'z' or mapping is None or synthesis is None:
+        return Space(name, lambda params, aux, z, label: z, network.infer)
+    if name == 'w+':
+        return Space(name, mapping, lambda params, aux, codes, label: synthesis(params, aux, codes))
+    if layers is None:
+        raise InputError('space w: how many layers have a style? Give layers=count_layers(...)')
+
+    def decode(params: Any, aux: Any, codes: Any, label: Any) -> Any:
+        return synthesis(params, aux, repeat(codes, layers))
+
+    return Space(name, lambda params, aux, z, label: mapping(params, aux, z, label)[:, 0], decode)
+
+
+def count_layers(network: Network, latents: Sampler, params: Any, aux: Any, labelled: bool = False) -> int:
+    """Count the styles of an image: the second axis of what ``Network.mapping`` returns; 1 without a mapping."""
+    if network.mapping is None:
+        return 1
+    z = jax.eval_shape(latents, jax.random.key(0), 1)
+    label = jax.ShapeDtypeStruct((1,), jnp.int32) if labelled else None
+    return jax.eval_shape(network.mapping, params, aux, z, label).shape[1]
+
+
+def repeat(codes: Any, layers: int) -> Any:
+    """Give every layer the same style: w [B, W] to w+ [B, layers, W]."""
+    return jnp.broadcast_to(codes[:, None], (codes.shape[0], layers, codes.shape[-1]))
+
+
+def statistics(
+    space: Space, latents: Sampler, params: Any, aux: Any, key: Key, label: Any = None, n: int = 10_000
+) -> Statistics:
+    """Measure the mean and standard deviation of codes, of ``n`` latents.
+
+    Args:
+        space: of the generator whose ``params`` and ``aux`` these are.
+        latents: the distribution from which images are sampled.
+        params: the generator's.
+        aux: what belongs to them.
+        key: of the latents.
+        label: integers [n], or None.
+        n: how many latents.
+    """
+    codes = space.encode(params, aux, latents(key, n), label)
+    return Statistics(jnp.mean(codes, axis=0), jnp.std(codes, axis=0))
+
+
+def truncate(codes: Any, center: Any, psi: Any) -> Any:
+    """Pull codes towards a centre: ``center + psi (codes - center)``; psi 1: as they are, 0: the centre.
+
+    Args:
+        codes: [B, ...].
+        center: [...], or [B, ...] for one each.
+        psi: a number, or one for each value of a code.
+
+    References:
+        Karras, Laine and Aila 2019, arXiv 1812.04948, appendix B.
+    """
+    center = jnp.broadcast_to(center, codes.shape)
+    return center + jnp.asarray(psi, codes.dtype) * (codes - center)
