@@ -80,7 +80,7 @@ def count_layers(network: Network, latents: Sampler, params: Any, aux: Any, labe
     """Count the styles of an image: the second axis of what ``Network.mapping`` returns; 1 without a mapping."""
     if network.mapping is None:
         return 1
-    z = jax.eval_shape(latents, jax.random.key(0), 1)
+    z = jax.eval_shape(lambda key: latents(key, 1), jax.random.key(0))
     label = jax.ShapeDtypeStruct((1,), jnp.int32) if labelled else None
     return jax.eval_shape(network.mapping, params, aux, z, label).shape[1]
 

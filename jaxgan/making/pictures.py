@@ -2,7 +2,7 @@
 
 import io
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -77,7 +77,7 @@ def to_image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def read_credit(file: str | Path | BinaryIO) -> dict[str, str]:
+def read_credit(file: str | Path | io.BytesIO) -> dict[str, str]:
     """Read what an image says of itself: ``credentials.from_xmp`` of its packet; empty if it says nothing of jaxgan."""
     with Image.open(file) as picture:
         picture.load()

@@ -6,6 +6,7 @@ FOLDER/codes.safetensors         'codes' [n, ...], 'noise/LAYER' [n, h, w] where
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ import safetensors.numpy
 
 from jaxgan.errors import DamagedError, InputError
 from jaxgan.files import replacing
+from jaxgan.spaces import NAMES
 from jaxgan.strictjson import read_json
 
 RECORD, CODES = 'projections.json', 'codes.safetensors'
@@ -128,6 +130,8 @@ def _places(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> Places:
         found = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
         return found or None
 
+    if record['space'] not in NAMES or not re.fullmatch('[0-9a-f]{64}', record['model']):
+        raise ValueError(f'space {record["space"]!r} or model {record["model"]!r} is none')
     known = None if None in labels else np.asarray(labels, np.int32)
     return Places(
         record['space'], codes, names, known, record['model'], tuple(images), part('noise/'), part('patch/')
