@@ -107,7 +107,8 @@ def calibrate(d: Logits, percentile: Any = 80.0) -> Reference:
 
     Args:
         d: [n], of images by the generator, 1,000 or more.
-        percentile: in [0, 100]. Of the images with this d half are accepted, so a higher one rejects more.
+        percentile: in [0, 100]. Of the images with this d half are accepted, so a higher one rejects more. Rejection is exact
+            where the typical d is ``maximum - log 2``; that may accept very few.
     """
     return Reference(jnp.max(d), jnp.percentile(d, percentile))
 

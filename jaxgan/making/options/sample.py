@@ -37,8 +37,8 @@ class SampleOptions:
     """Truncate only the first so many layers, which decide the coarse things."""
     dedup: Literal['off', 'exact', 'near'] = 'off'
     """Drop images equal, or nearly equal, to one before, and take the next seeds instead."""
-    near: int = 6
-    """Of --dedup near: the most of a picture's 192 bits (64 a channel: is this part brighter than the mean?) that differ."""
+    near: float = 8.0
+    """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square."""
     reject: Literal['off', 'drs', 'ddls'] = 'off'
     """Of a run: let the discriminator choose among images (drs), or move their latents (ddls)."""
     percentile: float = 80.0
