@@ -128,6 +128,11 @@ def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
     return latents.with_signs(card['latent_dim'], signs) if signs else latents.normal(card['latent_dim'])
 
 
+def build_temperatures(card: Mapping[str, Any], temperature: float) -> Any:
+    """Make the factors of a latent's values at a temperature, of an architecture description."""
+    return latents.temperatures(card['latent_dim'], card.get('signs', 0), temperature)
+
+
 def build_training_latents(model: Model) -> Sampler:
     """Make what the generator is trained on: latents, with styles to mix and noise where it has a ``mixing``."""
     mixing = getattr(_module(_any_size(model), 0), 'mixing', None)

@@ -109,24 +109,13 @@ def styled(dim: int, mixing: float = 0.0) -> Sampler:
     return sample
 
 
-def truncate(w: Any, average: Any, psi: float, cutoff: int | None = None) -> Any:
-    """Pull styles towards their average: ``average + psi (w - average)``, for better images that vary less.
+def temperatures(dim: int, signs: int, temperature: float) -> np.ndarray:
+    """Make the factors of a latent's values at a temperature, float32 [dim]: it is their deviation; signs stay signs.
 
-    Args:
-        w: [B, layers, W], of ``Network.mapping``.
-        average: [W], of training: ``aux['averages']['w']`` for StyleGAN2.
-        psi: 1: as they are; 0: all the average.
-        cutoff: only the first so many layers, which decide the coarse things; None: all.
-
-    Returns:
-        [B, layers, W], for ``Network.synthesis``.
-
-    References:
-        Karras, Laine and Aila 2019, arXiv 1812.04948, appendix B.
+    >>> temperatures(3, 1, 0.5).tolist()
+    [0.5, 0.5, 1.0]
     """
-    pulled = average[None, None] + psi * (w - average[None, None])
-    chosen = jnp.arange(w.shape[1]) < (w.shape[1] if cutoff is None else cutoff)
-    return jnp.where(chosen[None, :, None], pulled, w)
+    return np.where(np.arange(dim) < dim - signs, temperature, 1.0).astype(np.float32)
 
 
 def of_keys(sampler: Sampler, keys: Keys) -> Any:

@@ -108,16 +108,69 @@ def statistics(
     return Statistics(jnp.mean(codes, axis=0), jnp.std(codes, axis=0))
 
 
-def truncate(codes: Any, center: Any, psi: Any) -> Any:
-    """Pull codes towards a centre: ``center + psi (codes - center)``; psi 1: as they are, 0: the centre.
+def truncate(codes: Any, center: Any, psi: Any, cutoff: Any = None) -> Any:
+    """Pull codes towards a centre: ``center + psi (codes - center)``, for better images that vary less.
 
     Args:
         codes: [B, ...].
-        center: [...], or [B, ...] for one each.
-        psi: a number, or one for each value of a code.
+        center: what broadcasts to them: of all [...], or of each [B, ...].
+        psi: a number, or one for each value of a code; 1: as they are, 0: the centre.
+        cutoff: of codes [B, layers, W], only the first so many layers, which decide the coarse things; None: all.
 
     References:
         Karras, Laine and Aila 2019, arXiv 1812.04948, appendix B.
     """
     center = jnp.broadcast_to(center, codes.shape)
-    return center + jnp.asarray(psi, codes.dtype) * (codes - center)
+    pulled = center + jnp.broadcast_to(jnp.asarray(psi, codes.dtype), codes.shape) * (codes - center)
+    if cutoff is None:
+        return pulled
+    return jnp.where((jnp.arange(codes.shape[1]) < cutoff)[None, :, None], pulled, codes)
+
+
+def nearest(codes: Any, centers: Any) -> Any:
+    """Find the centre that is nearest to each code.
+
+    Args:
+        codes: [B, W].
+        centers: [K, W].
+
+    Returns:
+        Its number, integers [B]; the lower one where two are as near.
+    """
+    products = jnp.einsum('bw,kw->bk', codes, centers, precision='highest')
+    return jnp.argmin(jnp.sum(jnp.square(centers), axis=1)[None] - 2 * products, axis=1)
+
+
+def cluster(codes: Any, key: Key, k: int, rounds: int = 50) -> Any:
+    """Find the centres of k clusters of codes: k-means, begun by k-means++.
+
+    The first centre is a random code, each further one a code drawn by its squared distance from the centres so far; then
+    each centre becomes the mean of the codes nearest to it, so many times. A centre without codes stays where it is.
+
+    Args:
+        codes: [n, W], n >= k.
+        key: decides where it begins.
+        k: how many.
+        rounds: of assigning and averaging.
+
+    Returns:
+        [k, W].
+
+    References:
+        Lloyd 1982, Least squares quantization in PCM; Arthur and Vassilvitskii 2007, k-means++. For truncation: Mokady et
+        al. 2022, Self-distilled StyleGAN, arXiv 2202.12211, section 4 (multi-modal truncation).
+    """
+    first, *keys = jax.random.split(key, k)
+    centers = [codes[jax.random.randint(first, (), 0, codes.shape[0])]]
+    distance = jnp.sum(jnp.square(codes - centers[0][None]), axis=1)
+    for one in keys:
+        centers.append(codes[jax.random.categorical(one, jnp.log(distance))])
+        distance = jnp.minimum(distance, jnp.sum(jnp.square(codes - centers[-1][None]), axis=1))
+
+    def better(_: Any, found: Any) -> Any:
+        member = jax.nn.one_hot(nearest(codes, found), k, dtype=codes.dtype)
+        count = jnp.sum(member, axis=0)[:, None]
+        mean = jnp.einsum('nk,nw->kw', member, codes, precision='highest') / jnp.maximum(count, 1)
+        return jnp.where(count > 0, mean, found)
+
+    return jax.lax.fori_loop(0, rounds, better, jnp.stack(centers))

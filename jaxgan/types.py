@@ -63,11 +63,21 @@ class StyleLatents(NamedTuple):
         return {'z': self.z} if self.other is None else {'z': self.z, 'other': self.other}
 
 
+class Mixture(NamedTuple):
+    """What a generator may get instead of a label: some classes of each sample, each with a weight.
+
+    A network with styles mixes their styles, another one the vectors that it keeps of classes.
+    """
+
+    classes: Any  # [B, K], integers
+    weights: Any  # [B, K], of sum 1
+
+
 class Network(NamedTuple):
     """A pure network; ``jaxgan.networks`` makes one from a Flax module or from plain functions.
 
     ``inputs`` are ``(latents, label)`` for a generator and ``(samples, label)`` for a discriminator; ``label`` is
-    ``None`` where there are no labels. ``aux`` is what a network carries besides its parameters: batch statistics,
+    ``None`` where there are no labels, and a generator may get a ``Mixture``. ``aux`` is what a network carries besides its parameters: batch statistics,
     spectral-norm vectors; ``{}`` for most.
 
     A generator with an intermediate latent w says how it is made and used, so that path lengths, truncation and

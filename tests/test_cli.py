@@ -42,7 +42,7 @@ def test_a_grid_single_files_and_arrays(trained, tmp_path, capsys):
         assert arrays['seeds'].tolist() == [7, 0, 1, 2]
         assert arrays['labels'].tolist() == [0, 1, 2, 0]
     folder = sampled(trained, tmp_path / 'singles', '--n', '3', '--label', '2')
-    assert sorted(path.name for path in folder.iterdir()) == [f'seed{i:010d}.png' for i in range(3)]
+    assert sorted(path.name for path in folder.glob('*.png')) == [f'seed{i:010d}.png' for i in range(3)]
 
 
 def test_a_seed_is_the_same_bytes_whatever_else_is_asked_for(trained, exported, tmp_path):

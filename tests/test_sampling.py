@@ -12,8 +12,22 @@ import pytest
 from jaxgan import from_functions
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
-from jaxgan.latents import normal, of_keys
-from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds, seed_keys, to_pixels
+from jaxgan.latents import normal, of_keys, temperatures
+from jaxgan.sampling import (
+    MAX_SEED,
+    MAX_SEEDS,
+    Asked,
+    draw_images,
+    draw_styles,
+    format_seeds,
+    make_sampler,
+    make_stream,
+    parse_seeds,
+    seed_keys,
+    to_pixels,
+)
+from jaxgan.spaces import truncate
+from jaxgan.types import Mixture
 
 LATENTS = normal(8)
 CLASSES = 3
@@ -36,7 +50,9 @@ def conv_generator(classes=0):
 
     def apply(params, z, label):
         x = (z @ params['dense']).reshape(-1, 4, 4, 12)
-        if classes:
+        if isinstance(label, Mixture):
+            x = x + jnp.einsum('bk,bkc->bc', label.weights, params['label'][label.classes])[:, None, None]
+        elif classes:
             x = x + params['label'][label][:, None, None]
         x = jax.nn.leaky_relu(conv(x.repeat(2, axis=1).repeat(2, axis=2), params['hidden']), 0.2)
         return jnp.tanh(conv(x, params['out']))
@@ -46,6 +62,12 @@ def conv_generator(classes=0):
 
 PLAIN, LABELLED = conv_generator(), conv_generator(CLASSES)
 PARAMS, AUX = PLAIN.init(jax.random.key(1), None, None)
+STYLED = PLAIN._replace(
+    mapping=lambda params, aux, z, label: jnp.stack([2 * z, 2 * z], axis=1),
+    synthesis=lambda params, aux, w, latents=None: (
+        PLAIN.infer(params, aux, w[:, 0], None) + jnp.mean(w[:, 1])
+    ),
+)
 
 
 @pytest.fixture(scope='module', params=[False, True], ids=['plain', 'labelled'])
@@ -142,6 +164,83 @@ class TestImages:
         assert (np.asarray(jax.jit(to_pixels)(x)) == to_uint8(x)).all()
 
 
+class TestAsked:
+    def test_a_temperature_scales_latents(self):
+        scale = temperatures(8, 2, 0.5)
+        assert scale.tolist() == [0.5] * 6 + [1.0] * 2
+        images = make_sampler(PLAIN, LATENTS, PARAMS, AUX, asked=Asked(scale), chunk=4)([5, 6])
+        z = of_keys(LATENTS, seed_keys([5, 6])) * scale[None]
+        assert np.abs(images.astype(int) - to_uint8(PLAIN.infer(PARAMS, AUX, z, None))).max() <= 1
+
+    def test_psi_pulls_to_the_nearest_or_to_the_class_s_centre(self):
+        z = of_keys(LATENTS, seed_keys([1, 2, 3]))
+        w = STYLED.mapping(PARAMS, AUX, z, None)
+        centers = jnp.stack([w[0, 0] + 0.1, w[2, 0] - 0.1])
+        near = draw_styles(STYLED, PARAMS, AUX, z, None, Asked(psi=0.5, cutoff=1, centers=centers))
+        np.testing.assert_array_equal(near[:, 1], w[:, 1])
+        np.testing.assert_allclose(near[0, 0], w[0, 0] + 0.05, rtol=1e-5)
+        np.testing.assert_allclose(near[2, 0], w[2, 0] - 0.05, rtol=1e-5)
+        label = jnp.asarray([1, 0, 1])
+        own = draw_styles(STYLED, PARAMS, AUX, z, label, Asked(psi=0.0, classes=centers))
+        np.testing.assert_allclose(own[:, 1], centers[label], rtol=1e-5)
+        mixed = Mixture(
+            jnp.tile(jnp.asarray([[0, 1]]), (3, 1)), jnp.tile(jnp.asarray([[0.25, 0.75]]), (3, 1))
+        )
+        both = draw_styles(STYLED, PARAMS, AUX, z, mixed, Asked(psi=0.0, classes=centers))
+        np.testing.assert_allclose(both[1, 0], 0.25 * centers[0] + 0.75 * centers[1], rtol=1e-5)
+
+    def test_images_are_synthesized_from_truncated_styles(self):
+        asked = Asked(psi=0.3, centers=jnp.ones((1, 8)))
+        z = of_keys(LATENTS, seed_keys([1, 2]))
+        w = truncate(STYLED.mapping(PARAMS, AUX, z, None), jnp.ones(8), 0.3)
+        np.testing.assert_allclose(
+            draw_images(STYLED, PARAMS, AUX, z, None, asked),
+            STYLED.synthesis(PARAMS, AUX, w),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+    def test_other_values_compile_nothing(self):
+        traced = []
+
+        def infer(params, aux, z, label):
+            traced.append(1)
+            return PLAIN.infer(params, aux, z, label)
+
+        network = PLAIN._replace(infer=infer)
+        for temperature in (0.5, 0.7):
+            asked = Asked(temperatures(8, 0, temperature))
+            make_sampler(network, LATENTS, PARAMS, AUX, asked=asked, chunk=4)(range(5))
+        assert len(traced) == 1
+
+    def test_mixtures_reach_their_seeds(self):
+        sample = make_sampler(LABELLED, LATENTS, PARAMS, AUX, chunk=4)
+        pure = sample([7, 8, 9, 10, 11], np.full(5, 2))
+        classes = np.tile([[0, 2]], (5, 1))
+        np.testing.assert_array_equal(
+            sample(range(7, 12), Mixture(classes, np.tile([[0.0, 1.0]], (5, 1)))), pure
+        )
+        half = sample(range(7, 12), Mixture(classes, np.tile([[0.5, 0.5]], (5, 1))))
+        assert (half != pure).any(axis=(1, 2, 3)).all()
+        with pytest.raises(InputError, match=r'a mixture needs classes and weights \[4, k\]'):
+            sample(range(4), Mixture(classes, classes))
+
+
+def test_a_stream_takes_parts_as_it_needs_them():
+    drawn = []
+
+    def endless():
+        for i in range(1_000):
+            drawn.append(i)
+            yield np.full(2 + i % 2, i)
+
+    stream = make_stream(lambda weights, part: {'sum': part + weights}, np.int64(10), 3, jax.devices()[:1])(
+        endless()
+    )
+    assert [next(stream)['sum'].tolist() for _ in range(3)] == [[10, 10], [11, 11, 11], [12, 12]]
+    assert len(drawn) == 5
+
+
 DEVICES = """
 import jax, numpy as np, test_sampling as t
 from jaxgan.sampling import make_sampler
@@ -150,6 +249,10 @@ labels = np.arange(30) % t.CLASSES
 images = [make_sampler(t.LABELLED, t.LATENTS, t.PARAMS, t.AUX, chunk=4, devices=devices)(range(30), labels)
           for devices in (None, jax.devices()[:1], jax.devices()[1:3])]
 assert len({array.tobytes() for array in images}) == 1
+asked = t.Asked(t.temperatures(8, 0, 0.5))
+images = [make_sampler(t.LABELLED, t.LATENTS, t.PARAMS, t.AUX, asked=asked, chunk=4, devices=devices)(range(30), labels)
+          for devices in (None, jax.devices()[:1])]
+assert (images[0] == images[1]).all()
 sample = make_sampler(t.LABELLED, t.LATENTS, t.PARAMS, t.AUX, devices=jax.devices()[:1])  # the default chunk
 for position in range(32):
     seeds = np.roll(range(100, 132), position)
@@ -192,6 +295,13 @@ class TestParsing:
     def test_ranges_ascend_within_the_seeds(self, text):
         with pytest.raises(InputError, match='must ascend and lie in 0 to 4294967295'):
             parse_seeds(text)
+
+    def test_written_as_they_are_read(self):
+        assert parse_seeds(format_seeds([5, 0, 1, 2, 9, 8])) == [5, 0, 1, 2, 9, 8]
+        assert format_seeds([]) == ''
+        long = format_seeds(range(0, 10_000, 2))
+        assert len(long) <= 4_000
+        assert long.endswith(',...')
 
     def test_a_million_at_most(self):
         assert len(parse_seeds(f'1-{MAX_SEEDS}')) == MAX_SEEDS

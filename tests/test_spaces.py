@@ -8,7 +8,17 @@ import pytest
 from jaxgan.errors import InputError
 from jaxgan.latents import normal
 from jaxgan.networks import from_functions
-from jaxgan.spaces import NAMES, count_layers, make_space, repeat, spaces_of, statistics, truncate
+from jaxgan.spaces import (
+    NAMES,
+    cluster,
+    count_layers,
+    make_space,
+    nearest,
+    repeat,
+    spaces_of,
+    statistics,
+    truncate,
+)
 
 LAYERS = 3
 LATENTS = normal(4)
@@ -90,3 +100,23 @@ def test_truncation_is_a_line_to_the_centre(key):
     np.testing.assert_array_equal(truncate(codes, center, 0.0), np.ones((2, 3)))
     np.testing.assert_allclose(truncate(codes, center, 1.0), codes, atol=1e-6)
     np.testing.assert_allclose(truncate(codes, center, 0.5), (codes + 1) / 2, atol=1e-6)
+
+
+def test_a_cutoff_leaves_the_later_layers_as_they_are(key):
+    codes, center = jax.random.normal(key, (2, 4, 3)), jnp.arange(3.0)
+    part = truncate(codes, center, 0.5, cutoff=1)
+    np.testing.assert_allclose(part[:, 0], (np.asarray(codes)[:, 0] + np.arange(3.0)) / 2, rtol=1e-5)
+    np.testing.assert_array_equal(part[:, 1:], codes[:, 1:])
+    own = jnp.stack([center, center + 1])[:, None]  # a centre of each
+    np.testing.assert_array_equal(truncate(codes, own, 0.0)[:, 2], own[:, 0])
+
+
+def test_clusters_are_found(key):
+    centers = jnp.asarray([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
+    codes = centers[jnp.arange(90) % 3] + 0.1 * jax.random.normal(key, (90, 2))
+    found = jax.jit(cluster, static_argnums=2)(codes, key, 3)
+    order = np.asarray(nearest(centers, found))
+    assert sorted(order) == [0, 1, 2]
+    means = [np.asarray(codes)[i::3].mean(axis=0) for i in range(3)]
+    np.testing.assert_allclose(np.asarray(found)[order], means, rtol=1e-5, atol=1e-5)
+    assert nearest(codes[:6], found).tolist() == [*order, *order]

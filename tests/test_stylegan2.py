@@ -19,7 +19,7 @@ from jaxgan.data import open_source
 from jaxgan.errors import InputError
 from jaxgan.extensions import discriminator_steps, path_length
 from jaxgan.extensions.path_length import path_length_phase
-from jaxgan.latents import normal, of_keys, styled, truncate
+from jaxgan.latents import normal, of_keys, styled
 from jaxgan.modelconfig import STYLEGAN2, StyleGAN2
 from jaxgan.models import StyleGAN2Discriminator, StyleGAN2Generator
 from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation, modulated_conv, normalized
@@ -241,15 +241,6 @@ def test_only_training_moves_the_average_style(made, key):
         )
         np.testing.assert_allclose(aux['averages']['w'], expected, rtol=1e-4)
         jax.tree.map(np.testing.assert_array_equal, aux['noise'], before['noise'])
-
-
-def test_truncation_pulls_towards_the_average(key):
-    w, average = jax.random.normal(key, (2, 4, 3)), jnp.arange(3.0)
-    np.testing.assert_array_equal(truncate(w, average, 0.0), np.broadcast_to(np.arange(3.0), (2, 4, 3)))
-    np.testing.assert_allclose(truncate(w, average, 1.0), w, rtol=1e-5, atol=1e-6)
-    part = truncate(w, average, 0.5, cutoff=1)
-    np.testing.assert_allclose(part[:, 0], (np.asarray(w)[:, 0] + np.arange(3.0)) / 2, rtol=1e-5)
-    np.testing.assert_array_equal(part[:, 1:], w[:, 1:])
 
 
 def counted(name, size, classes=0, **changes):

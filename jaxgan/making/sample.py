@@ -1,61 +1,193 @@
 """``jaxgan sample``: images by seed."""
 
+import contextlib
+import sys
 from pathlib import Path
+from typing import Any
 
+import jax
 import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from jaxgan import images, kernels
-from jaxgan.errors import InputError, unknown
-from jaxgan.files import replacing
-from jaxgan.opened import choose_labels, open_generator
+from jaxgan import kernels
+from jaxgan.credentials import Credit
+from jaxgan.errors import InputError
+from jaxgan.making.asking import ask, check_options, told
+from jaxgan.making.choosing import Chooser, parts_of
+from jaxgan.making.drawing import Drawing, make_drawing
+from jaxgan.making.duplicates import Duplicates
+from jaxgan.making.judging import CALIBRATION, check_judging, open_judge
+from jaxgan.making.labelling import Labelling, read_labelling
+from jaxgan.making.made import Made, Origin, Output, Target
+from jaxgan.making.options.sample import SampleOptions
+from jaxgan.making.outputs import choose_target, open_output
+from jaxgan.making.tracing import Trace, open_trace
+from jaxgan.opened import Generator, open_generator
+from jaxgan.rejection import Reference, calibrate
 from jaxgan.runtime import keep_programs
-from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_sampler, parse_seeds
+from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_stream, parse_seeds, split
 
 
-def sample_command(
-    source: str,
-    out: str,
-    n: int,
-    seed: int,
-    seeds: str | None,
-    label: str | None,
-    columns: int | None,
-    scale: int | None,
-    step: int | None,
-    best: bool,
-) -> int:
+def sample_command(**given: Any) -> int:
     """Make images by seed, and write them as a grid, arrays, or single files."""
+    options = SampleOptions(**given)
+    seeds = _seeds(options)
+    target = choose_target(options.out, options.format)
+    _check(options, seeds, target)
+    keep_programs()
+    found = open_generator(Path(options.source), options.step, options.best)
+    kernels.enable()
+    labelling = read_labelling(found.card, options.label)
+    asked = ask(options, found, labelling)
+    judge = None
+    if options.reject != 'off':
+        judge = open_judge(found, Path(options.source), labelling, options.reject)
+    drawing = make_drawing(found, asked, judge, options)
+    origin = _origin(options, found, labelling)
+    duplicates = _duplicates(options, found)
+    with contextlib.closing(open_output(target, origin, options.columns, options.scale)) as output:
+        reference = _calibrated(drawing, options, labelling) if options.reject == 'drs' else None
+        chooser = Chooser(_wanted(options, seeds, output), reference, duplicates)
+        with open_trace(options.trace, _common(options, found, origin)) as trace:
+            _make(drawing, seeds, labelling, chooser, output, trace)
+            chooser.check(_replaces(options))
+            output.finish()
+    _report(options, target, found, chooser, output)
+    return 0
+
+
+def _seeds(options: SampleOptions) -> Any:
+    """List the seeds: those named, n from the first on, or all from the first on where others replace what is dropped."""
+    n, seed = options.n, options.seed
     if n < 1:
         raise InputError(f'n {n} must be at least 1')
     if n > MAX_SEEDS:
         raise InputError(f'n {n} must be at most {MAX_SEEDS}: ask for fewer at a time')
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
-    chosen = parse_seeds(seeds if seeds is not None else f'{seed}-{seed + n - 1}')
-    keep_programs()
-    target = Path(out)
-    if target.suffix not in ('.png', '.npz', ''):
-        raise unknown('kind of output', target.suffix, ('.png', '.npz', 'a folder (no suffix)'))
-    found = open_generator(Path(source), step, best)
-    kernels.enable()
-    labels = choose_labels(found.card, label, len(chosen))
-    draw = make_sampler(found.network, found.latents, found.params, found.aux)
-    pixels = draw(chosen, labels)
-    if target.suffix == '.png':
-        images.save_png(target, images.picture(pixels, columns=columns, scale=scale))
-    elif target.suffix == '.npz':
-        save_arrays(target, pixels, chosen, labels)
-    else:
-        for one, number in zip(pixels, chosen, strict=True):
-            images.save_png(target / f'seed{number:010d}.png', images.visible(one))
-    print(f'wrote {target}: {len(chosen)} images of {pixels.shape[1]}x{pixels.shape[2]}')
-    return 0
+    if options.seeds is not None:
+        return parse_seeds(options.seeds)
+    named = parse_seeds(f'{seed}-{seed + n - 1}')
+    return range(seed, MAX_SEED + 1) if _replaces(options) else named
 
 
-def save_arrays(path: Path, pixels: np.ndarray, seeds: list[int], labels: np.ndarray | None) -> None:
-    """Write images, seeds and labels as an .npz, whole or not at all."""
-    arrays = {'images': pixels, 'seeds': np.asarray(seeds, np.uint32)}
-    if labels is not None:
-        arrays['labels'] = labels
-    with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, **arrays)
+def _filters(options: SampleOptions) -> bool:
+    return options.reject == 'drs' or options.dedup != 'off'
+
+
+def _replaces(options: SampleOptions) -> bool:
+    return options.seeds is None and _filters(options)
+
+
+def _check(options: SampleOptions, seeds: Any, target: Target) -> None:
+    check_options(options)
+    check_judging(options)
+    if target.kind == 'folder' and options.seeds is not None and len(set(seeds)) < len(seeds):
+        raise InputError(f'seeds {options.seeds} name one twice: a folder has one file a seed')
+    if options.trace == '-' and target.path is None:
+        raise InputError('--out - and --trace - both write to standard output: name a file for one')
+    if options.trace not in (None, '-') and Path(options.trace or '').is_dir():
+        raise InputError(f'cannot write {options.trace}: it is a folder')
+
+
+def _wanted(options: SampleOptions, seeds: Any, output: Output) -> int:
+    if _replaces(options):
+        return options.n
+    return len(seeds) - len(output.there.intersection(seeds)) if _skips(options) else len(seeds)
+
+
+def _skips(options: SampleOptions) -> bool:
+    """Say whether images that are there need not be made: nothing else depends on them."""
+    return options.trace is None and not _filters(options)
+
+
+def _details(options: SampleOptions, labelling: Labelling) -> dict[str, str | None]:
+    drs, ddls = options.reject == 'drs', options.reject == 'ddls'
+    return told(options, labelling) | {
+        'reject': None if options.reject == 'off' else options.reject,
+        'percentile': str(options.percentile) if drs else None,
+        'langevin': f'{options.steps} steps of {options.step_size}' if ddls else None,
+    }
+
+
+def _origin(options: SampleOptions, found: Generator, labelling: Labelling) -> Origin:
+    """Say what all images have in common; a seed's class by turns depends on which seed is the first."""
+    details = _details(options, labelling)
+
+    def sign(seeds: str, name: str | None) -> Credit:
+        return found.credit(seeds, **(details | ({'label': name} if name else {})))
+
+    record: dict[str, Any] = {'model': found.digest, 'data': found.card['data']['name']}
+    record |= {name: value for name, value in details.items() if value is not None}
+    record['seeds'] = options.seeds or f'from {options.seed}'
+    if options.dedup != 'off':
+        record['dedup'] = f'near {options.near}' if options.dedup == 'near' else options.dedup
+    return Origin(sign, record)
+
+
+def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[str, Any]:
+    """Say in a trace what holds for every image."""
+    fields = origin.sign('', None).fields() | {'model': found.digest}
+    numbers = {'psi': options.psi, 'temperature': options.temperature, 'cutoff': options.cutoff}
+    return {name: value for name, value in fields.items() if name != 'label'} | numbers
+
+
+def _duplicates(options: SampleOptions, found: Generator) -> Duplicates | None:
+    if options.dedup == 'off':
+        return None
+    return Duplicates(options.near if options.dedup == 'near' else None, found.shape)
+
+
+def _calibrated(drawing: Drawing, options: SampleOptions, labelling: Labelling) -> Reference:
+    """Let the judge see many images."""
+    labels = labelling.of(np.arange(len(CALIBRATION)))
+    results = make_stream(drawing.program, drawing.weights)(split((CALIBRATION, labels), 32))
+    scores = np.concatenate([result['score'] for result in results])
+    if not np.isfinite(scores).all():
+        raise InputError('--reject drs: the discriminator gives scores that are not finite')
+    return jax.tree.map(np.asarray, calibrate(jax.numpy.asarray(scores), options.percentile))
+
+
+def _make(
+    drawing: Drawing, seeds: Any, labelling: Labelling, chooser: Chooser, output: Output, trace: Trace
+) -> None:
+    """Make images until there are enough; the device computes the next ones while these are written."""
+    skip = frozenset[int]()
+    if chooser.wanted < len(seeds) and not isinstance(seeds, range):
+        skip = output.there
+    if not chooser.wanted:
+        return
+    console = Console(stderr=True)
+    columns = (TextColumn('images'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task('', total=chooser.wanted)
+        for results in make_stream(drawing.program, drawing.weights)(parts_of(seeds, labelling, skip)):
+            rows = chooser.choose(results)
+            if len(rows):
+                kept = jax.tree.map(lambda values, rows=rows: values[rows], results)
+                _add(kept, labelling, output, trace)
+            bar.update(task, completed=chooser.kept)
+            if chooser.kept == chooser.wanted:
+                return
+
+
+def _add(kept: dict[str, Any], labelling: Labelling, output: Output, trace: Trace) -> None:
+    labels = kept['labels']
+    names = labelling.names(labels)
+    numbers = labels if isinstance(labels, np.ndarray) else None
+    output.add(Made(kept['images'], kept['seeds'].tolist(), numbers, names))
+    trace(kept, names)
+
+
+def _report(
+    options: SampleOptions, target: Target, found: Generator, chooser: Chooser, output: Output
+) -> None:
+    """Say what was done; on standard error where standard output is data."""
+    file = sys.stderr if target.path is None or options.trace == '-' else sys.stdout
+    if said := chooser.told():
+        print(said, file=file)
+    height, width, _ = found.shape
+    there = f' ({len(output.there)} were there before)' if output.there else ''
+    place = target.path or 'standard output'
+    print(f'wrote {place}: {chooser.kept} images of {width}x{height}{there}', file=file)

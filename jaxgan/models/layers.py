@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from jaxgan.errors import InputError
 from jaxgan.ops import conv, conv_transpose
+from jaxgan.types import Mixture
 
 Padding = Any  # 'SAME', 'VALID', an int, or ((low, high), (low, high))
 
@@ -119,10 +120,12 @@ class Embed(nn.Module):
 
     @nn.compact
     def __call__(self, label: Any) -> Any:
-        """Map labels [B] to [B, features]."""
+        """Map labels [B], or a ``Mixture`` of them, to [B, features]."""
         if label is None:
             raise InputError(f'this network is conditional on {self.classes} classes and was given no label')
         table = self.param('embedding', self.embedding_init, (self.classes, self.features), jnp.float32)
+        if isinstance(label, Mixture):
+            return jnp.einsum('bk,bkf->bf', label.weights, table[label.classes], precision='highest')
         return table[label]
 
 

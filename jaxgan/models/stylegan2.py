@@ -19,7 +19,7 @@ from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation
 from jaxgan.models.layers import resolutions
 from jaxgan.models.styles import StyledConv, StyleMapping, ToImage
 from jaxgan.ops import downsample2d, upsample2d
-from jaxgan.types import Images, Logits, StyleLatents
+from jaxgan.types import Images, Logits, Mixture, StyleLatents
 
 AVERAGE_DECAY = 0.995
 
@@ -96,7 +96,10 @@ class StyleGAN2Generator(nn.Module):
         self.average = self.variable('averages', 'w', jnp.zeros, (self.w_dim,), jnp.float32)
 
     def mapping(self, latents: Any, label: Any = None) -> Any:
-        """Map latents ([B, Z] or StyleLatents) and labels [B] to w [B, layers, W]; the first layer's is always z's."""
+        """Map latents ([B, Z] or StyleLatents) and labels ([B] or a Mixture) to w [B, layers, W]; the first layer's is always z's."""
+        if isinstance(label, Mixture):
+            parts = [self.mapping(latents, label.classes[:, i]) for i in range(label.classes.shape[1])]
+            return sum(label.weights[:, i, None, None] * part for i, part in enumerate(parts))
         layers = 2 * len(self.stages)
         if not isinstance(latents, StyleLatents):
             return self._repeated(self.mapper(latents, label), layers)

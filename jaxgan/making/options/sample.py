@@ -1,6 +1,7 @@
 """The options of ``jaxgan sample``."""
 
 import dataclasses
+from typing import Literal
 
 import tyro
 
@@ -12,15 +13,42 @@ class SampleOptions:
     source: tyro.conf.Positional[str]
     """A run's folder, or an export's."""
     out: str = 'samples.png'
-    """FILE.png: a grid; FILE.npz: arrays; a folder (no suffix): single PNGs."""
+    """FILE.png or FILE.webp: a grid; FILE.npz: arrays; a folder (no suffix): single pictures, and the same command again goes on
+    where it was stopped; '-': to standard output."""
+    format: Literal['png', 'webp', 'npz'] | None = None
+    """Of a folder's pictures (png or webp), or of what goes to standard output (default: png)."""
     n: int = 64
     """How many images, from --seed on."""
     seed: int = 0
     """The first seed."""
     seeds: str | None = None
-    """Seeds by name instead, such as 0-63,100."""
+    """Seeds by name instead, such as 0-63,100; those that --reject or --dedup drops are then not replaced by others."""
     label: str | None = None
-    """A class, by name or number, for a conditional generator (default: each in turn)."""
+    """A class of a conditional generator, by name or number, or a mixture such as dog:0.7,cat:0.3 (default: each class in turn)."""
+    temperature: float | None = None
+    """The deviation of the latents' values; below 1 images vary less."""
+    psi: float | None = None
+    """Truncation: pull the styles towards a centre; 1: as they are, 0: all at the centre. For generators with styles."""
+    toward: Literal['mean', 'class', 'cluster'] | None = None
+    """The centre of --psi: the mean of all styles (the default), of the image's class, or of the nearest cluster of styles."""
+    clusters: int | None = None
+    """How many clusters (default: 16)."""
+    cutoff: int | None = None
+    """Truncate only the first so many layers, which decide the coarse things."""
+    dedup: Literal['off', 'exact', 'near'] = 'off'
+    """Drop images equal, or nearly equal, to one before, and take the next seeds instead."""
+    near: float = 8.0
+    """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square."""
+    reject: Literal['off', 'drs', 'ddls'] = 'off'
+    """Of a run: let the discriminator choose among images (drs), or move their latents (ddls)."""
+    percentile: float = 80.0
+    """Of drs: the score at this percentile is accepted with probability 1/2; higher rejects more."""
+    steps: int = 50
+    """Of ddls: Langevin steps of each latent."""
+    step_size: float = 0.01
+    """Of ddls: the size of a step."""
+    trace: str | None = None
+    """Explain each image as a line of JSON (seed, class, z, w, what was asked, the model): a file, or '-' to print."""
     columns: int | None = None
     """Columns of a grid."""
     scale: int | None = None

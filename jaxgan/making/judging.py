@@ -1,0 +1,89 @@
+"""A run's discriminator as a judge of images: what ``jaxgan.rejection`` needs of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgan.errors import InputError
+from jaxgan.making.labelling import Labelling
+from jaxgan.making.options.sample import SampleOptions
+from jaxgan.opened import Generator
+from jaxgan.rejection import RATIOS, make_score
+from jaxgan.run.rundir import CONFIG
+from jaxgan.sampling import CHUNK, make_sampler
+from jaxgan.strictjson import read_json
+
+CALIBRATION = np.arange(2_048, dtype=np.uint32) + np.uint32(2**32 - 2**20)
+"""Seeds of the images with which others are compared; no request that starts from 0 comes near."""
+
+
+class Judge(NamedTuple):
+    """A discriminator's score of images."""
+
+    score: Callable  # (*weights, images, labels) -> [B]
+    weights: tuple[Any, Any, Any]  # parameters, aux, and images that stand beside each
+
+
+def check_judging(options: SampleOptions) -> None:
+    """Check what needs no generator.
+
+    Raises:
+        InputError: a number is out of range, or options do not go together.
+    """
+    if not 0 < options.percentile <= 100:
+        raise InputError(f'percentile {options.percentile:g} must be above 0 and at most 100')
+    if not 1 <= options.steps <= 100_000:
+        raise InputError(f'steps {options.steps} must be in 1..100000')
+    if not 0 < options.step_size <= 1:
+        raise InputError(f'step-size {options.step_size:g} must be above 0 and at most 1')
+    if options.reject == 'ddls' and options.temperature not in (None, 1.0):
+        raise InputError(
+            f'temperature {options.temperature:g} does not go with --reject ddls, which draws latents of its own deviation'
+        )
+
+
+def open_judge(found: Generator, run: Path, labelling: Labelling, reject: str) -> Judge:
+    """Read the discriminator that was trained with a generator.
+
+    Raises:
+        InputError: there is none, or its logits are no ratio of densities, or the images are mixtures of classes.
+    """
+    if found.checkpoint is None:
+        raise InputError(
+            f'--reject {reject} asks the discriminator, and the export {run} has none: sample from the run'
+        )
+    if labelling.parts:
+        raise InputError(f'--reject {reject}: the discriminator knows no mixtures such as {labelling.text!r}')
+    config = read_json(run / CONFIG)
+    loss = str(config.get('loss')) if isinstance(config, dict) else ''
+    if loss not in RATIOS:
+        raise InputError(
+            f'--reject {reject}: logits of a training with loss {loss} are no ratio of densities '
+            f'(those of {", ".join(RATIOS)} are)'
+        )
+    judge = found.discriminator()
+    assert judge is not None
+    network, params, aux = judge
+    companions = found.card['architecture'].get('d_deviation_group', 1) - 1
+    beside = _companions(found, companions) if companions else None
+    return Judge(make_score(network, RATIOS[loss], companions), (params, aux, beside))
+
+
+def _companions(found: Generator, n: int) -> tuple[Any, Any]:
+    """Make the images that a discriminator with minibatch deviation sees beside each: the generator's, as in training."""
+    labels = np.arange(n, dtype=np.int32) % len(found.labels) if found.labels else None
+    draw = make_sampler(found.network, found.latents, found.params, found.aux, chunk=CHUNK)
+    return to_floats(draw(CALIBRATION[:n], labels)), labels
+
+
+def to_floats(pixels: Any) -> Any:
+    """Convert bytes to floats in [-1, 1]."""
+    return pixels.astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def judged(judge: Judge) -> Callable:
+    """Compile ``(weights, bytes, labels) -> [B]``."""
+    return jax.jit(lambda weights, pixels, labels: judge.score(*weights, to_floats(pixels), labels))

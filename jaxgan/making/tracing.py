@@ -1,0 +1,62 @@
+"""Explanations of images: what made each, as lines of JSON from which it can be made again."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from jaxgan.errors import InputError
+from jaxgan.files import replacing
+from jaxgan.types import Mixture
+
+Trace = Callable[[dict[str, Any], list[str] | None], None]
+"""``trace(results, names)``: explain some more images, from what their programs returned (rows of the images alone)."""
+
+
+@contextlib.contextmanager
+def open_trace(out: str | None, common: dict[str, Any]) -> Iterator[Trace]:
+    """Open what explains images, each by a line.
+
+    Args:
+        out: a file, written whole or not at all; '-': standard output; None: nothing is explained.
+        common: what holds for every image.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    if out is None:
+        yield lambda results, names: None
+    elif out == '-':
+        yield lambda results, names: _write(sys.stdout, results, names, common)
+    else:
+        try:
+            with replacing(Path(out)) as temporary, temporary.open('w') as file:
+                yield lambda results, names: _write(file, results, names, common)
+        except OSError as error:
+            if error.filename is None or '.tmp' not in str(error.filename):
+                raise
+            raise InputError(f'cannot write {out}: {error.strerror or error}') from error
+
+
+def _write(file: TextIO, results: dict[str, Any], names: list[str] | None, common: dict[str, Any]) -> None:
+    for i, seed in enumerate(results['seeds']):
+        line = {
+            'seed': int(seed),
+            'class': names[i] if names else None,
+            'label': _label(results['labels'], i),
+        }
+        line |= {name: results[name][i].tolist() for name in ('z', 'w') if name in results} | common
+        line |= {
+            name: float(results[name][i]) for name in ('score', 'probability', 'chance') if name in results
+        }
+        file.write(json.dumps(line, allow_nan=False) + '\n')
+
+
+def _label(labels: Any, i: int) -> Any:
+    if isinstance(labels, Mixture):
+        return {str(int(c)): float(w) for c, w in zip(labels.classes[i], labels.weights[i], strict=True)}
+    return None if labels is None else int(np.asarray(labels)[i])
