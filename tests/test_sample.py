@@ -22,14 +22,15 @@ from jaxgan.opened import open_generator
 
 LABELS = ['cat', 'dog', 'a:b']
 STYLES = StyleGAN2(latent_dim=8, w_dim=8, mapping_layers=1, channel_base=32, channel_max=4)
-PLAIN = DCGAN(latent_dim=8, width=4, norm='none', output='tanh', signs=2)
+PLAIN = DCGAN(latent_dim=8, width=4, norm='none', output='tanh')
 
 
 def export(folder, model, labels=()):
     """Write a generator as it begins, untrained, as an export."""
     architecture = build.architecture(model, 16, 3, len(labels), 'float32')
     label = jnp.zeros(1, jnp.int32) if labels else None
-    params, aux = build.build_generator(architecture).init(jax.random.key(3), jnp.zeros((1, 8)), label)
+    init = jax.jit(build.build_generator(architecture).init)
+    params, aux = init(jax.random.key(3), jnp.zeros((1, 8)), label)
     card = {
         'architecture': architecture,
         'labels': list(labels),
@@ -108,6 +109,7 @@ class TestFolders:
         assert f'no {RECORD} that says of what' in refused(capsys, plain, '--out', folder)
         assert len(list(folder.iterdir())) == 2
 
+    @pytest.mark.slow
     def test_each_says_its_class(self, styled, tmp_path):
         folder = sample(styled, tmp_path / 'f', '--n', 2, '--format', 'webp')
         told = [read_credit(path)['label'] for path in sorted(folder.glob('*.webp'))]
@@ -120,7 +122,6 @@ class TestTraces:
         found = arrays(sample(plain, tmp_path / 'a.npz', '--n', 3, '--temperature', 0.5, '--trace', trace))
         lines = [json.loads(line) for line in trace.read_text().splitlines()]
         assert [line['seed'] for line in lines] == [0, 1, 2]
-        assert all(abs(value) == 1 for value in lines[1]['z'][-2:])  # signs have no temperature
         assert lines[1]['temperature'] == 0.5
         generator = open_generator(plain)
         assert lines[1]['model'] == generator.digest
@@ -132,6 +133,7 @@ class TestTraces:
         )
         np.testing.assert_array_equal(again['images'][0], found['images'][1])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         'options', [('--cutoff', '3'), ('--toward', 'cluster', '--clusters', '2'), ('--toward', 'class')]
     )
@@ -152,6 +154,7 @@ class TestTraces:
         assert np.abs(images.astype(int) - found['images']).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_mixture_of_classes_mixes_styles(styled, tmp_path):
     trace = tmp_path / 't.jsonl'
     sample(styled, tmp_path / 'm.npz', '--n', 2, '--label', 'cat:1,a:b:3', '--trace', trace)
@@ -181,15 +184,16 @@ class TestDuplicates:
 
     def test_others_take_their_place(self, plain, tmp_path):
         plenty = arrays(sample(plain, tmp_path / 'a.npz', '--n', 60))['images']
-        found = arrays(sample(plain, tmp_path / 'b.npz', '--n', 8, '--dedup', 'near', '--near', 12))
-        assert len(found['images']) == 8
-        assert found['seeds'][-1] > 7
-        small = [thumbnail(image) for image in plenty]
+        small = np.stack([thumbnail(image) for image in plenty])
+        distance = np.sqrt(np.square(small[:, None] - small[None]).mean(axis=(2, 3)))
+        near = float(np.percentile(distance[np.triu_indices(60, 1)], 20))
         kept = []
         for seed in range(60):
-            if all(np.sqrt(np.square(small[seed] - small[other]).mean()) > 12 for other in kept):
+            if not (distance[seed, kept] <= near).any():
                 kept.append(seed)
-        assert found['seeds'].tolist() == kept[:8]
+        found = arrays(sample(plain, tmp_path / 'b.npz', '--n', 6, '--dedup', 'near', '--near', near))
+        assert found['seeds'].tolist() == kept[:6]
+        assert kept[5] > 5
 
     def test_thumbnails_are_means_of_parts(self):
         image = np.arange(9 * 16 * 2, dtype=np.uint8).reshape(9, 16, 2)
