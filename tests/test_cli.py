@@ -3,6 +3,7 @@
 import json
 import os
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -183,5 +184,5 @@ def test_a_run_s_discriminator_chooses_among_images_or_moves_them(trained, tmp_p
     assert lines[0]['langevin'] == '3 steps of 0.01'
     found = open_generator(trained)
     z = np.asarray([line['z'] for line in lines], np.float32)
-    made = to_uint8(found.network.infer(found.params, found.aux, z, np.int32([1, 1])))
+    made = to_uint8(jax.jit(found.network.infer)(found.params, found.aux, z, np.int32([1, 1])))
     assert np.abs(made.astype(int) - moved).max() <= 1

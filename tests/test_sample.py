@@ -126,7 +126,7 @@ class TestTraces:
         generator = open_generator(plain)
         assert lines[1]['model'] == generator.digest
         z = jnp.asarray([line['z'] for line in lines], jnp.float32)
-        images = to_uint8(generator.network.infer(generator.params, generator.aux, z, None))
+        images = to_uint8(jax.jit(generator.network.infer)(generator.params, generator.aux, z, None))
         assert np.abs(images.astype(int) - found['images']).max() <= 1
         again = arrays(
             sample(plain, tmp_path / 'b.npz', '--seeds', 1, '--temperature', lines[1]['temperature'])
@@ -150,7 +150,7 @@ class TestTraces:
         generator = open_generator(styled)
         space = generator.choose_space('w+' if '--cutoff' in options else 'w')
         w = jnp.asarray([line['w'] for line in lines], jnp.float32)
-        images = to_uint8(space.decode(generator.params, generator.aux, w, None))
+        images = to_uint8(jax.jit(space.decode)(generator.params, generator.aux, w, None))
         assert np.abs(images.astype(int) - found['images']).max() <= 1
 
 
@@ -164,7 +164,7 @@ def test_a_mixture_of_classes_mixes_styles(styled, tmp_path):
         assert line['class'] == 'cat:0.25,a:b:0.75'
         z = jnp.asarray([line['z']], jnp.float32)
         cat, other = (
-            generator.network.mapping(generator.params, generator.aux, z, jnp.asarray([i]))[0, 0]
+            jax.jit(generator.network.mapping)(generator.params, generator.aux, z, jnp.asarray([i]))[0, 0]
             for i in (0, 2)
         )
         np.testing.assert_allclose(line['w'], 0.25 * cat + 0.75 * other, rtol=1e-4, atol=1e-5)
