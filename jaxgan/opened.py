@@ -65,6 +65,11 @@ class Generator:
         """Count the styles of an image; 1 without styles."""
         return count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
 
+    @property
+    def parts(self) -> int:
+        """Count the parts of a latent that go to different layers; 1: it is not cut."""
+        return build.latent_parts(self.card['architecture'])
+
     def choose_space(self, name: str | None) -> Space:
         """Make the space named; by default w where there are styles, else z.
 

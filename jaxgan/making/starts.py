@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxgan.credentials import Credit
 from jaxgan.errors import InputError, unknown
 from jaxgan.making.projections import RECORD, Places, load_places
 from jaxgan.opened import Generator, choose_labels
@@ -166,3 +167,28 @@ def _encoded(generator: Generator, space: str, z: np.ndarray, labels: np.ndarray
 @functools.lru_cache(maxsize=8)
 def _encoder(network: Network, space: str) -> Callable:
     return jax.jit(make_space(network, space, layers=1).encode)  # encoding to w needs no number of layers
+
+
+def credit_of(generator: Generator, places: Places, **details: object) -> Credit:
+    """Say where images that were made from places come from: the seeds, or the pictures and the rights in them.
+
+    Args:
+        generator: that made them.
+        places: all from which they were made.
+        details: what else was asked for; those that are None are left out.
+    """
+
+    def told(name: str) -> str | None:
+        found = dict.fromkeys(str(origin[name]) for origin in places.origins if origin.get(name) is not None)
+        return '; '.join(found) or None
+
+    return generator.credit(
+        (told('seed') or '').replace('; ', ','),
+        **details,
+        source=told('source'),
+        rights=told('rights'),
+        label=None
+        if places.labels is None
+        else ', '.join(generator.labels[i] for i in dict.fromkeys(places.labels.tolist())),
+        tuned='yes' if places.patch else None,
+    )
