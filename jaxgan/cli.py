@@ -113,6 +113,7 @@ COMMANDS: dict[str, Command | None] = {
     'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
     'walk': Command('jaxgan.making.options.walk:WalkOptions', 'jaxgan.making.walk:walk_command'),
+    'canvas': Command('jaxgan.making.options.canvas:CanvasOptions', 'jaxgan.making.canvas:canvas_command'),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),
     'interpolate': Command(
         'jaxgan.making.options.interpolate:InterpolateOptions',

@@ -52,7 +52,9 @@ def from_linen(module: nn.Module) -> Network:
         )
         return dict(_layers(seen['intermediates']))
 
-    return Network(init, apply, infer, method('mapping'), method('synthesis'), features)
+    return Network(
+        init, apply, infer, method('mapping'), method('synthesis'), features, getattr(module, 'field', None)
+    )
 
 
 def _layers(seen: Any, path: str = '') -> Iterator[tuple[str, Any]]:

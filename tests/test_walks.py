@@ -119,7 +119,9 @@ def test_signs_are_those_of_the_nearest_code(name):
     found = compiled(name, signs=3)(z, t)
     np.testing.assert_array_equal(found[:, 5:], z[jnp.asarray([0, 0, 0, 1, 1, 2])][:, 5:])
     np.testing.assert_allclose(found[:, :5], compiled(name)(z[:, :5], t), atol=1e-6)
-    assert np.asarray(walks.nearest(PATHS[name], K, jnp.float32([K - 0.4]))).tolist() == [0 if PATHS[name].closed else K - 1]
+    assert np.asarray(walks.nearest(PATHS[name], K, jnp.float32([K - 0.4]))).tolist() == [
+        0 if PATHS[name].closed else K - 1
+    ]
 
 
 def test_what_belongs_to_codes_is_led_straight():

@@ -64,7 +64,12 @@ def walk_command(
     moves = [_move(generator, part, kind, frames, even, signs) for part in parts]
     shown = _film(generator, moves, frames, columns, scale, grid is None)
     credit = credit_of(
-        generator, stops, path=path, space=stops.space, psi=psi if psi != 1 else None, even=None if even == 'none' else even
+        generator,
+        stops,
+        path=path,
+        space=stops.space,
+        psi=psi if psi != 1 else None,
+        even=None if even == 'none' else even,
     )
     written = write_animation(out, shown, 1 / fps, credit, loop=not once, scale=1)
     what = f'{len(parts)} walks' if grid else 'a walk'
@@ -157,7 +162,9 @@ def _move(
 
     def at(t: Any) -> Places:
         index = np.asarray(walks.nearest(path, count, t))
-        noise = {name: np.asarray(walks.straight(path, maps, t)) for name, maps in (stops.noise or {}).items()}
+        noise = {
+            name: np.asarray(walks.straight(path, maps, t)) for name, maps in (stops.noise or {}).items()
+        }
         return take(stops, index.tolist())._replace(codes=np.asarray(go(stops.codes, t)), noise=noise or None)
 
     if even == 'none':
@@ -176,7 +183,12 @@ def _walker(path: walks.Path, shell: bool, signs: int) -> Callable:
 
 
 def _film(
-    generator: Generator, moves: list[Places], frames: int, columns: int | None, scale: int | None, single: bool
+    generator: Generator,
+    moves: list[Places],
+    frames: int,
+    columns: int | None,
+    scale: int | None,
+    single: bool,
 ) -> Iterator[np.ndarray]:
     """Make the frames, some at a time; a wall shows the walks beside each other."""
     per = max(1, CHUNK // len(moves))
