@@ -140,7 +140,7 @@ def paint(
             begins = [_first_cell(field, u, n, k, tile) for u, n, k in zip(first, grid, taken, strict=True)]
             indices = [(b + np.arange(k)) % n for b, k, n in zip(begins, taken, grid, strict=True)]
             offset = np.asarray([u - b for u, b in zip(first, begins, strict=True)], np.int32)
-            part, its_keys = jax.tree.map(lambda values: values[indices[0]][:, indices[1]], (cells, keys))
+            part, its_keys = jax.tree.map(functools.partial(_take, *indices), (cells, keys))
             made = np.asarray(run(params, aux, part, label, its_keys, offset))
             rows, columns = (
                 slice(u * field.unit, (u + s) * field.unit) for u, s in zip(first, size, strict=True)
@@ -172,6 +172,10 @@ def check_field(network: Network) -> Field:
             'its image as a whole (dense layers, attention, or gates from the whole map)'
         )
     return network.field
+
+
+def _take(rows: Any, columns: Any, values: Any) -> Any:
+    return values[rows][:, columns]
 
 
 def _cells_seen(field: Field, units: int, cells: int, tile: bool) -> int:

@@ -15,7 +15,7 @@ from jaxgan.making.pictures import read_credit
 CREDIT = Credit('ab' * 32, 'a "set" <of> pictures & more', '0-3', {'path': 'loop', 'rights': 'é 漢'})
 SAID = {**CREDIT.fields(), 'kind': 'trainedAlgorithmicMedia'}
 PILLOW = ['.apng', '.gif', '.png', '.webp']
-FEW = [np.uint8([[[10 * i, 20, 30], [200, 0, 5]], [[0, 0, 0], [9, 9, 10 * i]]]) for i in range(5)]
+FEW = [np.asarray([[[10 * i, 20, 30], [200, 0, 5]], [[0, 0, 0], [9, 9, 10 * i]]], np.uint8) for i in range(5)]
 MANY = list(np.random.default_rng(0).integers(0, 256, (6, 20, 15, 3), np.uint8))
 
 

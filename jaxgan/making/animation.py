@@ -88,19 +88,19 @@ def write_animation(
 
 
 def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: Any) -> Iterator[np.ndarray]:
-    shape = None
+    shape, factor = None, 1
     for frame in frames:
         frame = np.asarray(frame)
         pictures.to_image(frame)  # refuses what is none
         if shape is None:
             shape = frame.shape
-            scale = max(1, math.ceil(VISIBLE / min(shape[:2]))) if scale is None else scale
+            factor = max(1, math.ceil(VISIBLE / min(shape[:2]))) if scale is None else scale
         if frame.shape != shape:
             raise InputError(f'frames of {list(shape)} and {list(frame.shape)} in one film')
         if shape[-1] == 4 and form in ('GIF', 'MP4'):
             raise InputError('images with transparency: take .webp or .png, for .gif and .mp4 have none')
         next(count)
-        yield frame.repeat(scale, axis=0).repeat(scale, axis=1)
+        yield frame.repeat(factor, axis=0).repeat(factor, axis=1)
     if shape is None:
         raise InputError('a film needs at least one frame')
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 from rich.progress import track
@@ -75,7 +74,8 @@ def parse_size(text: str) -> tuple[int, int]:
     if not match:
         raise InputError(f'cannot read size {text!r}; wanted WIDTHxHEIGHT, such as 1024x1024')
     width, height = int(match[1]), int(match[2] or match[1])
-    if not (1 <= min(width, height) and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS):
+    fits = min(width, height) >= 1 and max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS
+    if not fits:
         raise InputError(f'size {text} must be in 1..{MAX_SIDE} a side, and at most {MAX_PIXELS} pixels')
     return width, height
 
@@ -110,7 +110,11 @@ def make(
 def _cells(generator: Generator, z: Any, label: Any, psi: float) -> Any:
     """Turn latents into what the generator takes a field of: latents, or styles; truncated."""
     if generator.network.synthesis is None:
-        return np.asarray(z * jnp.asarray(psi, z.dtype))  # the mean is 0
+        signs = generator.card['architecture'].get('signs', 0)
+        is_sign = np.arange(z.shape[-1]) >= z.shape[-1] - signs
+        return np.asarray(z) * np.where(is_sign, 1, psi).astype(
+            np.float32
+        )  # the mean is 0; signs are choices
     space = generator.choose_space('w+')
     flat = z.reshape(-1, z.shape[-1])
     labels = None if label is None else np.full(len(flat), label, np.int32)

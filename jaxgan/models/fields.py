@@ -30,7 +30,7 @@ def first_map(make: Callable, z: Any) -> Any:
         return make(z)
     maps = make(z)
     base = jnp.broadcast_to(make(jnp.zeros_like(z[:, :1, :1])), maps.shape)
-    window = jnp.asarray(_window(maps.shape[-2]), maps.dtype)
+    window = jnp.asarray(_window(maps.shape[-2]), maps.dtype)[None, None, None]
     ones = jnp.ones((1, *maps.shape[1:-1], 1), maps.dtype)
     power = _overlapped(ones * jnp.square(window))
     mean = _overlapped(base * window) / _overlapped(ones * window)
