@@ -30,7 +30,7 @@ def made(name):
     params, aux = jax.jit(network.init)(jax.random.key(0), z, None)
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(3), len(leaves))
-    moved = [leaf + 0.3 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
+    moved = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
     params = jax.tree.unflatten(tree, moved)
     keys = canvas.draw_keys(jax.random.key(5), 5, 4)
     cells = canvas.draw_latents(latents.normal(Z), keys)
