@@ -19,7 +19,7 @@ MODELS = {
     'sngan': SNGANGenerator(32, width=2),
     'stylegan2': StyleGAN2Generator(8, w_dim=6, mapping_layers=1, channel_base=64, channel_max=8),
 }
-NAMES = sorted(MODELS)
+NAMES = ['dcgan', 'stylegan2', *(pytest.param(name, marks=pytest.mark.slow) for name in ('r3gan', 'sngan'))]
 
 
 @functools.cache
@@ -101,6 +101,7 @@ def test_a_window_that_sees_too_little_shows(monkeypatch):
     assert np.abs(found - whole('dcgan')).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_seams_are_as_steep_as_the_inside():
     """The mean difference of neighbours across the edges where a tiled canvas meets itself, and everywhere."""
     network, params, aux, _, _ = made('dcgan')
@@ -122,6 +123,7 @@ def test_a_larger_world_begins_alike():
     assert len(np.unique(np.asarray(canvas.draw_latents(sampler, large)).reshape(20, Z), axis=0)) == 20
 
 
+@pytest.mark.slow
 def test_smooth_fields_stay_normal_and_periodic():
     z = latents.normal(40)(jax.random.key(0), 30 * 30).reshape(30, 30, 40)
     found = np.asarray(canvas.smooth(z, 3))
@@ -134,6 +136,7 @@ def test_smooth_fields_stay_normal_and_periodic():
     assert (np.abs(signs[..., 2:]) == 1).all()
 
 
+@pytest.mark.slow
 def test_blending_keeps_the_spread_of_independent_maps():
     """Where maps overlap, what their latents make varies as much as in one map, and what the bias makes stays in between."""
     from jaxgan.models.fields import first_map
