@@ -116,7 +116,13 @@ COMMANDS: dict[str, Command | None] = {
     ),
     'edit': Command('jaxgan.making.options.edit:EditOptions', 'jaxgan.making.edit:edit_command'),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
+    'walk': Command('jaxgan.making.options.walk:WalkOptions', 'jaxgan.making.walk:walk_command'),
+    'canvas': Command('jaxgan.making.options.canvas:CanvasOptions', 'jaxgan.making.canvas:canvas_command'),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),
+    'interpolate': Command(
+        'jaxgan.making.options.interpolate:InterpolateOptions',
+        'jaxgan.making.interpolate:interpolate_command',
+    ),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),

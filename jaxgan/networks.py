@@ -55,8 +55,16 @@ def from_linen(module: nn.Module) -> Network:
         )
         return dict(_layers(found['intermediates']))
 
-    by_style = style_features if hasattr(type(module), 'synthesis') else None
-    return Network(init, apply, infer, method('mapping'), method('synthesis'), features, by_style)
+    return Network(
+        init,
+        apply,
+        infer,
+        method('mapping'),
+        method('synthesis'),
+        features,
+        style_features if hasattr(type(module), 'synthesis') else None,
+        getattr(module, 'field', None),
+    )
 
 
 def _layers(seen: Any, path: str = '') -> Iterator[tuple[str, Any]]:

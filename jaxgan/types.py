@@ -73,6 +73,18 @@ class Mixture(NamedTuple):
     weights: Any  # [B, K], of sum 1
 
 
+class Field(NamedTuple):
+    """How a generator that is convolutional behind its first layer takes a field instead of one latent, and makes a larger image.
+
+    ``infer`` takes latents [B, rows, columns, Z]; of generators with styles ``synthesis`` takes [B, rows, columns, layers, W], and
+    ``StyleLatents`` whose noise has a key for each cell. An image of n cells has ``n + overlap`` units a side.
+    """
+
+    unit: int  # pixels a side
+    overlap: int  # 1: neighbouring cells overlap by half, and a unit has parts of two; 0: a unit is a cell
+    reach: int  # units at a field's border that look otherwise than they would inside a larger field
+
+
 class Network(NamedTuple):
     """A pure network; ``jaxgan.networks`` makes one from a Flax module or from plain functions.
 
@@ -95,6 +107,7 @@ class Network(NamedTuple):
     synthesis: Callable | None = None  # (params, aux, w, latents=None) -> samples
     features: Callable | None = None  # (params, aux, *inputs) -> {path: activations [B, ...]}, by layer
     style_features: Callable | None = None  # (params, aux, w [B, layers, W]) -> the same, of synthesis
+    field: Field | None = None  # of generators that take fields of latents or styles
 
 
 class Verdict(NamedTuple):

@@ -3,6 +3,7 @@
 import json
 import os
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,6 +12,8 @@ from safetensors.numpy import load_file
 
 from jaxgan.cli import main
 from jaxgan.configjson import to_json
+from jaxgan.images import to_uint8
+from jaxgan.opened import open_generator
 
 
 @pytest.fixture(scope='module')
@@ -160,3 +163,26 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert error.count('\n') == 1
     assert message in error
     assert sorted(path for path in tmp_path.rglob('*')) == before  # nothing half-written
+
+
+@pytest.mark.slow
+def test_a_run_s_discriminator_chooses_among_images_or_moves_them(trained, tmp_path, capsys):
+    trace = tmp_path / 'a.jsonl'
+    options = ('--n', '40', '--reject', 'drs', '--percentile', '60', '--label', '1')
+    with np.load(sampled(trained, tmp_path / 'a.npz', *options, '--trace', str(trace))) as arrays:
+        images, seeds = arrays['images'], arrays['seeds']
+    assert 'seeds were accepted' in capsys.readouterr().out
+    assert seeds[-1] > 40
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert all(line['chance'] < line['probability'] for line in lines)
+    with np.load(sampled(trained, tmp_path / 'b.npz', '--seeds', f'0-{seeds[-1]}', '--label', '1')) as arrays:
+        np.testing.assert_array_equal(arrays['images'][seeds], images)
+    options = ('--seeds', '3,1', '--label', '1', '--reject', 'ddls', '--steps', '3', '--trace', str(trace))
+    with np.load(sampled(trained, tmp_path / 'c.npz', *options)) as arrays:
+        moved = arrays['images']
+    lines = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert lines[0]['langevin'] == '3 steps of 0.01'
+    found = open_generator(trained)
+    z = np.asarray([line['z'] for line in lines], np.float32)
+    made = to_uint8(jax.jit(found.network.infer)(found.params, found.aux, z, np.int32([1, 1])))
+    assert np.abs(made.astype(int) - moved).max() <= 1

@@ -13,7 +13,7 @@ from jaxgan.export import flatten, unflatten
 from jaxgan.making.projections import Places
 from jaxgan.making.starts import in_chunks
 from jaxgan.opened import Generator
-from jaxgan.spaces import make_space
+from jaxgan.spaces import Space, make_space
 from jaxgan.types import Network
 
 NOISE = 'noise'  # the collection in ``aux`` that holds a generator's noise maps
@@ -77,6 +77,14 @@ def with_noise(aux: Mapping[str, Any], maps: Mapping[str, Any]) -> dict[str, Any
     return {**aux, NOISE: replaced(aux[NOISE])}
 
 
+def paint_one(space: Space, params: Any, aux: Any, code: Any, label: Any, maps: Any) -> Any:
+    """Make the image [H, W, C] of one code, with its own noise maps unless they are None; pure."""
+    own = aux if maps is None else with_noise(aux, maps)
+    return space.decode(params, own, code[None], None if label is None else label[None])[0].astype(
+        jnp.float32
+    )
+
+
 @functools.lru_cache(maxsize=8)
 def _decoder(network: Network, name: str, layers: int) -> Callable:
     """Compile ``(params, aux, codes, labels, noise) -> images`` once a network and a space."""
@@ -88,8 +96,7 @@ def _decoder(network: Network, name: str, layers: int) -> Callable:
             return space.decode(params, aux, codes, labels).astype(jnp.float32)
 
         def one(code: Any, label: Any, maps: Any) -> Any:
-            label = None if label is None else label[None]
-            return space.decode(params, with_noise(aux, maps), code[None], label)[0].astype(jnp.float32)
+            return paint_one(space, params, aux, code, label, maps)
 
         return jax.vmap(one)(codes, labels, noise)
 

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing
+from jaxgan.making import packets
 
 FORMATS = {'.png': 'PNG', '.webp': 'WEBP', '.jpg': 'JPEG', '.jpeg': 'JPEG'}
 XMP_CHUNK = 'XML:com.adobe.xmp'
@@ -78,8 +79,13 @@ def to_image(pixels: np.ndarray) -> Image.Image:
 
 
 def read_credit(file: str | Path | io.BytesIO) -> dict[str, str]:
-    """Read what an image says of itself: ``credentials.from_xmp`` of its packet; empty if it says nothing of jaxgan."""
-    with Image.open(file) as picture:
+    """Read what an image or a film says of itself: ``credentials.from_xmp`` of its packet; empty if it says nothing of jaxgan."""
+    data = Path(file).read_bytes() if isinstance(file, str | Path) else file.read()
+    if packets.is_mp4(data):
+        return from_xmp(packets.from_mp4(data))
+    with Image.open(io.BytesIO(data)) as picture:
+        if picture.format == 'GIF':
+            return from_xmp(packets.from_gif(data))
         picture.load()
         packet = picture.info.get('xmp') or picture.info.get(XMP_CHUNK) or b''
     return from_xmp(packet.encode() if isinstance(packet, str) else packet)

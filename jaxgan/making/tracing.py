@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def open_trace(out: str | None, common: dict[str, Any]) -> Iterator[Trace]:
             raise InputError(f'cannot write {out}: {error.strerror or error}') from error
 
 
-def _write(file: TextIO, results: dict[str, Any], names: list[str] | None, common: dict[str, Any]) -> None:
+def _write(file: Any, results: dict[str, Any], names: list[str] | None, common: dict[str, Any]) -> None:
     for i, seed in enumerate(results['seeds']):
         line = {
             'seed': int(seed),

@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgan.models.conditioning import Conditioned, Head, batch_norm
+from jaxgan.models.fields import as_condition, first_map
 from jaxgan.models.layers import (
     Conv,
     ConvTranspose,
@@ -21,7 +22,7 @@ from jaxgan.models.layers import (
     leaky_relu,
     resolutions,
 )
-from jaxgan.types import Images, Logits, Verdict
+from jaxgan.types import Field, Images, Logits, Verdict
 
 
 class DCGANGenerator(nn.Module):
@@ -52,17 +53,27 @@ class DCGANGenerator(nn.Module):
     classes: int = 0
     dtype: Any = jnp.float32
 
+    @property
+    def field(self) -> Field:
+        """How it takes a field of latents: its layers see less than two places of the 4x4 map around them."""
+        return Field(self.size // 2, 1, 2)
+
     @nn.compact
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
-        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
+        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]; a field of latents to a larger one."""
         doublings = len(resolutions(self.size)) - 1
         hidden = _hidden(self)
-        if self.classes:
-            z = jnp.concatenate([z, Embed(self.classes, 64)(label).astype(z.dtype)], axis=-1)
+        condition = Embed(self.classes, 64)(label) if self.classes else None
         first, *widths = [min(self.width << i, self.max_width) for i in reversed(range(doublings))]
         bias = self.norm == 'none'
-        x = Dense(16 * first, use_bias=bias, kernel_init=_init(self.norm), dtype=self.dtype)(z)
-        x = _activate(x.reshape(-1, 4, 4, first), self.norm, train)
+        dense = Dense(16 * first, use_bias=bias, kernel_init=_init(self.norm), dtype=self.dtype)
+
+        def make(z: Any) -> Any:
+            if condition is not None:
+                z = jnp.concatenate([z, as_condition(condition, z).astype(z.dtype)], axis=-1)
+            return dense(z).reshape(*z.shape[:-1], 4, 4, first)
+
+        x = _activate(first_map(make, z), self.norm, train)
         for features in widths:
             x = _activate(hidden(features)(x), self.norm, train)
         if self.refine:

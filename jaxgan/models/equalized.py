@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.errors import InputError
+from jaxgan.models.fields import resized
 from jaxgan.models.layers import leaky_relu, spread
 from jaxgan.ops import blur2d, conv, conv_transpose, downsample2d
 
@@ -111,7 +112,7 @@ def modulated_conv(x: Any, kernel: Any, style: Any, demodulate: bool = True, up:
     Args:
         x: [B, H, W, C]; the result has its dtype.
         kernel: [k, k, C, O], k odd.
-        style: [B, C], float32.
+        style: [B, C], float32; or a field [B, rows, columns, C], which is interpolated between the middles of its cells.
         demodulate: scale the result to unit variance for an input of unit variance.
         up: double the size, smoothed by the filter [1, 3, 3, 1].
 
@@ -124,17 +125,24 @@ def modulated_conv(x: Any, kernel: Any, style: Any, demodulate: bool = True, up:
     if demodulate and x.dtype != jnp.float32:  # the result depends on neither scale, so gradients need not
         fan_in = math.prod(kernel.shape[:3])
         kernel = kernel / (_largest(kernel, (0, 1, 2)) * math.sqrt(fan_in))
-        style = style / _largest(style, (1,))
-    modulated = x * spread(style[:, None, None, :], x)
+        style = style / _largest(style, tuple(range(1, style.ndim)))
+    modulated = x * spread(_at(style, x), x)
     w = kernel.astype(x.dtype)
     if up:
         y = blur2d(conv_transpose(modulated, w, stride=2, padding='VALID'), 1) * 4.0
     else:
         y = conv(modulated, w, padding=kernel.shape[0] // 2)
     if demodulate:
-        squares = jnp.dot(jnp.square(style), jnp.sum(jnp.square(kernel), axis=(0, 1)))
-        y = y * spread(jax.lax.rsqrt(squares + 1e-8)[:, None, None, :], y)
+        places = style if style.ndim == 2 else _at(style, y)
+        squares = jnp.dot(jnp.square(places), jnp.sum(jnp.square(kernel), axis=(0, 1)))
+        scale = jax.lax.rsqrt(squares + 1e-8)
+        y = y * spread(scale if scale.ndim == 4 else scale[:, None, None, :], y)
     return y
+
+
+def _at(style: Any, x: Any) -> Any:
+    """Give each place of x its style."""
+    return style[:, None, None, :] if style.ndim == 2 else resized(style, x.shape[1:3])
 
 
 def _largest(x: Any, axes: tuple[int, ...]) -> Any:

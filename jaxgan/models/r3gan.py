@@ -13,9 +13,10 @@ import jax.numpy as jnp
 
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import Conditioned, Head
+from jaxgan.models.fields import as_condition, first_map
 from jaxgan.models.layers import Conv, Dense, Embed, fan_in_normal, leaky_gain, leaky_relu, resolutions
 from jaxgan.ops import downsample2d, upsample2d
-from jaxgan.types import Images, Logits, Verdict
+from jaxgan.types import Field, Images, Logits, Verdict
 
 
 class R3GANBlock(nn.Module):
@@ -71,15 +72,27 @@ class R3GANGenerator(nn.Module):
     dtype: Any = jnp.float32
     remat: bool = False
 
+    @property
+    def field(self) -> Field:
+        """How it takes a field of latents: its layers see less than ``2 blocks_per_stage + 2`` places of the 4x4 map around them."""
+        return Field(self.size // 2, 1, self.blocks_per_stage + 2)
+
     @nn.compact
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
-        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
+        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]; a field of latents to a larger one."""
         del train
         stages = _stages(self)
-        if self.classes:
-            z = jnp.concatenate([z, Embed(self.classes, z.shape[-1])(label)], axis=-1)
+        condition = Embed(self.classes, z.shape[-1])(label) if self.classes else None
         basis = self.param('basis', nn.initializers.normal(1.0), (4, 4, self.widths[0]), jnp.float32)
-        x = basis[None] * Dense(self.widths[0], use_bias=False, name='scale')(z)[:, None, None, :]
+        scale = Dense(self.widths[0], use_bias=False, name='scale')
+
+        def make(z: Any) -> Any:
+            if condition is not None:
+                z = jnp.concatenate([z, as_condition(condition, z)], axis=-1)
+            scales = scale(z)[..., None, None, :]
+            return jnp.broadcast_to(basis, (*z.shape[:-1], *basis.shape)) * scales
+
+        x = first_map(make, z)
         for i, (side, width, groups, dtype) in enumerate(stages):
             if side > 4:
                 x = upsample2d(_change_width(x.astype(dtype), width, dtype))

@@ -12,6 +12,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from jaxgan.models.conditioning import ConditionalBatchNorm, batch_norm
+from jaxgan.models.fields import first_map
 from jaxgan.models.layers import Conv, Dense
 
 
@@ -104,9 +105,9 @@ class DownBlock(nn.Module):
 
 
 def start(z: Any, side: int, features: int, kernel_init: Callable, dtype: Any) -> Any:
-    """Map latents [B, Z] linearly to [B, side, side, features]; the layer is part of the caller."""
-    x = Dense(side * side * features, kernel_init=kernel_init, dtype=dtype)(z)
-    return x.reshape(-1, side, side, features)
+    """Map latents [B, Z] linearly to [B, side, side, features], or a field of them; the layer is part of the caller."""
+    dense = Dense(side * side * features, kernel_init=kernel_init, dtype=dtype)
+    return first_map(lambda z: dense(z).reshape(*z.shape[:-1], side, side, features), z)
 
 
 def finish(x: Any, channels: int, kernel_init: Callable, dtype: Any, train: bool) -> Any:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxgan.errors import InputError
 from jaxgan.models.conditioning import Conditioned, Head
 from jaxgan.models.resblocks import DownBlock, UpBlock, finish, start
-from jaxgan.types import Images, Logits, Verdict
+from jaxgan.types import Field, Images, Logits, Verdict
 
 
 class Layout(NamedTuple):
@@ -54,9 +54,14 @@ class SNGANGenerator(nn.Module):
     classes: int = 0
     dtype: Any = jnp.float32
 
+    @property
+    def field(self) -> Field:
+        """How it takes a field of latents: its layers see less than two places of the first map around them."""
+        return Field(self.size // 2, 1, 2)
+
     @nn.compact
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
-        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
+        """Map latents [B, Z] and labels [B] to images [B, size, size, channels]; a field of latents to a larger one."""
         layout = _layout(self.size)
         first, *widths = (self.width * multiple for multiple in layout.generator)
         x = start(z, layout.side, first, ORTHOGONAL, self.dtype)

@@ -19,7 +19,7 @@ from jaxgan.models.equalized import EqualConv, EqualDense, minibatch_deviation
 from jaxgan.models.layers import resolutions
 from jaxgan.models.styles import StyledConv, StyleMapping, ToImage
 from jaxgan.ops import downsample2d, upsample2d
-from jaxgan.types import Images, Logits, Mixture, StyleLatents
+from jaxgan.types import Field, Images, Logits, Mixture, StyleLatents
 
 AVERAGE_DECAY = 0.995
 
@@ -39,17 +39,18 @@ class StyleSynthesis(nn.Module):
 
     @nn.compact
     def __call__(self, w: Any, keys: Any = None) -> Any:
-        """Map w [B, 2 stages, W] and the noise's keys [B] to images."""
+        """Map w [B, 2 stages, W] and the noise's keys [B] to images; a field [B, rows, columns, 2 stages, W] repeats the constant."""
         constant = self.param('constant', nn.initializers.normal(1.0), (4, 4, self.stages[0][1]), jnp.float32)
-        x = jnp.broadcast_to(constant[None], (w.shape[0], *constant.shape))
+        whole = jnp.tile(constant, (*w.shape[1:-2], 1)) if w.ndim == 5 else constant
+        x = jnp.broadcast_to(whole[None], (w.shape[0], *whole.shape))
         image, layer = None, 0
         for side, width, dtype in self.stages:
             for up in (False,) if side == 4 else (True, False):
                 conv = StyledConv(width, layer, up, self.clamp, dtype, name=f'conv_{layer}')
-                x = conv(x, w[:, layer], keys)
+                x = conv(x, w[..., layer, :], keys)
                 layer += 1
             # this style is also that of the next side's first convolution
-            shown = ToImage(self.channels, self.clamp, dtype, name=f'to_image_{side}')(x, w[:, layer])
+            shown = ToImage(self.channels, self.clamp, dtype, name=f'to_image_{side}')(x, w[..., layer, :])
             image = shown if image is None else upsample2d(image) + shown
         return image
 
@@ -88,6 +89,11 @@ class StyleGAN2Generator(nn.Module):
     low_precision: int = 4
     dtype: Any = jnp.float32
 
+    @property
+    def field(self) -> Field:
+        """How it takes a field of styles: its layers see less than four places of the 4x4 map around them, and half a cell's style."""
+        return Field(self.size, 0, 2)
+
     def setup(self) -> None:
         """Make the two parts and the average."""
         self.stages = _stages(self)
@@ -114,7 +120,10 @@ class StyleGAN2Generator(nn.Module):
         return jnp.where(own[..., None], self._repeated(w, layers), self._repeated(other, layers))
 
     def synthesis(self, w: Any, latents: Any = None) -> Any:
-        """Map w [B, layers, W] to images [B, size, size, channels], with the noise of StyleLatents or the kept one."""
+        """Map w [B, layers, W] to images [B, size, size, channels], with the noise of StyleLatents or the kept one.
+
+        A field of styles, [B, rows, columns, layers, W], and of keys, [B, rows, columns], makes a larger one.
+        """
         return self.painter(w, latents.noise if isinstance(latents, StyleLatents) else None)
 
     def __call__(self, latents: Any, label: Any = None, *, train: bool = True) -> Images:

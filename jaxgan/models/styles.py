@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.models.equalized import EqualDense, biased, modulated_conv, normalized
+from jaxgan.models.fields import joined
 from jaxgan.models.layers import Embed, spread
 
 
@@ -61,20 +62,24 @@ class StyledConv(nn.Module):
 
     @nn.compact
     def __call__(self, x: Any, w: Any, keys: Any = None) -> Any:
-        """Map [B, H, W, C], a style [B, W] and the noise's keys [B] (None: the noise kept in ``aux``)."""
+        """Map [B, H, W, C], a style [B, W] and the noise's keys [B] (None: the noise kept in ``aux``), or fields of both."""
         style = EqualDense(x.shape[-1], bias=1.0, name='style')(w)
         shape = (3, 3, x.shape[-1], self.features)
         kernel = self.param('kernel', nn.initializers.normal(1.0), shape, jnp.float32)
         y = modulated_conv(x.astype(self.dtype), kernel, style, up=self.up)
         strength = self.param('noise_strength', nn.initializers.zeros, (), jnp.float32)
-        noise = self._noise(y.shape[1:3], keys) * strength
+        noise = self._noise(y.shape[1:3], keys, w.shape[1:-1]) * strength
         bias = self.param('bias', nn.initializers.zeros, (self.features,), jnp.float32)
         return biased(y + spread(noise[..., None], y), bias, True, self.clamp)
 
-    def _noise(self, size: tuple[int, int], keys: Any) -> Any:
+    def _noise(self, size: tuple[int, int], keys: Any, field: tuple[int, ...]) -> Any:
         kept = self.variable('noise', 'image', lambda: jax.random.normal(self.make_rng('params'), size))
         if keys is None:
-            return kept.value[None]
+            return jnp.tile(kept.value, field)[None] if field else kept.value[None]
+        if field:  # each cell has noise of its own
+            side = kept.value.shape
+            draw = jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, self.layer), side))
+            return joined(draw(keys.reshape(-1)).reshape(*keys.shape, *side))
         return jax.vmap(lambda key: jax.random.normal(jax.random.fold_in(key, self.layer), size))(keys)
 
 

@@ -1,0 +1,177 @@
+"""Films of a generator's images, whole or not at all, with their credit: GIF, WebP, APNG by Pillow, MP4 where ffmpeg is there."""
+
+import io
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from jaxgan.credentials import Credit, to_xmp
+from jaxgan.errors import InputError, unknown
+from jaxgan.files import replacing
+from jaxgan.making import packets, pictures, video
+
+FORMATS = {'.gif': 'GIF', '.webp': 'WEBP', '.png': 'PNG', '.apng': 'PNG', '.mp4': 'MP4'}
+VISIBLE = 256  # pixels that the shorter side of a film should have at least
+COLOURS = 256  # of a GIF
+LOOKED_AT = 1 << 20  # pixels by which a GIF's colours are chosen
+TICK = {'GIF': 10, 'WEBP': 1, 'PNG': 1}  # milliseconds by which a format counts
+BRIEFEST = {'GIF': 20, 'WEBP': 11, 'PNG': 11}
+"""Milliseconds of a frame; viewers show briefer ones for a tenth of a second."""
+
+
+def format_of(path: str | Path) -> str:
+    """Tell the format of a film by its name, and that it can be written here.
+
+    Raises:
+        InputError: none is written by that name, or its encoder is missing.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS:
+        raise unknown('kind of film', suffix, FORMATS)
+    if FORMATS[suffix] == 'MP4':
+        video.find_encoder()
+    return FORMATS[suffix]
+
+
+def write_animation(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    seconds: float,
+    credit: Credit,
+    loop: bool = True,
+    scale: int | None = None,
+) -> int:
+    """Write a film; its folders are made where need be.
+
+    Args:
+        path: ends in .gif, .webp (lossless), .png or .apng (animated PNG), or .mp4.
+        frames: uint8 [h, w, c] of one shape, c being 1 (grey), 3 (colour) or, for .webp and .png, 4 (with transparency).
+            An .mp4 takes them one by one; the others hold all in memory.
+        seconds: that each is shown.
+        credit: what it says of itself.
+        loop: play it again and again; an .mp4 is repeated by who plays it.
+        scale: each pixel becomes a square with such a side; by default, films of at least 256 pixels.
+
+    Returns:
+        How many frames there were.
+
+    Raises:
+        InputError: the path cannot be written, the frames are no such arrays, or there are none.
+        MachineError: the encoder failed.
+    """
+    path, form = Path(path), format_of(path)
+    if not (math.isfinite(seconds) and seconds * 1000 >= BRIEFEST.get(form, 1)):
+        raise InputError(
+            f'a frame of {seconds * 1000:g} ms is too brief for {path.suffix}: at least {BRIEFEST.get(form, 1)}'
+        )
+    if scale is not None and scale < 1:
+        raise InputError(f'scale {scale} must be at least 1')
+    count = itertools.count()
+    checked = _checked(frames, form, scale, count)
+    try:
+        with replacing(path) as temporary:
+            if form == 'MP4':
+                video.write_mp4(
+                    temporary, (_as_video(frame) for frame in checked), seconds, video.find_encoder()
+                )
+                packets.into_mp4(temporary, to_xmp(credit))
+            else:
+                temporary.write_bytes(_encode(checked, form, seconds, credit, loop))
+    except OSError as error:
+        raise InputError(f'cannot write {path}: {error.strerror or error}') from error
+    return next(count)
+
+
+def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: Any) -> Iterator[np.ndarray]:
+    shape, factor = None, 1
+    for frame in frames:
+        frame = np.asarray(frame)
+        pictures.to_image(frame)  # refuses what is none
+        if shape is None:
+            shape = frame.shape
+            factor = max(1, math.ceil(VISIBLE / min(shape[:2]))) if scale is None else scale
+        if frame.shape != shape:
+            raise InputError(f'frames of {list(shape)} and {list(frame.shape)} in one film')
+        if shape[-1] == 4 and form in ('GIF', 'MP4'):
+            raise InputError('images with transparency: take .webp or .png, for .gif and .mp4 have none')
+        next(count)
+        yield frame.repeat(factor, axis=0).repeat(factor, axis=1)
+    if shape is None:
+        raise InputError('a film needs at least one frame')
+
+
+def _as_video(frame: np.ndarray) -> np.ndarray:
+    """Make three channels, and even sides by repeating the last row and column."""
+    odd = [(0, side % 2) for side in frame.shape[:2]]
+    frame = np.pad(frame, [*odd, (0, 0)], mode='edge')
+    return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+
+
+def _encode(frames: Iterator[np.ndarray], form: str, seconds: float, credit: Credit, loop: bool) -> bytes:
+    images = (
+        _with_one_palette(list(frames)) if form == 'GIF' else [pictures.to_image(frame) for frame in frames]
+    )
+    details: dict[str, Any] = {'optimize': False} if form == 'GIF' else pictures.options(form, credit)
+    if form != 'GIF' or loop:  # a GIF that says nothing is played once; 0 is for ever
+        details['loop'] = 0 if loop else 1
+    if form == 'WEBP':
+        details |= {'method': 4, 'quality': 60}  # lossless: how hard it tries
+    durations = _durations(len(images), seconds, form)
+    buffer, (first, *rest) = io.BytesIO(), images
+    first.save(buffer, format=form, save_all=True, append_images=rest, duration=durations, **details)
+    return packets.into_gif(buffer.getvalue(), to_xmp(credit)) if form == 'GIF' else buffer.getvalue()
+
+
+def _durations(n: int, seconds: float, form: str) -> list[int]:
+    """Round the times at which frames begin, so that the whole lasts as long as asked for."""
+    tick = TICK[form]
+    begins = [round(i * seconds * 1000 / tick) * tick for i in range(n + 1)]
+    return [max(after - before, tick) for before, after in itertools.pairwise(begins)]
+
+
+def _with_one_palette(frames: list[np.ndarray]) -> list[Image.Image]:
+    """Give all frames the same palette, so that what does not move does not flicker: exact where 256 colours suffice.
+
+    Otherwise the nearest by median cut of pixels of all frames, without dithering, whose grain would move.
+    """
+    colours = [np.broadcast_to(frame, (*frame.shape[:2], 3)) for frame in frames]
+    exact = _join(colours)
+    if exact is not None:
+        palette = np.stack([exact >> 16, exact >> 8 & 255, exact & 255], axis=-1).astype(np.uint8)
+        return [
+            _indexed(np.searchsorted(exact, _packed(frame)).astype(np.uint8), palette) for frame in colours
+        ]
+    step = max(1, sum(frame.shape[0] * frame.shape[1] for frame in colours) // LOOKED_AT)
+    pixels = np.concatenate([frame.reshape(-1, 3)[i % step :: step] for i, frame in enumerate(colours)])
+    chosen = Image.fromarray(pixels[None]).quantize(COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=1)
+    dither = Image.Dither.NONE
+    return [
+        Image.fromarray(np.ascontiguousarray(frame)).quantize(palette=chosen, dither=dither)
+        for frame in colours
+    ]
+
+
+def _packed(frame: np.ndarray) -> np.ndarray:
+    wide = frame.astype(np.uint32)
+    return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
+
+
+def _join(frames: list[np.ndarray]) -> np.ndarray | None:
+    """List the colours of all frames, packed, ascending; None: they are too many for a GIF."""
+    found = np.zeros(0, np.uint32)
+    for frame in frames:
+        found = np.union1d(found, _packed(frame))
+        if len(found) > COLOURS:
+            return None
+    return found
+
+
+def _indexed(index: np.ndarray, palette: np.ndarray) -> Image.Image:
+    image = Image.fromarray(index, mode='L')
+    image.putpalette(palette.tobytes())
+    return image
