@@ -112,6 +112,9 @@ COMMANDS: dict[str, Command | None] = {
     'train': None,  # whose options are the recipe's, too
     'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
+    'project': Command(
+        'jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'
+    ),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
