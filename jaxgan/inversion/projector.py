@@ -88,8 +88,9 @@ def make_projector(space: Space, objective: Objective, settings: Settings) -> Ca
         mask: Any = None,
     ) -> Projection:  # fmt: skip
         deviation = jnp.maximum(spread.deviation, 1e-3 * jnp.max(spread.deviation) + 1e-12)
-        painter = _Painter(space, settings, params, aux, spread.mean, deviation)
-        moved = {'code': (starts - spread.mean) / deviation}
+        painter = _Painter(space, params, aux, spread.mean, deviation)
+        mean, deviation = (jnp.asarray(a) for a in (spread.mean, deviation))
+        moved = {'code': (starts - mean[None, None]) / deviation[None, None]}
         if settings.noise is not None:
             moved['noise'] = jax.tree.map(
                 lambda m: jnp.broadcast_to(m, (*starts.shape[:2], *m.shape)), aux['noise']
@@ -112,7 +113,7 @@ def make_projector(space: Space, objective: Objective, settings: Settings) -> Ca
         chosen = jnp.argmin(last.best.loss, axis=1)
         found, label = jax.tree.map(lambda a: _pick(a, chosen), (last.best, labels))
         images = jax.vmap(painter.paint)(found.moved, label)[:, 0]
-        codes = spread.mean + deviation * found.moved['code']
+        codes = mean[None] + deviation[None] * found.moved['code']
         return Projection(codes, found.moved.get('noise'), images, found.loss, last.steps, chosen)
 
     return project
@@ -122,7 +123,6 @@ class _Painter(NamedTuple):
     """From what is optimized to an image."""
 
     space: Space
-    settings: Settings
     params: Any
     aux: Any
     mean: Any
@@ -201,8 +201,9 @@ def _advance(
         jnp.where(better, losses, state.best.loss),
         jax.tree.map(lambda new, old: jnp.where(_wide(better, old), new, old), seen, state.best.moved),
     )
-    updates, opt = adam.update(slopes, state.adam)
-    rate = settings.rate * ramps(state.clock, settings.steps) * moving
+    with jax.numpy_dtype_promotion('standard'):  # Optax takes powers of a float by its integer count
+        updates, opt = adam.update(slopes, state.adam)
+    rate = jnp.where(moving, settings.rate * ramps(state.clock, settings.steps), 0.0)
     moved = jax.tree.map(lambda m, u: m - _wide(rate, m) * u, state.moved, updates)
     if 'noise' in moved:
         moved = {**moved, 'noise': jax.tree.map(_whitened, moved['noise'])}
@@ -213,7 +214,7 @@ def _advance(
     early = (since >= settings.patience) & (state.clock < landing)
     clock = jnp.where(moving, jnp.where(early, landing, state.clock + 1), state.clock)
     record = jnp.where(fell, low, state.record)
-    return _State(moved, opt, best, clock, record, since, state.steps + moving)
+    return _State(moved, opt, best, clock, record, since, state.steps + moving.astype(jnp.int32))
 
 
 def _whitened(noise: Any) -> Any:

@@ -6,12 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxgan.inversion.objective import coarsened
-from jaxgan.types import Images
 
 SIDE = 16  # pixels at which candidates are compared
 
 
-def nearest(images: Images, targets: Images, n: int, mask: Any = None, coarse: int = 1) -> Any:
+def nearest(images: Any, targets: Any, n: int, mask: Any = None, coarse: int = 1) -> Any:
     """Find the nearest images of each target, by squares of pixels averaged to about 16 a side.
 
     Args:

@@ -72,7 +72,9 @@ def make_tuner(
 
         def step(i: Any, carry: Any) -> Any:
             tuned, opt = carry
-            updates, opt = tx.update(jax.grad(loss)(tuned, jax.random.fold_in(key, i)), opt, tuned)
+            slopes = jax.grad(loss)(tuned, jax.random.fold_in(key, i))
+            with jax.numpy_dtype_promotion('standard'):  # Optax takes powers of a float by its integer count
+                updates, opt = tx.update(slopes, opt, tuned)
             return optax.apply_updates(tuned, updates), opt
 
         tuned, _ = jax.lax.fori_loop(0, steps, step, (params, tx.init(params)))

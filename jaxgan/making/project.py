@@ -14,7 +14,7 @@ from jaxgan.making.inverting import Found, Inverter, Way
 from jaxgan.making.projections import Places, load_places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
-from jaxgan.making.tuned import Tuning, tune_found
+from jaxgan.making.tuned import Tuning, check_tuning, tune_found
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED
@@ -119,6 +119,7 @@ def project_command(
     """Project pictures, images of the data, or own samples; write what was found, and print how near it comes."""
     way = Way(space, starts, candidates, steps, seed, features, coarse, noise)
     tuning = Tuning(tune_steps, locality) if tune else None
+    check_tuning(Tuning(tune_steps, locality))
     if sum((bool(pictures), from_data is not None, own is not None)) != 1:
         raise InputError('name picture files, or --from-data SPLITS, or --own N: one of them')
     if tune and (mask or coarse > 1):

@@ -22,6 +22,14 @@ class Tuning(NamedTuple):
     locality: float = 1.0
 
 
+def check_tuning(tuning: Tuning) -> None:
+    """Refuse steps and weights that are out of range."""
+    if tuning.steps < 1 or not 0 <= tuning.locality < np.inf:
+        raise InputError(
+            f'tune-steps {tuning.steps} must be at least 1, and locality {tuning.locality} at least 0'
+        )
+
+
 def tune_found(
     inverter: Inverter, places: Places, pixels: np.ndarray, tuning: Tuning
 ) -> tuple[Places, np.ndarray]:
@@ -29,14 +37,7 @@ def tune_found(
 
     Returns:
         The places, with a patch; the pictures' reconstructions by the tuned generator, uint8.
-
-    Raises:
-        InputError: steps or locality are out of range.
     """
-    if tuning.steps < 1 or not 0 <= tuning.locality < np.inf:
-        raise InputError(
-            f'tune-steps {tuning.steps} must be at least 1, and locality {tuning.locality} at least 0'
-        )
     generator, key = inverter.generator, jax.random.key(inverter.way.seed)
     tune = inversion.make_tuner(
         inverter.space,
