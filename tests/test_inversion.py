@@ -89,7 +89,7 @@ def test_masked_pixels_do_not_matter(toy, project):
 
 
 def test_an_image_that_cannot_be_made_better_stops_early(toy, project):
-    params, codes = toy
+    params, _ = toy
     found = project(params, jnp.zeros((3, SIDE, SIDE, 1)).at[:, 0, 0].set(3.0), starts_for(3))
     assert np.all(np.asarray(found.steps) < SETTINGS.steps)
 
