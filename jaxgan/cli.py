@@ -122,6 +122,8 @@ COMMANDS: dict[str, Command | None] = {
     'interpolate': Command(
         'jaxgan.making.options.interpolate:InterpolateOptions',
         'jaxgan.making.interpolate:interpolate_command',
+    'project': Command(
+        'jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'
     ),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
