@@ -112,6 +112,9 @@ COMMANDS: dict[str, Command | None] = {
     'train': None,  # whose options are the recipe's, too
     'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
+    'project': Command(
+        'jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'
+    ),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),
     'interpolate': Command(
         'jaxgan.making.options.interpolate:InterpolateOptions',

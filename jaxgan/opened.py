@@ -97,7 +97,11 @@ class Generator:
         return jax.tree.map(np.asarray, found)
 
     def discriminator(self) -> tuple[Network, Any, Any] | None:
-        """Read the discriminator that was trained with it, ``(network, params, aux)``; None: exports have none."""
+        """Read the discriminator that was trained with it, ``(network, params, aux)``, once; None: exports have none."""
+        return self._discriminator
+
+    @functools.cached_property
+    def _discriminator(self) -> tuple[Network, Any, Any] | None:
         if self.checkpoint is None:
             return None
         params, aux = restore_discriminator(self.checkpoint.parent, int(self.checkpoint.name))

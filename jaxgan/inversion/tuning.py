@@ -1,0 +1,140 @@
+"""Pivotal tuning: move the generator's weights a little, so that the codes found give the images asked for.
+
+References:
+    Roich et al. 2021, Pivotal tuning for latent-based editing of real images, arXiv 2106.05744, equations 2 to 5.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxgan.inversion.objective import Objective, pyramid_distance
+from jaxgan.spaces import Space
+from jaxgan.types import Key
+
+
+class Tuned(NamedTuple):
+    """A tuned generator."""
+
+    params: Any
+    images: Any  # [B, H, W, C] of the pivots
+    losses: Any  # [B]
+
+
+def make_tuner(
+    space: Space,
+    objective: Objective,
+    draw: Callable,
+    *,
+    steps: int = 350,
+    rate: float = 1e-3,
+    locality: float = 1.0,
+    others: int = 16,
+) -> Callable[..., Tuned]:
+    """Make a pure function that tunes all of a generator's weights towards some images, all together.
+
+    ``mean_i objective(G'(w_i), x_i) + locality mean_j pyramid_distance(G'(v_j), G(v_j))``, by Adam, with a ramp down in
+    the last quarter. The v_j are new in each step: random codes, half of them pulled towards a pivot by a random part.
+
+    Args:
+        space: of a generator.
+        objective: how far images are from targets.
+        draw: ``(params, key, n) -> (codes [n, ...], labels)``, random codes.
+        steps: of Adam.
+        rate: its learning rate.
+        locality: what it costs to change other images; 0: nothing.
+        others: how many of them in a step.
+
+    Returns:
+        ``tune(params, aux, eye, codes [B, ...], noise, targets, labels, key) -> Tuned``; ``noise`` is that of a
+        ``Projection``, ``labels`` are int32 [B] or None.
+    """
+    tx = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.05))
+
+    def tune(
+        params: Any, aux: Any, eye: Any, codes: Any, noise: Any, targets: Any, labels: Any, key: Key
+    ) -> Tuned:
+        def paint(tuned: Any) -> Any:
+            return decode_each(space, tuned, aux, codes, noise, labels)
+
+        def change(tuned: Any, key: Key) -> Any:
+            there, chosen = _others(params, codes, labels, draw, key, others)
+            before = jax.lax.stop_gradient(space.decode(params, aux, there, chosen))
+            return jnp.mean(pyramid_distance(space.decode(tuned, aux, there, chosen), before))
+
+        def loss(tuned: Any, key: Key) -> Any:
+            total = jnp.mean(objective(eye, paint(tuned), targets, None))
+            return total + locality * change(tuned, key) if locality else total
+
+        def step(i: Any, carry: Any) -> Any:
+            tuned, opt = carry
+            updates, opt = tx.update(jax.grad(loss)(tuned, jax.random.fold_in(key, i)), opt, tuned)
+            return optax.apply_updates(tuned, updates), opt
+
+        tuned, _ = jax.lax.fori_loop(0, steps, step, (params, tx.init(params)))
+        images = paint(tuned)
+        return Tuned(tuned, images, objective(eye, images, targets, None))
+
+    return tune
+
+
+def decode_each(space: Space, params: Any, aux: Any, codes: Any, noise: Any, labels: Any) -> Any:
+    """Make the images of codes, each with noise maps of its own where there are any."""
+
+    def one(code: Any, maps: Any, label: Any) -> Any:
+        own = aux if maps is None else {**aux, 'noise': maps}
+        return space.decode(params, own, code[None], None if label is None else label[None])[0]
+
+    return jax.vmap(one)(codes, noise, labels)
+
+
+def _others(params: Any, codes: Any, labels: Any, draw: Callable, key: Key, n: int) -> tuple[Any, Any]:
+    """Draw codes whose images are to stay, half of them from around the pivots, which stay pivots' neighbours in label."""
+    draw_key, pivot_key, part_key = jax.random.split(key, 3)
+    random, random_labels = draw(params, draw_key, n)
+    chosen = jax.random.randint(pivot_key, (n,), 0, len(codes))
+    near = jnp.arange(n) < n // 2
+    part = jnp.where(near, jax.random.uniform(part_key, (n,)), 1.0)
+    part = part.reshape((n,) + (1,) * (codes.ndim - 1))
+    mixed = codes[chosen] + part * (random - codes[chosen])
+    return mixed, None if labels is None else jnp.where(near, labels[chosen], random_labels)
+
+
+def drift(images: Any, before: Any) -> Any:
+    """Measure how much images have changed: the mean absolute difference as a part of the range, which is 2."""
+    return jnp.mean(jnp.abs(images - before)) / 2
+
+
+def patch_of(params: Any, tuned: Any) -> dict[str, np.ndarray]:
+    """List what tuning has added to parameters, by the names that exports give them; what did not change is left out."""
+    found = {}
+    for (path, old), new in zip(
+        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tuned), strict=True
+    ):
+        delta = np.asarray(new) - np.asarray(old)
+        if np.any(delta):
+            found[_name(path)] = delta
+    return found
+
+
+def apply_patch(params: Any, patch: Mapping[str, Any]) -> Any:
+    """Add a patch to a generator's parameters.
+
+    Raises:
+        ValueError: it names a parameter that is not there, or has another shape.
+    """
+    known = {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
+    for name, delta in patch.items():
+        if name not in known or np.shape(known[name]) != np.shape(delta):
+            raise ValueError(f'the patch is of another generator: {name} {list(np.shape(delta))}')
+    return jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf + patch[_name(path)] if _name(path) in patch else leaf, params
+    )
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return '/'.join(('params', *(str(part.key) for part in path)))

@@ -1,0 +1,264 @@
+"""Finding the codes of images with a trained generator: what to compile, where to start, and how near it came."""
+
+import dataclasses
+import functools
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgan import inversion
+from jaxgan.errors import InputError, unknown
+from jaxgan.images import to_float, to_uint8
+from jaxgan.inversion import Settings
+from jaxgan.inversion.objective import Distance, Objective
+from jaxgan.metrics.extractors import NAMES, PERCEPTUAL_NAMES, load, load_perceptual
+from jaxgan.opened import Generator
+from jaxgan.spaces import Space, Statistics
+
+STARTS_AT_ONCE = {'cpu': 32, '': 1024}
+"""Of all images together, by kind of device: more are not faster. An image's bits depend on this number, not on its neighbours."""
+EYES = ('auto', 'discriminator', 'none')
+CANDIDATES = 2**31
+"""Folded into the seed for candidates, none of which is then the image of a seed, which would be found at once."""
+DECODED = 64  # candidates at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """How to search."""
+
+    space: str | None = None
+    """None: w where there are styles, else z."""
+    starts: int = 16
+    candidates: int = 1024
+    steps: int = 500
+    seed: int = 0
+    features: str = 'auto'
+    coarse: int = 1
+    noise: bool = False
+
+    def __post_init__(self) -> None:
+        for name, least, most in (
+            ('starts', 1, 1024), ('candidates', 1, 2**20), ('steps', 1, 100_000), ('seed', 0, 2**32 - 1), ('coarse', 1, 1024),
+        ):  # fmt: skip
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise InputError(f'{name} {value} must be in {least}..{most}')
+        if self.features not in (*EYES, *NAMES, *PERCEPTUAL_NAMES):
+            raise unknown('features', self.features, (*EYES, *NAMES, *PERCEPTUAL_NAMES))
+
+
+class Found(NamedTuple):
+    """What was found of each image."""
+
+    codes: np.ndarray
+    labels: np.ndarray | None
+    noise: dict[str, np.ndarray] | None
+    images: np.ndarray
+    """uint8 [n, H, W, C]."""
+    figures: tuple[dict[str, Any], ...]
+
+
+class Eye(NamedTuple):
+    """What looks at images besides pixels."""
+
+    name: str
+    distance: Distance | None
+    params: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Inverter:
+    """A generator, and a way to find the codes of images in it; every program is compiled once."""
+
+    generator: Generator
+    way: Way = Way()
+
+    @functools.cached_property
+    def space(self) -> Space:
+        """Where the codes are."""
+        return self.generator.choose_space(self.way.space)
+
+    @functools.cached_property
+    def eye(self) -> Eye:
+        """What looks besides pixels."""
+        return choose_eye(self.generator, self.way.features)
+
+    @functools.cached_property
+    def objective(self) -> Objective:
+        """What is to become small."""
+        return inversion.make_objective(self.eye.distance, coarse=self.way.coarse)
+
+    @functools.cached_property
+    def spread(self) -> Statistics:
+        """How the codes are spread."""
+        return self.generator.center(self.space)
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        """How the search goes in this space."""
+        if self.way.noise and 'noise' not in self.generator.aux:
+            raise InputError('noise: this generator has no noise maps to fit')
+        return settings_for(self.space.name, self.way)
+
+    @functools.cached_property
+    def chunk(self) -> int:
+        """How many images are projected at once; of fewer, the last is repeated."""
+        most = STARTS_AT_ONCE.get(jax.default_backend(), STARTS_AT_ONCE[''])
+        return max(1, most // self.way.starts)
+
+    def find(
+        self,
+        pixels: np.ndarray,
+        label: int | None = None,
+        mask: np.ndarray | None = None,
+        warm: np.ndarray | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> Found:
+        """Find the codes of images.
+
+        Args:
+            pixels: uint8 [n, H, W, C].
+            label: the class of all; None: whichever fits best.
+            mask: [H, W, 1], of all; 1 where pixels are known.
+            warm: codes [n, k, ...] that are starts, too, in the place of the farthest.
+            progress: is told how many images are done.
+        """
+        targets = to_float(pixels)
+        there = self._candidates(label)
+        key = jax.random.key(self.way.seed)
+        done: list[Any] = []
+        for i in range(0, len(targets), self.chunk):
+            part = _padded(targets[i : i + self.chunk], self.chunk)
+            masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
+            starts, labels = self._starts(there, part, masks)
+            if warm is not None:
+                own = _padded(warm[i : i + self.chunk], self.chunk)[:, : self.way.starts]
+                starts = jnp.concatenate([own, starts[:, : self.way.starts - own.shape[1]]], axis=1)
+            found = self._project(
+                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, starts, labels, key, masks
+            )  # fmt: skip
+            chosen = None if labels is None else np.asarray(labels)[np.arange(self.chunk), found.starts]
+            done.append(jax.tree.map(np.asarray, (found, chosen)))
+            if progress:
+                progress(min(i + self.chunk, len(targets)))
+        found, labels = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
+        return self._told(found, labels, pixels, mask)
+
+    def measure(
+        self, images: np.ndarray, pixels: np.ndarray, mask: np.ndarray | None
+    ) -> list[dict[str, Any]]:
+        """Measure how near bytes are to bytes: PSNR, SSIM, and the distance of what the eye sees."""
+        known = None if mask is None else np.broadcast_to(mask, (len(pixels), *mask.shape))
+        block = self.way.coarse
+        small = [
+            np.asarray(inversion.coarsened(jnp.asarray(a, jnp.float32), block)) for a in (images, pixels)
+        ]
+        small_mask = None if known is None else inversion.coarsened(jnp.asarray(known), block)
+        values = {'psnr': np.asarray(inversion.psnr(small[0], small[1], small_mask))}
+        if mask is None and block == 1:
+            values['ssim'] = np.asarray(inversion.ssim(images, pixels))
+            if self.eye.distance is not None:
+                see = jax.jit(self.eye.distance)
+                pairs = [
+                    (to_float(images[i : i + 1]), to_float(pixels[i : i + 1])) for i in range(len(pixels))
+                ]
+                values['features'] = np.array([float(see(self.eye.params, a, b)[0]) for a, b in pairs])
+        return [{name: round(float(v[i]), 5) for name, v in values.items()} for i in range(len(pixels))]
+
+    def draw(self, params: Any, key: Any, n: int, label: int | None = None) -> tuple[Any, Any]:
+        """Draw random codes and their labels, each class in turn; pure."""
+        labels = None
+        if self.generator.labels:
+            labels = jnp.arange(n, dtype=jnp.int32) % len(self.generator.labels)
+            labels = labels if label is None else jnp.full((n,), label, jnp.int32)
+        z = self.generator.latents(key, n)
+        return self.space.encode(params, self.generator.aux, z, labels), labels
+
+    @functools.cached_property
+    def _project(self) -> Callable:
+        return jax.jit(inversion.make_projector(self.space, self.objective, self.settings))
+
+    @functools.cached_property
+    def _near(self) -> Callable:
+        return jax.jit(functools.partial(inversion.nearest, n=self.way.starts, coarse=self.way.coarse))
+
+    def _candidates(self, label: int | None) -> tuple[Any, Any, Any]:
+        """Draw candidates for starts, and make their images: codes, labels, images."""
+        n = max(self.way.candidates, self.way.starts)
+        generator, key = self.generator, jax.random.fold_in(jax.random.key(self.way.seed), CANDIDATES)
+        codes, labels = jax.jit(lambda params, key: self.draw(params, key, n, label))(generator.params, key)
+        decode = jax.jit(self.space.decode)
+        rows = jax.tree.map(lambda a: _padded(np.asarray(a), -(-n // DECODED) * DECODED), (codes, labels))
+        parts = [jax.tree.map(operator.itemgetter(slice(i, i + DECODED)), rows) for i in range(0, n, DECODED)]
+        images = [decode(generator.params, generator.aux, *part) for part in parts]
+        return codes, labels, jnp.concatenate(images)[:n]
+
+    def _starts(self, there: tuple[Any, Any, Any], targets: Any, masks: Any) -> tuple[Any, Any]:
+        codes, labels, images = there
+        places = self._near(images, targets, mask=masks)
+        return codes[places], None if labels is None else labels[places]
+
+    def _told(self, found: Any, labels: Any, pixels: np.ndarray, mask: np.ndarray | None) -> Found:
+        images = to_uint8(found.images)
+        figures = self.measure(images, pixels, mask)
+        for i, one in enumerate(figures):
+            one |= {'loss': float(found.losses[i]), 'steps': int(found.steps[i])}
+        return Found(found.codes, labels, named(found.noise), images, tuple(figures))
+
+
+def settings_for(space: str, way: Way) -> Settings:
+    """Choose what was measured to be best in a space; see docs/studio.md."""
+    common = {'steps': way.steps, 'noise': 1.0 if way.noise else None}
+    if space == 'z':
+        return Settings(jitter=0.0, prior=1e-4, **common)
+    return Settings(jitter=0.05, prior=1e-4, between=1e-4 if space == 'w+' else 0.0, **common)
+
+
+def choose_eye(generator: Generator, name: str) -> Eye:
+    """Choose what looks besides pixels.
+
+    Raises:
+        InputError: an export has no discriminator, or there is no such extractor.
+    """
+    found = generator.discriminator() if name in ('auto', 'discriminator') else None
+    if found is not None:
+        network, params, aux = found
+        return Eye(
+            'discriminator', inversion.discriminator_distance(network, bool(generator.labels)), (params, aux)
+        )
+    if name == 'discriminator':
+        raise InputError('features discriminator: an export has none; take the run, or none')
+    if name in NAMES:
+        extractor = load(name)
+        return Eye(name, _pooled(extractor.apply), extractor.params)
+    if name in PERCEPTUAL_NAMES:
+        perceptual = load_perceptual(name)
+        return Eye(name, perceptual.apply, perceptual.params)
+    return Eye('none', None, None)
+
+
+def _pooled(apply: Callable) -> Distance:
+    """Make a distance of an extractor's features, as parts of their length, which takes floats in [-1, 1]."""
+
+    def look(params: Any, images: Any) -> dict[str, Any]:
+        return {'pool': apply(params, (images + 1) * 127.5).pool[:, None, None]}
+
+    return lambda params, a, b: inversion.deep_distance(look(params, a), look(params, b))
+
+
+def named(noise: Any) -> dict[str, np.ndarray] | None:
+    """List noise maps by their layer, as ``Places.noise`` has them."""
+    if noise is None:
+        return None
+    leaves = jax.tree_util.tree_leaves_with_path(noise)
+    return {'/'.join(str(part.key) for part in path): np.asarray(leaf) for path, leaf in leaves}
+
+
+def _padded(values: Any, n: int) -> np.ndarray:
+    values = np.asarray(values)
+    return np.concatenate([values, np.repeat(values[-1:], n - len(values), axis=0)])
