@@ -115,6 +115,9 @@ COMMANDS: dict[str, Command | None] = {
     'project': Command(
         'jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'
     ),
+    'encoder': Command(
+        'jaxgan.making.options.encoder:EncoderOptions', 'jaxgan.making.encoding:encoder_command'
+    ),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),
     'interpolate': Command(
         'jaxgan.making.options.interpolate:InterpolateOptions',

@@ -7,10 +7,11 @@ from PIL import Image
 
 from jaxgan import build
 from jaxgan.cli import main
-from jaxgan.errors import InputError
+from jaxgan.errors import DamagedError, InputError
 from jaxgan.export import save_export
 from jaxgan.images import to_uint8
 from jaxgan.making import starts
+from jaxgan.making.encoding import load_encoder
 from jaxgan.making.interpolate import distances, join, jump, travel
 from jaxgan.making.layers import parse_layers
 from jaxgan.making.painting import decode, kept_noise, tuned
@@ -238,3 +239,21 @@ class TestInterpolate:
         assert len(load_places(tmp_path / 'x').codes) == 5
         assert main(['interpolate', str(exported), '3', '--out', str(tmp_path / 'y.png')]) == 2
         assert not (tmp_path / 'y.png').exists()
+
+
+class TestEncoder:
+    def test_a_command_trains_one_that_project_can_start_from(self, exported, generator, tmp_path, capsys):
+        folder = tmp_path / 'encoder'
+        given = ['--steps', '3', '--batch', '4', '--width', '2', '--out', str(folder)]
+        assert main(['encoder', str(exported), *given]) == 0
+        assert 'step 3/3: code ' in capsys.readouterr().out
+        codes = load_encoder(folder, generator, 'w')(np.zeros((3, 8, 8, 3), np.uint8))
+        assert codes.shape == (3, 8) and (codes[0] == codes[2]).all()
+        with pytest.raises(InputError, match='wanted: format 1, to z of'):
+            load_encoder(folder, generator, 'z')
+        tensors = folder / 'encoder.safetensors'
+        tensors.write_bytes(tensors.read_bytes()[:-1] + b'x')
+        with pytest.raises(DamagedError, match='does not match its SHA-256'):
+            load_encoder(folder, generator, 'w')
+        assert main(['encoder', str(exported), '--steps', '0', '--out', str(tmp_path / 'no')]) == 2
+        assert not (tmp_path / 'no').exists()
