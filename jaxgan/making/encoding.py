@@ -98,7 +98,7 @@ def train_encoder(
 
     labels = np.zeros(batch, np.int32) if classes else None
     key = jax.random.key(seed)
-    player = init_encoder(key, network, tx, shown, labels)
+    player = init_encoder(key, network, tx, jnp.asarray(shown), labels)
     state = alone(key, generator.params, generator.aux, player)
     dispatch = jax.jit(scan_steps(as_step(sequence(encoder=phase)), batch_of, AT_ONCE), donate_argnums=())
     for done in range(0, steps, AT_ONCE):
