@@ -32,12 +32,13 @@ def around(codes: Any, direction: Any, strength: Any, deviation: Any = 1.0) -> A
 
     Args:
         codes: [B, ...], of a space of styles.
-        direction: [B, ...], or what broadcasts to it; of ``directions``: the same for all strengths.
+        direction: [B, ...], each axis its own or 1; of ``directions``: the same for all strengths.
         strength: 1: as far as two random codes lie from their mean.
         deviation: of the space's codes (``spaces.Statistics``).
     """
     strength = jnp.asarray(strength, codes.dtype)
-    return jnp.where(strength == 0, codes, codes + strength * deviation * direction)
+    scaled = jnp.broadcast_to(jnp.asarray(deviation, codes.dtype), direction.shape) * direction
+    return jnp.where(strength == 0, codes, codes + strength * scaled)
 
 
 def on_shell(z: Any, direction: Any, strength: Any) -> Any:

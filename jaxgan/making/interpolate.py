@@ -184,7 +184,7 @@ def way_at(generator: Generator, points: Places, t: np.ndarray) -> Way:
     """Make the codes, the noise and the images of a path at t."""
     between = between_in(points.space)
     codes = np.asarray(variation.along(jnp.asarray(points.codes), jnp.asarray(t), between))
-    first = np.clip(np.floor(t), 0, len(points.codes) - 2).astype(int)
+    first = np.clip(np.floor(t), 0, len(points.codes) - 2).astype(int).tolist()
     every = take(points, first)
     noise = None
     if points.noise is not None:  # on arcs: between two maps of noise a line has less of it

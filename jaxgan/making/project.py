@@ -212,11 +212,15 @@ def check_out(folder: Path) -> None:
 
 
 def warm_codes(inverter: Inverter, folder: str, targets: Targets) -> np.ndarray:
-    """Take codes of a folder of projections as starts: that of the same picture where there is one, else of all.
+    """Take codes as starts: those of an encoder, or of a folder of projections: that of the same picture where there is one, else of all.
 
     Returns:
         [n, k, ...], k at most the number of starts.
     """
+    if (Path(folder) / 'encoder.json').is_file():
+        from jaxgan.making.encoding import load_encoder  # which projects nothing, and needs what does
+
+        return load_encoder(Path(folder), inverter.generator, inverter.space.name)(targets.pixels)[:, None]
     known = load_places(folder, inverter.generator.digest)
     if known.space != inverter.space.name:
         raise InputError(

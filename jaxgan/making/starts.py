@@ -8,6 +8,7 @@ FILE.png                   a picture, which is projected first
 
 import functools
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import numpy as np
 
 from jaxgan.credentials import Credit
 from jaxgan.errors import InputError, unknown
+from jaxgan.making.project import project_files
 from jaxgan.making.projections import RECORD, Places, load_places
 from jaxgan.opened import Generator, choose_labels
 from jaxgan.sampling import CHUNK, parse_seeds, seed_latents
@@ -52,7 +54,7 @@ def find_start(
         found = load_places(path, generator.digest)
         return in_space(generator, found if name is None else select(found, name, path), space)
     if path.is_file():
-        raise InputError(f'{text} is no folder of projections: project it first')
+        return project_files(generator, [path], rights, space=space, label=label, say=_say)
     raise InputError(
         f'{text!r} is no place to start from: it is no seed (17 or seed:17), and there is no such folder or file'
     )
@@ -147,6 +149,10 @@ def in_chunks(function: Callable, rows: Any, n: int) -> np.ndarray:
         np.asarray(function(jax.tree.map(functools.partial(part, start=i), rows))) for i in range(0, n, CHUNK)
     ]
     return np.concatenate(done)[:n]
+
+
+def _say(text: str) -> None:
+    print(f'projecting: {text}', file=sys.stderr)
 
 
 def _split(text: str) -> tuple[Path, str | None]:

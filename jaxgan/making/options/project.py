@@ -48,7 +48,7 @@ class ProjectOptions:
     locality: float = 1.0
     """What it costs if tuning changes other images; 0: nothing."""
     warm_start: str | None = None
-    """A folder of projections whose codes are starts, too: of the same picture where there is one, else of all."""
+    """Starts, too: what jaxgan encoder wrote, or a folder of projections: of the same picture where there is one, else of all."""
     from_data: str | None = None
     """Splits of the training's data, such as train,test: so many (-n) of each are projected and compared."""
     own: int | None = None

@@ -1,0 +1,164 @@
+"""``jaxgan encoder``: an encoder of a generator, and its folder.
+
+FOLDER/encoder.safetensors    'params/...'
+FOLDER/encoder.json           the generator's digest, the space, the width, and a SHA-256 of the tensors
+"""
+
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import safetensors.numpy
+
+from jaxgan import kernels
+from jaxgan.errors import DamagedError, InputError
+from jaxgan.export import flatten, read_tensors
+from jaxgan.files import replacing
+from jaxgan.images import to_float
+from jaxgan.inversion.encoder import NAME, alone, encode, encoder_phase, init_encoder, make_encoder
+from jaxgan.making.starts import in_chunks
+from jaxgan.opened import Generator, open_generator
+from jaxgan.phases import as_step, scan_steps, sequence
+from jaxgan.runtime import keep_programs
+from jaxgan.sampling import MAX_SEED
+from jaxgan.state import Player
+from jaxgan.strictjson import read_json
+from jaxgan.types import Network
+
+TENSORS, RECORD = 'encoder.safetensors', 'encoder.json'
+FORMAT = 1
+AT_ONCE = 100  # steps of one dispatch
+
+
+def encoder_command(
+    source: str,
+    out: str | None,
+    steps: int,
+    batch: int,
+    width: int,
+    rate: float,
+    image_weight: float,
+    seed: int,
+    space: str | None,
+    step: int | None,
+    best: bool,
+) -> int:
+    """Train an encoder and write it."""
+    for name, value, least in (('steps', steps, 1), ('batch', batch, 1), ('width', width, 1)):
+        if value < least:
+            raise InputError(f'{name} {value} must be at least {least}')
+    if not 0 <= seed <= MAX_SEED:
+        raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
+    if not (0 < rate < math.inf and 0 <= image_weight < math.inf):
+        raise InputError(f'rate {rate} must be positive, and image-weight {image_weight} at least 0')
+    folder = Path(out) if out is not None else Path(source) / NAME
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f'cannot write {folder}: it is a file')
+    keep_programs()
+    generator = open_generator(Path(source), step, best)
+    kernels.enable()
+    tx = optax.adam(optax.cosine_decay_schedule(rate, steps))
+    player = train_encoder(generator, space, tx, steps, batch, width, image_weight, seed, print)
+    save_encoder(folder, generator, generator.choose_space(space).name, width, player)
+    print(f'wrote {folder}')
+    return 0
+
+
+def train_encoder(
+    generator: Generator,
+    space: str | None,
+    tx: Any,
+    steps: int,
+    batch: int,
+    width: int,
+    image_weight: float,
+    seed: int,
+    say: Callable[[str], None],
+) -> Player:
+    """Train an encoder on a generator's own samples; with classes, of each as often."""
+    chosen, classes = generator.choose_space(space), len(generator.labels)
+    spread = generator.center(chosen)
+    network = make_encoder(spread.mean.shape, classes, width)
+    phase = encoder_phase(chosen, network, generator.latents, spread, tx, image_weight)
+    shown = np.zeros((batch, *generator.shape), np.float32)  # real images do not count
+
+    def batch_of(data: Any, state: Any, i: Any) -> dict[str, Any]:
+        if not classes:
+            return {'image': data}
+        label = jax.random.randint(jax.random.fold_in(state.key, state.step), (batch,), 0, classes)
+        return {'image': data, 'label': label}
+
+    labels = np.zeros(batch, np.int32) if classes else None
+    key = jax.random.key(seed)
+    player = init_encoder(key, network, tx, jnp.asarray(shown), labels)
+    state = alone(key, generator.params, generator.aux, player)
+    dispatch = jax.jit(scan_steps(as_step(sequence(encoder=phase)), batch_of, AT_ONCE), donate_argnums=())
+    for done in range(0, steps, AT_ONCE):
+        count = min(AT_ONCE, steps - done)
+        state, metrics = dispatch(state, shown, jnp.int32(count))
+        if (done // AT_ONCE) % 10 == 9 or done + count == steps:
+            told = ', '.join(f'{name} {float(metrics[f"encoder/{name}"]):.4f}' for name in ('code', 'image'))
+            say(f'step {done + count}/{steps}: {told}')
+    return state.extra[NAME]
+
+
+def save_encoder(folder: Path, generator: Generator, space: str, width: int, player: Player) -> None:
+    """Write an encoder."""
+    data = safetensors.numpy.save(flatten({'params': jax.tree.map(np.asarray, player.params)}))
+    record = {
+        'format_version': FORMAT,
+        'model': generator.digest,
+        'space': space,
+        'width': width,
+        'sha256': hashlib.sha256(data).hexdigest(),
+    }
+    try:
+        for name, content in ((TENSORS, data), (RECORD, (json.dumps(record, indent=2) + '\n').encode())):
+            with replacing(folder / name) as temporary:
+                temporary.write_bytes(content)
+    except OSError as error:
+        raise InputError(f'cannot write {folder}: {error.strerror or error}') from error
+
+
+def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Read an encoder of a generator: a function from uint8 [n, H, W, C] to codes [n, ...], of a conditional one's first class.
+
+    Raises:
+        InputError: it belongs to another generator or space.
+        DamagedError: it is not what was written.
+    """
+    try:
+        record, data = read_json(folder / RECORD), (folder / TENSORS).read_bytes()
+        known = tuple(record[name] for name in ('format_version', 'model', 'space', 'width', 'sha256'))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise DamagedError(f'{folder} holds no whole encoder: {error}') from None
+    if known[4] != hashlib.sha256(data).hexdigest():
+        raise DamagedError(f'{folder} is damaged: {TENSORS} does not match its SHA-256')
+    if known[:3] != (FORMAT, generator.digest, space):
+        raise InputError(
+            f'{folder} is an encoder (format {known[0]}) to {known[2]} of {str(known[1])[:8]}; wanted: format {FORMAT}, to {space} of '
+            f'{generator.digest[:8]}'
+        )
+    spread = generator.center(generator.choose_space(space))
+    network = make_encoder(spread.mean.shape, len(generator.labels), known[3])
+    player = Player(read_tensors(data, str(folder))[1]['params'], {}, ())
+    run = _runner(network)
+
+    def codes(pixels: np.ndarray) -> np.ndarray:
+        labels = np.zeros(len(pixels), np.int32) if generator.labels else None
+        return in_chunks(lambda rows: run(player, spread, *rows), (to_float(pixels), labels), len(pixels))
+
+    return codes
+
+
+@functools.lru_cache(maxsize=2)
+def _runner(network: Network) -> Callable:
+    return jax.jit(lambda player, spread, images, labels: encode(network, player, images, labels, spread))
