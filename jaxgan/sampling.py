@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.latents import normal_quantiles as normal_quantiles
 from jaxgan.latents import of_keys
 from jaxgan.types import Keys, Network, Sampler
 
