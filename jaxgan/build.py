@@ -14,7 +14,7 @@ from jaxgan.augment import GROUPS as ADA_GROUPS
 from jaxgan.augment import POLICIES, ada, ada_pipeline, diffaugment, shift_and_flip
 from jaxgan.augment import SETS as ADA_SETS
 from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
-from jaxgan.config import Config, Ema, Penalty
+from jaxgan.config import Config, Penalty
 from jaxgan.configjson import to_dict
 from jaxgan.ema import half_life
 from jaxgan.errors import InputError, unknown
@@ -121,6 +121,11 @@ def _any_size(model: Model, conditional: bool = False) -> dict[str, Any]:
     return architecture(model, 32, 3, 2 if conditional else 0, 'float32')
 
 
+def latent_parts(card: Mapping[str, Any]) -> int:
+    """Count the equal parts of a latent that go to different layers of a generator; 1: all of it goes to one."""
+    return getattr(_module(card, 0), 'latent_parts', 1)
+
+
 def build_latents(model: Model | Mapping[str, Any]) -> Sampler:
     """Make the latent distribution of a model or of an architecture description, from which images are sampled."""
     card = model if isinstance(model, Mapping) else vars(model)
@@ -159,7 +164,7 @@ def build_recipe(config: Config) -> Recipe:
         latents=build_training_latents(config.model),
         d_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.penalties),
         augment=augment,
-        ema=_average(config.ema, burn_in),
+        ema=half_life(_schedule(config.ema.half_life, burn_in), config.ema.rampup),
         microbatches=config.microbatches,
         per_sample=not mixes,
         g_regularizers=tuple(_regularizer(penalty, burn_in) for penalty in config.g_penalties),
@@ -267,10 +272,6 @@ def _refuse_signless(name: str, field: str) -> None:
             f'{field} needs a loss for which the sign of a logit means something, and {name} {reason}: '
             f'take non_saturating or hinge, or {field} None'
         )
-
-
-def _average(ema: Ema, burn_in: int) -> Any:
-    return half_life(_schedule(ema.half_life, burn_in), ema.rampup)
 
 
 __all__ = [

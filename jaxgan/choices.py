@@ -32,6 +32,15 @@ def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
         return None
 
 
+def made_for(data: str) -> str | None:
+    """Name the extractor that was made for a data set; None: there is none.
+
+    >>> made_for('stacked3:mnist'), made_for('cifar10')
+    ('mnist', None)
+    """
+    return next((own for pattern, own in MADE_FOR.items() if re.fullmatch(pattern, data)), None)
+
+
 def choose_extractor(data: str, size: int, name: str, path: str | None, download: bool) -> Extractor:
     """Load the extractor named; 'auto': the one made for such data, else Inception, else VGG16, whichever is here.
 
@@ -45,9 +54,9 @@ def choose_extractor(data: str, size: int, name: str, path: str | None, download
         return load(name, path, download)
     if path is not None:
         raise InputError(f'weights {path} are of which extractor? Give --extractor')
-    for pattern, own in MADE_FOR.items():
-        if re.fullmatch(pattern, data):
-            return load(own)
+    own = made_for(data)
+    if own is not None:
+        return load(own)
     missing = []
     for fallback in ('inception-2015', 'vgg16-64' if size <= 64 else 'vgg16'):
         try:

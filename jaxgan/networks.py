@@ -43,16 +43,20 @@ def from_linen(module: nn.Module) -> Network:
         return lambda params, aux, *inputs: module.apply({'params': params, **aux}, *inputs, method=name)
 
     def features(params: Any, aux: Any, *inputs: Any) -> dict[str, Any]:
-        _, seen = module.apply(
-            {'params': params, **aux},
-            *inputs,
-            train=False,
-            capture_intermediates=True,
-            mutable=['intermediates'],
-        )
-        return dict(_layers(seen['intermediates']))
+        return seen(params, aux, *inputs, train=False)
 
-    return Network(init, apply, infer, method('mapping'), method('synthesis'), features)
+    def style_features(params: Any, aux: Any, w: Any) -> dict[str, Any]:
+        return seen(params, aux, w, method='synthesis')
+
+    def seen(params: Any, aux: Any, *inputs: Any, **options: Any) -> dict[str, Any]:
+        variables = {'params': params, **aux}
+        _, found = module.apply(
+            variables, *inputs, capture_intermediates=True, mutable=['intermediates'], **options
+        )
+        return dict(_layers(found['intermediates']))
+
+    by_style = style_features if hasattr(type(module), 'synthesis') else None
+    return Network(init, apply, infer, method('mapping'), method('synthesis'), features, by_style)
 
 
 def _layers(seen: Any, path: str = '') -> Iterator[tuple[str, Any]]:

@@ -60,6 +60,16 @@ class Generator:
         architecture = self.card['architecture']
         return architecture['size'], architecture['size'], architecture['channels']
 
+    @functools.cached_property
+    def layers(self) -> int:
+        """Count the styles of an image; 1 without styles."""
+        return count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
+
+    @property
+    def parts(self) -> int:
+        """Count the parts of a latent that go to different layers; 1: it is not cut."""
+        return build.latent_parts(self.card['architecture'])
+
     def choose_space(self, name: str | None) -> Space:
         """Make the space named; by default w where there are styles, else z.
 
@@ -67,8 +77,7 @@ class Generator:
             InputError: this generator does not have it.
         """
         name = name or ('w' if 'w' in spaces_of(self.network) else 'z')
-        layers = count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
-        return make_space(self.network, name, layers)
+        return make_space(self.network, name, self.layers)
 
     def center(self, space: Space, label: int | None = None, n: int = 10_000) -> Statistics:
         """Measure how the codes of a space are spread, for one class or all; the same each time."""
@@ -78,8 +87,7 @@ class Generator:
             labels = labels if label is None else np.full(n, label, np.int32)
         if space.name == 'w+':  # all styles of an image are one w, which is less to keep
             found = self.center(self.choose_space('w'), label, n)
-            layers = count_layers(self.network, self.latents, self.params, self.aux, bool(self.labels))
-            return jax.tree.map(lambda value: np.repeat(value[None], layers, axis=0), found)
+            return jax.tree.map(lambda value: np.repeat(value[None], self.layers, axis=0), found)
 
         @jax.jit
         def measure(params: Any, aux: Any, key: Any, labels: Any) -> Statistics:

@@ -48,6 +48,15 @@ def check_seeds(seeds: Any) -> np.ndarray:
     return np.asarray(seeds, np.uint32).reshape(-1)
 
 
+def seed_latents(latents: Sampler, seeds: Any) -> Any:
+    """Draw the latent of each seed, [n, ...]: the same whatever other seeds there are.
+
+    Raises:
+        InputError: a seed is out of range or no integer.
+    """
+    return of_keys(latents, seed_keys(seeds))
+
+
 def parse_seeds(text: str) -> list[int]:
     """Read a list of seeds and inclusive ranges; order and repetitions are kept.
 

@@ -74,6 +74,7 @@ def spectral_norm(
         mapping=trained(network.mapping),
         synthesis=trained(network.synthesis),
         features=trained(network.features),
+        style_features=trained(network.style_features),
     )
 
 

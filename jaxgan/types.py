@@ -75,7 +75,7 @@ class Network(NamedTuple):
     ``synthesis(params, aux, w, latents)`` also sees the latents from which w came, for what else they hold (noise).
 
     ``features``, where there are any, are what its layers make on the way to ``infer``'s output: what a discriminator sees
-    in an image, what a generator's first layer makes of a latent.
+    in an image, what a generator's first layer makes of a latent. ``style_features`` are those of ``synthesis``, from w on.
     """
 
     init: Callable  # (key, *inputs) -> (params, aux)
@@ -84,6 +84,7 @@ class Network(NamedTuple):
     mapping: Callable | None = None  # (params, aux, z, label) -> w [B, layers, W]
     synthesis: Callable | None = None  # (params, aux, w, latents=None) -> samples
     features: Callable | None = None  # (params, aux, *inputs) -> {path: activations [B, ...]}, by layer
+    style_features: Callable | None = None  # (params, aux, w [B, layers, W]) -> the same, of synthesis
 
 
 class Verdict(NamedTuple):

@@ -24,6 +24,7 @@ CORE = (
     'extensions',
     'sampling',
     'spaces',
+    'variation',
     'inversion',
     'directions',
     'walks',

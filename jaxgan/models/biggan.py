@@ -68,6 +68,11 @@ class BigGANGenerator(nn.Module):
     classes: int = 0
     dtype: Any = jnp.float32
 
+    @property
+    def latent_parts(self) -> int:
+        """Into how many equal parts a latent is cut, the first for the linear layer, the others for the blocks in turn."""
+        return len(layout_of(self).generator) if self.hierarchical else 1
+
     @nn.compact
     def __call__(self, z: Any, label: Any = None, *, train: bool = True) -> Images:
         """Map latents [B, Z] and labels [B] to images [B, size, size, channels]."""
