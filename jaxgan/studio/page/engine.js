@@ -47,6 +47,9 @@ export class Engine {
   }
 }
 
+// Labels as graphs take them: an unconditional generator has none, and is asked for none.
+export const labelsFor = (labels) => labels.map((label) => label ?? 0);
+
 function joined(codes) {
   const all = new Float32Array(codes.length * codes[0].length);
   codes.forEach((code, i) => all.set(code, i * code.length));

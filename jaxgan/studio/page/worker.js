@@ -4,7 +4,7 @@ import { latentOf, unfold } from './random.js';
 import { distances, toPyramid } from './likeness.js';
 
 ort.env.wasm.numThreads = 1; // more would need headers that a plain server does not send
-ort.env.wasm.wasmPaths = new URL('./runtime/', import.meta.url).href;
+ort.env.wasm.wasmPaths = { wasm: new URL('./runtime/ort-wasm-simd-threaded.wasm', import.meta.url).href };
 ort.env.logLevel = 'error';
 
 let model;
