@@ -38,7 +38,8 @@ def describe(generator: Generator, count: int) -> dict[str, Any]:
         As JSON. Its space is z, or where there are styles w+, whose centre, deviation and directions are those of w.
     """
     card, architecture = generator.card, generator.card['architecture']
-    data = card['data']
+    data, space = card['data'], _space(generator)
+    most = min(DIRECTIONS, space['size'] // space['layers'])
     return {
         'studio': FORMAT,
         'version': __version__,
@@ -49,8 +50,8 @@ def describe(generator: Generator, count: int) -> dict[str, Any]:
         'shape': list(generator.shape),
         'labels': generator.labels,
         'latents': {'dim': architecture['latent_dim'], 'signs': architecture.get('signs', 0)},
-        'space': _space(generator),
-        'directions': for_studio(generator, count=DIRECTIONS)['directions'],
+        'space': space,
+        'directions': for_studio(generator, count=most)['directions'],
         'count': count,
     }
 

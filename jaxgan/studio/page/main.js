@@ -11,9 +11,9 @@ import { openDrop } from './drop.js';
 import { openSave } from './save.js';
 
 class Studio {
-  constructor(model) {
+  constructor(model, engine) {
     this.model = model;
-    this.engine = new Engine();
+    this.engine = engine;
     this.state = new State(model);
     this.listeners = [];
     this.wanted = null; // what is to be painted next; only the newest counts
@@ -60,7 +60,7 @@ class Studio {
         this.pixels = pixels;
         draw(byId('current'), pixels);
         byId('current').setAttribute('aria-label', told);
-        performance.getEntriesByName('first image').length || performance.mark('first image');
+        if (!performance.getEntriesByName('first image').length) performance.mark('first image');
       }
     } catch (error) {
       this.trouble(error);
@@ -75,7 +75,7 @@ function introduce(model) {
   const name = data.name.split(/[\\/]/).pop().replace(/\.npz$/, '');
   byId('title').textContent = name;
   document.title = `${name} · studio · jaxgan`;
-  const licence = data.licence && data.licence !== 'not stated' ? `Licence of the data: ${data.licence}.` : 'The licence of the data is not stated.';
+  const licence = data.licence && data.licence !== 'not stated' ? `Licence of the data: ${data.licence.replace(/ \(https?:.*\)$/, '')}.` : 'The licence of the data is not stated.';
   byId('statement').textContent =
     `The images here are generated, ${shape[1]}×${shape[0]} pixels each, by a generator (${kind}) that jaxgan trained on ${name} ` +
     `(${seen.toLocaleString('en')} images seen); nobody photographed or drew them. ${licence}`;
@@ -84,6 +84,7 @@ function introduce(model) {
 }
 
 async function start() {
+  const engine = new Engine(); // begins to load the generator at once
   const answer = await fetch('model.json');
   if (!answer.ok) throw new Error(`model.json is missing (${answer.status})`);
   const model = await answer.json();
@@ -91,7 +92,7 @@ async function start() {
   introduce(model);
   byId('notice').hidden = true;
   byId('studio').hidden = false;
-  const studio = new Studio(model);
+  const studio = new Studio(model, engine);
   studio.say('Loading the generator …');
   openSave(studio);
   openShape(studio);
