@@ -1,0 +1,110 @@
+"""What an exported generator computes: functions of its weights and of seeds, latents or styles, for whoever carries them elsewhere."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.export import symbolic_shape
+
+from jaxgan import build
+from jaxgan.errors import InputError
+from jaxgan.export import flatten, unflatten
+from jaxgan.latents import of_keys
+from jaxgan.opened import Generator
+from jaxgan.sampling import to_pixels
+from jaxgan.spaces import spaces_of, truncate
+
+
+class Program(NamedTuple):
+    """One thing that a generator computes, for batches of any size."""
+
+    function: Callable
+    """``(weights, *inputs) -> output``, weights being a dict by ``export.flatten``'s names."""
+    inputs: Mapping[str, tuple[tuple[int, ...], str]]
+    """Shape, without the batch, and dtype of each input by its name."""
+    output: str
+    """The output's name."""
+
+
+def make_programs(found: Generator, psi: float | None = None, dtype: str | None = None) -> dict[str, Program]:
+    """Make the programs of a generator.
+
+    Args:
+        found: the generator.
+        psi: pull all styles towards their mean by so much; None: as they are.
+        dtype: of the computation; None: the generator's own.
+
+    Returns:
+        'sample': seeds (uint32) to bytes, the images of ``jaxgan sample``; 'generator': latents z [B, Z] to images, floats about
+        [-1, 1]; and of a generator with styles 'mapping', z to w [B, layers, W], and 'synthesis', w to images. All but the last
+        take labels (int32), too, where there are any.
+
+    Raises:
+        InputError: psi is given to a generator without styles.
+    """
+    architecture = found.card['architecture']
+    network = build.build_generator({**architecture, 'dtype': dtype or architecture['dtype']})
+    mapping, synthesis = network.mapping, network.synthesis
+    center = find_center(found, psi)
+
+    def styles(weights: Any, z: Any, label: Any = None) -> Any:
+        assert mapping is not None
+        w = mapping(*_trees(weights), z, label)
+        return w if center is None else truncate(w, center, psi)
+
+    def paint(weights: Any, w: Any) -> Any:
+        assert synthesis is not None
+        return synthesis(*_trees(weights), w)
+
+    def generate(weights: Any, z: Any, label: Any = None) -> Any:
+        if center is None:
+            return network.infer(*_trees(weights), z, label)
+        return paint(weights, styles(weights, z, label))
+
+    def sample(weights: Any, seeds: Any, label: Any = None) -> Any:
+        return to_pixels(generate(weights, of_keys(found.latents, jax.vmap(jax.random.key)(seeds)), label))
+
+    z = {'z': ((architecture['latent_dim'],), 'float32')}
+    label = {'label': ((), 'int32')} if found.labels else {}
+    made = {
+        'sample': Program(sample, {'seed': ((), 'uint32'), **label}, 'pixels'),
+        'generator': Program(generate, {**z, **label}, 'image'),
+    }
+    if 'w' in spaces_of(network):
+        shape = jax.eval_shape(styles, weights_of(found), *abstract(made['generator'], 1)).shape[1:]
+        made['mapping'] = Program(styles, {**z, **label}, 'w')
+        made['synthesis'] = Program(paint, {'w': (shape, 'float32')}, 'image')
+    return made
+
+
+def find_center(found: Generator, psi: float | None) -> Any:
+    """Find the mean style, towards which psi pulls; None where nothing is pulled.
+
+    Raises:
+        InputError: there are no styles.
+    """
+    if psi is None:
+        return None
+    if 'w' not in spaces_of(found.network):
+        raise InputError(
+            f'psi {psi:g}: this generator has no styles, only latents, whose centre is 0: multiply z by {psi:g} where you use it'
+        )
+    return None if psi == 1 else found.center(found.choose_space('w')).mean
+
+
+def weights_of(found: Generator) -> dict[str, Any]:
+    """List a generator's weights by the names that exports give them."""
+    return flatten({'params': found.params, 'aux': found.aux})
+
+
+def abstract(program: Program, batch: Any = 'batch') -> list[Any]:
+    """Describe a program's inputs, of a batch of some size, or of any ('batch')."""
+    if batch == 'batch':
+        (batch,) = symbolic_shape('batch')
+    return [jax.ShapeDtypeStruct((batch, *shape), jnp.dtype(kind)) for shape, kind in program.inputs.values()]
+
+
+def _trees(weights: Any) -> tuple[Any, Any]:
+    tree = unflatten(weights)
+    return tree.get('params', {}), tree.get('aux', {})
