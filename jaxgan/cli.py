@@ -111,6 +111,10 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command | None] = {
     'train': None,  # whose options are the recipe's, too
     'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
+    'directions': Command(
+        'jaxgan.making.options.directions:DirectionsOptions', 'jaxgan.making.directions:directions_command'
+    ),
+    'edit': Command('jaxgan.making.options.edit:EditOptions', 'jaxgan.making.edit:edit_command'),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
     'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),

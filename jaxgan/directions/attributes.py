@@ -114,21 +114,25 @@ def _newton(u: Any, y: Any, weight: Any, penalty: Any) -> Any:
 
 
 @jax.jit
-def conditional(vector: Any, others: Any) -> Any:
-    """Take out of a direction all that lies along others, so that an edit leaves what they stand for alone.
+def conditional(vector: Any, others: Any, ridge: Any = 0.0) -> Any:
+    """Take out of a direction what lies along others, so that an edit leaves alone what they stand for.
 
-    ``n' = n - P n``, P projecting on what ``others`` span; for one other ``n' = n - (n.m) m``. Then unit length.
+    ``n' = n - M^T (M M^T + ridge I)^-1 M n``, M having the others as rows, then unit length. Without a ridge all that they
+    span goes, as in the paper; for one other ``n - (n.m) m``. Many others span nearly everything, and what they have in
+    common counts as much as what each is learned by chance from few images: a ridge, about 1, then takes out the
+    former and leaves the latter.
 
     Args:
-        vector: [D], a unit vector.
-        others: [k, D], unit vectors, k < D; they need not be orthogonal.
+        vector: n, [D], a unit vector.
+        others: M, [k, D], unit vectors; they need not be orthogonal.
+        ridge: at least 0.
 
     Returns:
         [D]; zeros where the others leave nothing.
     """
     u, values, _ = jnp.linalg.svd(others.T, full_matrices=False)
-    basis = jnp.where((values > 1e-5 * jnp.max(values))[None], u, 0)
-    rest = vector - jnp.matmul(basis, jnp.matmul(basis.T, vector, precision=HIGHEST), precision=HIGHEST)
-    rest = rest - jnp.matmul(basis, jnp.matmul(basis.T, rest, precision=HIGHEST), precision=HIGHEST)
+    kept = values > 1e-5 * jnp.max(values)
+    part = jnp.where(kept, values**2 / (jnp.where(kept, values, 1) ** 2 + ridge), 0)
+    rest = vector - jnp.matmul(u, part * jnp.matmul(u.T, vector, precision=HIGHEST), precision=HIGHEST)
     length = jnp.linalg.norm(rest)
     return jnp.where(length > 1e-4, rest / jnp.maximum(length, 1e-12), 0)

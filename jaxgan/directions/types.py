@@ -1,5 +1,6 @@
 """What directions are, how they are told apart, and how a code moves along one."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -22,8 +23,8 @@ class Directions(NamedTuple):
     """[D]: the mean code."""
     names: tuple[str, ...]
     """A name each."""
-    layers: tuple[int, int] | None = None
-    """The styles that they move: from the first to before the second; None: all."""
+    layers: tuple[int, ...] | None = None
+    """The styles that they move, numbered from 0; None: all."""
 
 
 def position(directions: Directions, which: int | str) -> int:
@@ -47,7 +48,7 @@ def position(directions: Directions, which: int | str) -> int:
 
 
 def edit(
-    codes: Any, directions: Directions, which: int | str, amount: Any, layers: tuple[int, int] | None = None
+    codes: Any, directions: Directions, which: int | str, amount: Any, layers: Sequence[int] | None = None
 ) -> Any:
     """Move codes along a direction: ``code + amount scale direction``; an amount of 0 changes no bit.
 
@@ -56,7 +57,7 @@ def edit(
         directions: of the same generator and space.
         which: the direction's number or name.
         amount: in standard deviations of the codes along the direction; a number, or one for each code, [B].
-        layers: the styles that move, from the first to before the second; None: those of the directions.
+        layers: the styles that move, numbered from 0; None: those of the directions.
 
     Raises:
         InputError: there is no such direction or layer, or codes with one style cannot have some of their layers moved.
@@ -69,34 +70,29 @@ def edit(
     return move(codes, step, amount, directions.layers if layers is None else layers)
 
 
-def move(codes: Any, step: Any, amount: Any, layers: tuple[int, int] | None = None) -> Any:
+def move(codes: Any, step: Any, amount: Any, layers: Sequence[int] | None = None) -> Any:
     """Add ``amount`` times a step [D] to codes [B, D], or to some or all layers of styles [B, layers, D].
 
     Raises:
         InputError: these codes do not have such layers.
     """
     codes = jnp.asarray(codes)
-    if layers is not None:
-        _check_layers(codes, layers)
-    amount = jnp.asarray(amount, codes.dtype)
-    by_code = jnp.broadcast_to(amount, codes.shape[:1]).reshape(-1, *(1,) * (codes.ndim - 1))
+    by_code = jnp.broadcast_to(jnp.asarray(amount, codes.dtype), codes.shape[:1])
+    by_code = by_code.reshape(-1, *(1,) * (codes.ndim - 1))
     step = jnp.asarray(step, codes.dtype).reshape((1,) * (codes.ndim - 1) + (-1,))
     moves = by_code != 0  # -0.0 + 0.0 is another number
     if layers is not None:
-        inside = (jnp.arange(codes.shape[1]) >= layers[0]) & (jnp.arange(codes.shape[1]) < layers[1])
-        moves = moves & inside[None, :, None]
+        moves = moves & _chosen(codes, layers)[None, :, None]
     return jnp.where(moves, codes + by_code * step, codes)
 
 
-def _check_layers(codes: Any, layers: tuple[int, int]) -> None:
+def _chosen(codes: Any, layers: Sequence[int]) -> Any:
+    told = ','.join(map(str, layers))
     if codes.ndim != 3:
-        raise InputError(
-            f'layers {layers[0]}-{layers[1] - 1} of codes {list(codes.shape)}: only w+ has layers, [B, layers, W]'
-        )
-    if not 0 <= layers[0] < layers[1] <= codes.shape[1]:
-        raise InputError(
-            f'layers {layers[0]}-{layers[1] - 1} are out of range: there are 0..{codes.shape[1] - 1}'
-        )
+        raise InputError(f'layers {told} of codes {list(codes.shape)}: only w+ has layers, [B, layers, W]')
+    if not layers or min(layers) < 0 or max(layers) >= codes.shape[1]:
+        raise InputError(f'layers {told or "none"} are out of range: there are 0..{codes.shape[1] - 1}')
+    return jnp.zeros(codes.shape[1], bool).at[jnp.asarray(layers)].set(True)
 
 
 def fix_signs(vectors: Any) -> Any:

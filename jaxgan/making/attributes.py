@@ -3,7 +3,7 @@
 import csv
 import re
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ import numpy as np
 from jaxgan.choices import made_for
 from jaxgan.data.pixel_avatars.sheet import attribute_names
 from jaxgan.errors import InputError
-from jaxgan.making.projections import Places, load_places
+from jaxgan.making.projections import RECORD, Places, load_places
 from jaxgan.making.starts import in_space, seeded, take
 from jaxgan.metrics.types import Extractor
 from jaxgan.opened import Generator, choose_labels
@@ -172,24 +172,25 @@ def read_table(path: str | Path) -> tuple[list[str], list[list[str]]]:
     return head, rows[1:]
 
 
-def by_folders(generator: Generator, space: str, projections: str) -> Labelled:
-    """Take for the label of each projection the folder in which its picture lay.
+def by_folders(generator: Generator, space: str, folder: str) -> Labelled:
+    """Take each folder of projections in a folder for a value: its name is the label of all that lie there.
 
     Raises:
-        InputError: the pictures lay in one folder.
+        InputError: there are less than two.
     """
-    places = open_places(generator, space, projections)
-    parents = [PurePath(str(origin.get('file', ''))).parent.name for origin in places.origins]
-    if len(set(parents) - {''}) < 2:
+    inner = sorted(path.parent for path in Path(folder).glob(f'*/{RECORD}'))
+    if len(inner) < 2:
         raise InputError(
-            f'{projections}: its pictures lay in one folder, which tells nothing apart: give --labels FILE.csv'
+            f'{folder} holds {len(inner)} folders of projections, and two or more tell something apart; or give --labels FILE.csv'
         )
-    return Labelled(places.codes, (named('label', parents),))
+    found = [open_places(generator, space, path) for path in inner]
+    names = [path.name for path, places in zip(inner, found, strict=True) for _ in places.names]
+    return Labelled(np.concatenate([places.codes for places in found]), (named('label', names),))
 
 
-def open_places(generator: Generator, space: str, projections: str) -> Places:
+def open_places(generator: Generator, space: str, folder: str | Path) -> Places:
     """Read projections, in a space whose codes are one vector each."""
-    return in_space(generator, load_places(projections, generator.digest), space)
+    return in_space(generator, load_places(folder, generator.digest), space)
 
 
 def named(name: str, values: Sequence[str]) -> Attribute:

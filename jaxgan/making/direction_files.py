@@ -95,7 +95,9 @@ def load_directions(folder: str | Path, model: str | None = None) -> Found:
             f'{folder} is damaged: {type(error).__name__}: {str(error).splitlines()[0]}'
         ) from None
     if model is not None and owner != model:
-        raise InputError(f'{folder} has directions of another generator: of {owner[:8]}, and this is {model[:8]}')
+        raise InputError(
+            f'{folder} has directions of another generator: of {owner[:8]}, and this is {model[:8]}'
+        )
     return found
 
 
@@ -109,7 +111,7 @@ def _found(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> Found:
         raise ValueError('the vectors are not all finite float32')
     for fact in facts:
         del fact['scale']
-    layers = None if record['layers'] is None else (int(record['layers'][0]), int(record['layers'][1]))
+    layers = None if record['layers'] is None else tuple(map(int, record['layers']))
     if record['space'] not in ('z', 'w') or record['method'] not in METHODS or len(set(names)) < len(names):
         raise ValueError(f'space {record["space"]!r}, method {record["method"]!r}, or a name twice')
     directions = Directions(record['space'], vectors, scales, center, names, layers)

@@ -1,7 +1,7 @@
 """Find directions of an opened generator: by GANSpace, by SeFa, or from labels."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +11,7 @@ import numpy as np
 from jaxgan.directions import (
     Directions,
     affine_layers,
+    conditional,
     enough,
     first_curved,
     fit_attributes,
@@ -19,6 +20,7 @@ from jaxgan.directions import (
     regressed,
     sefa,
 )
+from jaxgan.directions.attributes import HELD_OUT
 from jaxgan.directions.components import CHUNK
 from jaxgan.errors import InputError, unknown
 from jaxgan.making.attributes import FIRST_SEED, Labelled
@@ -28,6 +30,7 @@ from jaxgan.types import Network, Sampler
 
 METHODS = ('ganspace', 'sefa', 'attributes')
 SEED = 0  # of what is drawn to find directions
+RIDGE = 1.0  # of conditional edits: what it costs and brings is in docs/studio.md
 LEAST = 4  # held-out images that must show a value, and as many that must not
 
 
@@ -58,7 +61,7 @@ def by_components(
     space: str | None = None,
     count: int = 10,
     samples: int = 10_000,
-    layers: tuple[int, int] | None = None,
+    layers: tuple[int, ...] | None = None,
     feature: str | None = None,
     label: int | None = None,
 ) -> Found:
@@ -109,7 +112,7 @@ def by_factors(
     space: str | None = None,
     count: int = 10,
     samples: int = 10_000,
-    layers: tuple[int, int] | None = None,
+    layers: tuple[int, ...] | None = None,
 ) -> Found:
     """Find what the first layers amplify most: the dense layers on z, or those that make styles of w (SeFa).
 
@@ -138,43 +141,82 @@ def by_factors(
     return Found(_directions(space, vectors, scales, center, layers), 'sefa', facts, settings)
 
 
-def by_labels(labelled: Labelled, space: str, layers: tuple[int, int] | None = None) -> Found:
-    """Find a direction for each value of each attribute that enough images show (InterFaceGAN).
+def by_labels(
+    labelled: Labelled,
+    space: str,
+    layers: tuple[int, ...] | None = None,
+    apart: Sequence[str] = (),
+    ridge: float = RIDGE,
+) -> Found:
+    """Find a direction for each value of each attribute that enough images show (InterFaceGAN); of two values, for the second.
 
     Args:
         labelled: codes of that space.
         space: 'z' or 'w'.
         layers: the styles that edits move; None: all.
+        apart: attributes whose directions are taken out of those of the others, or 'all' of them.
+        ridge: of ``directions.conditional``.
 
     Raises:
-        InputError: no attribute has two values that enough images show.
+        InputError: enough images show no value, or there is no such attribute.
     """
-    truth, known, facts = [], [], []
-    for attribute in labelled.attributes:
-        wanted = range(len(attribute.values))
-        for i in wanted[1:] if len(wanted) == 2 else wanted:  # of two, the second says all
-            truth.append(attribute.labels == i)
-            known.append(attribute.labels >= 0)
-            facts.append({'attribute': attribute.name, 'value': attribute.values[i]})
-    if not facts:
-        raise InputError('attributes: each has one value only, which tells nothing apart')
-    truth, known = np.stack(truth), np.stack(known)
+    truth, known, facts = _questions(labelled)
     learned = np.asarray(enough(truth, known, least=LEAST))
     if not learned.any():
         raise InputError(
-            f'attributes: {LEAST * 5} or more images must show a value, and as many not: none is so frequent'
+            f'attributes: no value is shown by {LEAST * HELD_OUT} images or more, and not shown by as many'
         )
     fit = jax.tree.map(np.asarray, fit_attributes(labelled.codes, truth[learned], known[learned]))
     kept = [fact for fact, good in zip(facts, learned, strict=True) if good]
     for k, fact in enumerate(kept):
         fact |= {name: float(getattr(fit, name)[k]) for name in ('accuracy', 'auc', 'share')}
-    center, scales = measure(jnp.asarray(labelled.codes), jnp.asarray(fit.vectors))
-    directions = _directions(space, fit.vectors, scales, center, layers)._replace(
-        names=tuple(map(_named, kept))
-    )
+    vectors = set_apart(fit.vectors, [fact['attribute'] for fact in kept], apart, ridge)
+    center, scales = measure(jnp.asarray(labelled.codes), jnp.asarray(vectors))
+    directions = _directions(space, vectors, scales, center, layers)
     left_out = [_named(fact) for fact, good in zip(facts, learned, strict=True) if not good]
-    settings = {'samples': len(labelled.codes), 'left_out': left_out}
-    return Found(directions, 'attributes', tuple(kept), settings)
+    settings = {'samples': len(labelled.codes), 'left_out': left_out, 'apart': list(apart), 'ridge': ridge}
+    return Found(directions._replace(names=tuple(map(_named, kept))), 'attributes', tuple(kept), settings)
+
+
+def set_apart(vectors: Any, owners: Sequence[str], apart: Sequence[str], ridge: float) -> np.ndarray:
+    """Take out of each direction what lies along those of other attributes; one of which nothing would be left stays.
+
+    Args:
+        vectors: [k, D].
+        owners: the attribute of each.
+        apart: the attributes that are to be left alone, or 'all'.
+        ridge: of ``directions.conditional``.
+
+    Raises:
+        InputError: there is no such attribute.
+    """
+    names = tuple(dict.fromkeys(owners))
+    for name in apart:
+        if name not in (*names, 'all'):
+            raise unknown('attribute', name, (*names, 'all'))
+    found = []
+    for vector, owner in zip(vectors, owners, strict=True):
+        others = [other != owner and (other in apart or 'all' in apart) for other in owners]
+        weight = jnp.asarray(others, jnp.float32)[
+            :, None
+        ]  # rows of zeros have no part: one shape compiles once
+        rest = conditional(vector, vectors * weight, ridge) if any(others) else vector
+        found.append(rest if np.any(rest) else vector)
+    return np.stack(found)
+
+
+def _questions(labelled: Labelled) -> tuple[np.ndarray, np.ndarray, list[dict[str, Any]]]:
+    """List for each value who shows it, who is known to or not, and its names."""
+    truth, known, facts = [], [], []
+    for attribute in labelled.attributes:
+        wanted = range(len(attribute.values))
+        for i in wanted[1:] if len(wanted) == 2 else wanted:
+            truth.append(attribute.labels == i)
+            known.append(attribute.labels >= 0)
+            facts.append({'attribute': attribute.name, 'value': attribute.values[i]})
+    if not facts or all(len(attribute.values) < 2 for attribute in labelled.attributes):
+        raise InputError('attributes: each has one value only, which tells nothing apart')
+    return np.stack(truth), np.stack(known), facts
 
 
 def _named(fact: dict[str, Any]) -> str:
@@ -210,8 +252,8 @@ def _check_count(count: int, dim: int) -> None:
 
 
 def _directions(space: str, vectors: Any, scales: Any, center: Any, layers: Any) -> Directions:
-    arrays = [np.asarray(x, np.float32) for x in (vectors, scales, center)]
-    return Directions(space, *arrays, tuple(str(i) for i in range(len(arrays[0]))), layers)
+    vectors, scales, center = (np.asarray(x, np.float32) for x in (vectors, scales, center))
+    return Directions(space, vectors, scales, center, tuple(map(str, range(len(vectors)))), layers)
 
 
 @functools.lru_cache(maxsize=8)
@@ -232,16 +274,16 @@ def _observer(network: Network, latents: Sampler, feature: str | None) -> Callab
 
 
 @functools.lru_cache(maxsize=8)
-def _responder(network: Network, total: int, layers: tuple[int, int] | None, labelled: bool) -> Callable:
+def _responder(network: Network, total: int, layers: tuple[int, ...] | None, labelled: bool) -> Callable:
     """Make what tells the activations of z, or of w in some of ``total`` layers."""
     features = network.style_features if total else network.features
     if features is None:
         raise InputError('this generator does not show its layers: directions by labels or of styles remain')
-    first, end = layers or (0, total)
+    chosen = jnp.arange(total) if layers is None else jnp.asarray(layers)
 
     def respond(arguments: Any, codes: Any) -> dict[str, Any]:
         if total:
-            inside = (jnp.arange(total) >= first) & (jnp.arange(total) < end)
+            inside = jnp.zeros(total, bool).at[chosen].set(True)
             return features(*arguments, jnp.where(inside[None, :, None], codes[:, None], 0))
         return features(*arguments, codes, jnp.zeros(len(codes), jnp.int32) if labelled else None)
 

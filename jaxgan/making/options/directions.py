@@ -32,13 +32,16 @@ class DirectionsOptions:
     labels: str | None = None
     """attributes: FILE.csv whose first line is like seed,label or name,label: a value for each seed, or for each name in --projections."""
     projections: str | None = None
-    """attributes: a folder that jaxgan project wrote; without --labels, a picture's label is the folder in which it lay."""
+    """attributes: a folder that jaxgan project wrote, for the names in --labels; without --labels a folder of such folders, each named as
+    what its pictures show."""
     apart: tuple[str, ...] = ()
-    """attributes: take out of each direction what lies along those of other attributes: their names, or all."""
+    """attributes: take out of each direction what lies along those of these attributes, or of all, so that edits leave them alone."""
+    apart_ridge: float = 1.0
+    """How much of that stays: 0: nothing; more for many attributes, whose directions span nearly everything."""
     seeds: str = '0-5'
-    """The images that sheets show; none: no sheets."""
-    amounts: tuple[float, ...] = (-3, -2, -1, 0, 1, 2, 3)
-    """The columns of a sheet, in standard deviations."""
+    """The images that sheets show, such as 0-5; none: no sheets."""
+    amounts: str = '-3,-2,-1,0,1,2,3'
+    """The columns of a sheet, in standard deviations; write --amounts=-3,0,3 (with =)."""
     step: int | None = None
     """A run's checkpoint (default: the latest)."""
     best: bool = False

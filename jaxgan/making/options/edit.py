@@ -12,15 +12,15 @@ class EditOptions:
     source: tyro.conf.Positional[str]
     """A run's folder, or an export's."""
     start: tyro.conf.Positional[str]
-    """What to edit: 17 or seed:0-3; a folder that jaxgan project wrote, or FOLDER#NAME."""
+    """What to edit: 17 or seed:0-3; a folder that jaxgan project wrote, or FOLDER#NAME; or a picture, which is projected first."""
     directions: str = 'directions'
     """The folder that jaxgan directions wrote."""
     direction: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """A direction, by its name or number; again for more, which add up."""
     amount: tyro.conf.UseAppendAction[tuple[float, ...]] = ()
     """How far, in standard deviations: one for each direction, in their order."""
-    amounts: tyro.conf.UseCommaSeparatedList[tuple[float, ...]] = ()
-    """A strip instead, along one direction: such as --amounts=-3,-1,0,1,3; each start is a row."""
+    amounts: str | None = None
+    """Several amounts along one direction instead, such as --amounts=-3,-1,0,1,3 (with =): a column each, and a row for each image."""
     layers: str | None = None
     """The styles that move, such as 0-3 (default: those of the directions)."""
     label: str | None = None
@@ -30,6 +30,8 @@ class EditOptions:
     commands can go on."""
     scale: int | None = None
     """Enlarge each pixel of a grid so many times (default: small images to about 64)."""
+    source_rights: str | None = None
+    """What you say of the rights in a picture that you start from, which all images made from it repeat; needed for a picture file."""
     step: int | None = None
     """A run's checkpoint (default: the latest)."""
     best: bool = False

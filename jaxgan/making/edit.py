@@ -1,0 +1,136 @@
+"""``jaxgan edit``: an image changed along directions that were found."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxgan import images, kernels
+from jaxgan.directions import edit, position
+from jaxgan.errors import InputError
+from jaxgan.making import pictures
+from jaxgan.making.direction_files import load_directions
+from jaxgan.making.direction_sheets import MOST, parse_amounts, space_of
+from jaxgan.making.directions import choose_styles
+from jaxgan.making.finding import Found
+from jaxgan.making.painting import decode
+from jaxgan.making.projections import Places, save_places
+from jaxgan.making.starts import credit_of, find_start, in_space, take
+from jaxgan.making.vary import check_target
+from jaxgan.opened import open_generator
+from jaxgan.runtime import keep_programs
+
+
+def edit_command(
+    source: str,
+    start: str,
+    directions: str,
+    direction: tuple[str, ...],
+    amount: tuple[float, ...],
+    amounts: str | None,
+    layers: str | None,
+    label: str | None,
+    out: str,
+    scale: int | None,
+    source_rights: str | None,
+    step: int | None,
+    best: bool,
+) -> int:
+    """Move one or several codes along directions, and write their images."""
+    target = check_target(out, scale)
+    columns = parse_columns(direction, amount, amounts)
+    keep_programs()
+    generator = open_generator(Path(source), step, best)
+    kernels.enable()
+    found = load_directions(directions, generator.digest)
+    for name in direction:
+        position(found.directions, name)
+    if layers is not None:
+        styles = choose_styles(generator, found.directions.space, layers)
+        found = found._replace(directions=found.directions._replace(layers=styles))
+    begin = find_start(start, generator, label=label, rights=source_rights)
+    if begin.space != 'w+' or found.directions.space != 'w':
+        begin = in_space(generator, begin, space_of(found))
+    if len(begin.codes) * len(columns) > MOST**2:
+        raise InputError(
+            f'{len(begin.codes) * len(columns)} images are more than {MOST**2:,}: ask for fewer at a time'
+        )
+    made = edited(begin, found, direction, columns)
+    pixels = images.visible(images.to_uint8(decode(generator, made)))
+    details = {
+        'direction': ', '.join(
+            found.directions.names[position(found.directions, name)] for name in direction
+        ),
+        'layers': layers,
+        'space': made.space,
+    }
+    if target.suffix:
+        told = {'amount': '; '.join(map(_told, columns)), **details}
+        one = pixels[0] if len(pixels) == 1 and scale is None else None
+        sheet = (
+            images.grid(pixels, len(columns) if len(columns) > 1 else None, scale=scale)
+            if one is None
+            else one
+        )
+        pictures.write_picture(target, sheet, credit_of(generator, made, **told))
+    else:
+        for i, (name, image) in enumerate(zip(made.names, pixels, strict=True)):
+            credit = credit_of(generator, take(made, [i]), amount=_told(columns[i % len(columns)]), **details)
+            pictures.write_picture(target / f'{name}.png', image, credit)
+        save_places(target, made)
+    print(f'wrote {target}: {len(pixels)} images of {pixels.shape[1]}x{pixels.shape[2]}')
+    return 0
+
+
+def parse_columns(
+    direction: Sequence[str], amount: Sequence[float], amounts: str | None
+) -> list[tuple[float, ...]]:
+    """Tell how far each image goes along each direction: a tuple for each column.
+
+    Raises:
+        InputError: there is no direction, or the amounts do not go with them.
+
+    >>> parse_columns(['hat', 'beard'], [2.0, -1.0], None), parse_columns(['hat'], [], '-1,1')
+    ([(2.0, -1.0)], [(-1.0,), (1.0,)])
+    """
+    if not direction:
+        raise InputError('which direction? Give --direction NAME_OR_NUMBER, and --amount or --amounts')
+    if amounts is not None:
+        if amount or len(direction) != 1:
+            raise InputError('--amounts are for one --direction, and instead of --amount')
+        return [(value,) for value in parse_amounts(amounts)]
+    if len(amount) != len(direction):
+        raise InputError(f'{len(direction)} directions need as many amounts; got {len(amount)}')
+    if not all(map(math.isfinite, amount)):
+        raise InputError(f'amount {_told(amount)} must be finite')
+    return [tuple(amount)]
+
+
+def edited(
+    begin: Places, found: Found, direction: Sequence[str], columns: Sequence[tuple[float, ...]]
+) -> Places:
+    """Move each place by each column of amounts: the first place's images first, and so on.
+
+    Raises:
+        InputError: there is no such direction, or the codes have no such layers.
+    """
+    n, each = len(begin.codes), len(columns)
+    every = take(begin, np.repeat(np.arange(n), each).tolist())
+    codes = every.codes
+    for k, name in enumerate(direction):
+        far = np.tile(np.asarray([column[k] for column in columns], np.float32), n)
+        codes = edit(codes, found.directions, name, far)
+    words = [_told(column) for column in columns]
+    names = tuple(f'{name}_{word.replace(",", "_")}' for name in begin.names for word in words)
+    chosen = [found.directions.names[position(found.directions, name)] for name in direction]
+    origins = tuple(
+        {**origin, 'start': name, 'directions': chosen, 'amounts': list(column)}
+        for name, origin in zip(begin.names, begin.origins, strict=True)
+        for column in columns
+    )
+    return every._replace(codes=np.asarray(codes), names=names, origins=origins)
+
+
+def _told(amounts: Sequence[float]) -> str:
+    return ','.join(f'{value:+g}' for value in amounts)
