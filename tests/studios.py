@@ -5,7 +5,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxgan import build
 from jaxgan.opened import Generator
@@ -23,14 +22,14 @@ def make_generator(architecture=DCGAN):
     label = jnp.zeros((2,), jnp.int32) if classes else None
     params, aux = jax.jit(network.init)(jax.random.key(0), jnp.zeros((2, architecture['latent_dim'])), label)
     stronger = 8.0 if architecture['kind'] == 'dcgan' else 1.0
-    arrays = jax.tree.map(np.asarray, (jax.tree.map(lambda leaf: stronger * leaf, params), aux))
+    params = jax.tree.map(lambda leaf: stronger * leaf, params)
     card = {
         'architecture': architecture,
         'labels': ['cat', 'dog & cow', 'hen'][:classes],
         'data': {'name': 'toys', 'split': 'train', 'count': 24, 'licence': 'CC0 1.0', 'origin': 'made up'},
         'trained': {'step': 1, 'images_seen': 8, 'jaxgan': '0', 'jax': '0'},
     }
-    return Generator(*arrays, card)
+    return Generator(params, aux, card)
 
 
 def find_node():

@@ -94,7 +94,9 @@ def test_the_runtime_comes_by_npm_once(files, tmp_path, monkeypatch):
 
 def test_without_npm_it_says_what_to_do(files, tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, 'find_npm', lambda: None)
-    with pytest.raises(MissingAsset, match='install Node.js, or give the .tgz of the npm package .* by --runtime'):
+    with pytest.raises(
+        MissingAsset, match='install Node.js, or give the .tgz of the npm package .* by --runtime'
+    ):
         runtime.find_runtime()
     failing = tmp_path / 'npm'
     failing.write_text('#!/bin/sh\necho npm notice >&2; echo npm ERR! network is down >&2; exit 1\n')
@@ -226,7 +228,10 @@ def node(tmp_path_factory):
 
     def run(script, *arguments):
         done = subprocess.run(
-            [found, '--input-type=module', '-e', script, '--', *arguments], cwd=folder, capture_output=True, check=False
+            [found, '--input-type=module', '-e', script, '--', *arguments],
+            cwd=folder,
+            capture_output=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout

