@@ -2,6 +2,8 @@
 
 FOLDER/generator.safetensors    every leaf of params and aux, named 'params/...' and 'aux/...'
 FOLDER/generator.json           the card: what the maker says of it, and what a reader verifies
+FOLDER/*.stablehlo, sample.py   of ``--format jax``: programs that sample without jaxgan
+FOLDER/*.onnx                   of ``--format onnx``, beside the card alone: programs that hold the weights
 """
 
 import contextlib
@@ -10,8 +12,9 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -26,6 +29,11 @@ from jaxgan.version import __version__
 FORMAT_VERSION = 1
 DEEPEST = 64  # parts of a name
 TENSORS, CARD = 'generator.safetensors', 'generator.json'
+PROGRAMS = ('sample', 'generator', 'mapping', 'synthesis')
+BESIDE = frozenset(  # what an export may hold besides
+    {'sample.py', *(f'{name}.{kind}' for name in PROGRAMS for kind in ('stablehlo', 'onnx'))}
+)
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 DTYPES: dict[str, np.dtype] = {  # safetensors' names
     name: np.dtype(kind)
     for name, kind in {
@@ -44,14 +52,17 @@ class Export(NamedTuple):
     card: dict
 
 
-def save_export(folder: str | Path, params: dict, aux: dict, card: dict) -> Path:
+def save_export(
+    folder: str | Path, params: dict, aux: dict, card: dict, files: Mapping[str, bytes] = NO_FILES
+) -> Path:
     """Write a generator as a folder, whole or not at all.
 
     Args:
         folder: is made; may be empty, or an older export, which is replaced once the new one is complete.
         params: nested dicts of arrays; empty dicts are dropped.
         aux: the same; ``{}`` for most networks.
-        card: JSON of the caller's; ``format_version``, ``jaxgan``, ``sha256`` and ``tensors`` are set here.
+        card: JSON of the caller's; ``format_version``, ``jaxgan``, ``sha256``, ``tensors`` and ``files`` are set here.
+        files: programs that use the weights, by the names in ``BESIDE``.
 
     Returns:
         The folder.
@@ -59,23 +70,30 @@ def save_export(folder: str | Path, params: dict, aux: dict, card: dict) -> Path
     Raises:
         InputError: the folder holds other files or cannot be written, or the trees are no dicts of arrays.
     """
-    target = Path(folder).absolute()
-    _check_target(target)
+    check_target(folder)
     tensors = flatten({'params': params, 'aux': aux})
     data = safetensors.numpy.save(tensors)
-    full = card | {
-        'format_version': FORMAT_VERSION,
-        'jaxgan': __version__,
-        'sha256': hashlib.sha256(data).hexdigest(),
-        'tensors': _describe(tensors),
-    }
+    full = card | {'sha256': hashlib.sha256(data).hexdigest(), 'tensors': _describe(tensors)}
+    return save_files(folder, full, {TENSORS: data}, files)
+
+
+def save_files(
+    folder: str | Path, card: dict, weights: Mapping[str, bytes], files: Mapping[str, bytes]
+) -> Path:
+    """Write files and their card as a folder, whole or not at all; the card lists the SHA-256 of ``files``."""
+    target = Path(folder).absolute()
+    check_target(target)
+    full = {name: value for name, value in card.items() if name != 'files'}
+    full |= {'format_version': FORMAT_VERSION, 'jaxgan': __version__}
+    if files:
+        full['files'] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     text = json.dumps(full, indent=2, allow_nan=False) + '\n'
     temporary = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:8]}.tmp')
     with _one_line(f'export {target} cannot be written'):
         try:
             temporary.mkdir(parents=True)
-            _write(temporary / TENSORS, data)
-            _write(temporary / CARD, text.encode())
+            for name, content in {**weights, **files, CARD: text.encode()}.items():
+                _write(temporary / name, content)
             _replace(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -90,6 +108,10 @@ def load_export(folder: str | Path) -> Export:
     """
     folder = Path(folder).absolute()
     name = f'export {folder}'
+    if (folder / 'generator.onnx').is_file() and not (folder / TENSORS).exists():
+        raise InputError(
+            f'{folder} is an export to ONNX, for other programs: jaxgan reads runs, and exports to safetensors or jax'
+        )
     for part, kind in ((CARD, InputError), (TENSORS, DamagedError)):
         if not (folder / part).is_file():
             raise kind(f'{folder} is no exported generator: {part} is missing')
@@ -104,10 +126,22 @@ def load_export(folder: str | Path) -> Export:
         raise InputError(f'{name} has format_version {version!r}; this jaxgan reads {FORMAT_VERSION}')
     if hashlib.sha256(data).hexdigest() != card.get('sha256'):
         raise DamagedError(f'{name} is damaged: {TENSORS} does not match its SHA-256')
+    _check_files(folder, card.get('files', {}), name)
     tensors, tree = read_tensors(data, name)
     if _describe(tensors) != card.get('tensors'):
         raise DamagedError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
+
+
+def _check_files(folder: Path, digests: Any, name: str) -> None:
+    """Verify the programs beside the weights, which jaxgan itself does not run."""
+    if not isinstance(digests, dict) or not BESIDE.issuperset(digests):
+        raise DamagedError(f'{name} is damaged: {CARD} lists files that no export has')
+    for file, digest in digests.items():
+        with _one_line(f'{name} is damaged: {file} cannot be read', DamagedError):
+            found = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        if found != digest:
+            raise DamagedError(f'{name} is damaged: {file} does not match its SHA-256')
 
 
 def read_tensors(data: bytes, name: str) -> tuple[dict[str, np.ndarray], dict]:
@@ -190,13 +224,20 @@ def _describe(tensors: dict[str, np.ndarray]) -> dict[str, dict]:
     }
 
 
-def _check_target(target: Path) -> None:
+def check_target(folder: str | Path) -> None:
+    """Check that a folder may become an export.
+
+    Raises:
+        InputError: it is a file, or holds other files.
+    """
+    target = Path(folder).absolute()
     if not target.exists():
         return
     if not target.is_dir():
         raise InputError(f'cannot export to {target}: it is a file')
     names = {path.name for path in target.iterdir()}
-    if names and names != {TENSORS, CARD}:
+    whole = CARD in names and names & {TENSORS, 'generator.onnx'}
+    if names and not (whole and names <= BESIDE | {TENSORS, CARD}):
         raise InputError(f'cannot export to {target}: it holds other files; name a new folder')
 
 

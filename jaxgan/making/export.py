@@ -1,20 +1,59 @@
 """``jaxgan export``: a generator for other programs."""
 
+import math
 from pathlib import Path
+from typing import Any
 
 from jaxgan.commands import count
 from jaxgan.errors import InputError
-from jaxgan.export import save_export
-from jaxgan.opened import open_generator
+from jaxgan.export import check_target, save_export, save_files
+from jaxgan.opened import Generator, open_generator
 
 
-def export_command(run: str, out: str, step: int | None, best: bool) -> int:
-    """Export a run's averaged generator."""
-    if (Path(run) / 'generator.json').exists():
-        raise InputError(f'{run} is an export already')
-    found = open_generator(Path(run), step, best)
-    path = save_export(Path(out), found.params, found.aux, found.card)
-    print(
-        f'wrote {path}: {count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
-    )
+def export_command(
+    source: str, out: str, format: str, psi: float | None, step: int | None, best: bool
+) -> int:
+    """Export an averaged generator."""
+    if psi is not None and format == 'safetensors':
+        raise InputError(
+            f'psi {psi:g} is a part of programs, and --format safetensors writes none: take jax or onnx'
+        )
+    if psi is not None and not math.isfinite(psi):
+        raise InputError(f'psi {psi} must be a number')
+    if format == 'safetensors' and (Path(source) / 'generator.json').exists():
+        raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
+    check_target(out)  # before the long part
+    found = open_generator(Path(source), step, best)
+    writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
+    path, told = writers[format](found, Path(out), psi)
+    trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
+    print(f'wrote {path}: {trained}{told}')
     return 0
+
+
+def _as_weights(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+    del psi
+    return save_export(out, found.params, found.aux, found.card), ''
+
+
+def _as_programs(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+    from jaxgan.making.jaxfile import check_programs, to_programs
+
+    files = to_programs(found, psi)
+    difference = check_programs(found, files, psi)
+    card = found.card | {'programs': {'psi': psi}}
+    same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
+    return save_export(out, found.params, found.aux, card, files), f'; its images are {same}'
+
+
+def _as_onnx(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+    from jaxgan.making.onnxfile import OPSET, check_onnx, to_onnx
+
+    files = to_onnx(found, psi)
+    errors = check_onnx(found, files, psi)
+    card: dict[str, Any] = {name: value for name, value in found.card.items() if name != 'tensors'}
+    card |= {
+        'sha256': found.digest,  # of the weights, as in the other formats: what images name as their model
+        'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
+    }
+    return save_files(out, card, {}, files), f'; {max(errors.values()):.0e} from JAX at most'

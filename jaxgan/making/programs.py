@@ -10,9 +10,8 @@ from jax.export import symbolic_shape
 from jaxgan import build
 from jaxgan.errors import InputError
 from jaxgan.export import flatten, unflatten
-from jaxgan.latents import of_keys
 from jaxgan.opened import Generator
-from jaxgan.sampling import to_pixels
+from jaxgan.sampling import of_keys, to_pixels
 from jaxgan.spaces import spaces_of, truncate
 
 

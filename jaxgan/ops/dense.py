@@ -128,7 +128,10 @@ def _strided_transposed(y: Any, w: Any, geometry: Geometry, precision: Any) -> A
     """Transpose a convolution of stride s: s x s blocks of pixels become features of a transpose of stride 1."""
     s = geometry.stride
     kernel = _fold_kernel(w, s)
-    taps_size = y.size // y.shape[3] * (kernel.size // kernel.shape[3]) * y.dtype.itemsize
+    known = (
+        y if isinstance(y.shape[0], int) else y[0]
+    )  # an export's batch may have any size: judge by one sample
+    taps_size = known.size // y.shape[3] * (kernel.size // kernel.shape[3]) * y.dtype.itemsize
     form = _overlap_add if taps_size < LARGE else lambda y, w, precision: _flipped_conv(y, w, NONE, precision)
     x = _depth_to_space(form(y, kernel, precision), s)
     (top, _), (left, _) = geometry.padding

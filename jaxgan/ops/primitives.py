@@ -25,17 +25,17 @@ from jaxgan.ops import cpu, native, plain
 from jaxgan.ops.geometry import Geometry
 
 
-def _conv_shape(x: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
+def _conv_shape(x: Any, w: Any, geometry: Geometry) -> tuple[Any, ...]:
     features = w.shape[2] * geometry.groups if geometry.mirrored else w.shape[3]
     return (x.shape[0], *geometry.output_size(x.shape[1:3], w.shape[:2]), features)
 
 
-def _transposed_shape(y: Any, w: Any, geometry: Geometry) -> tuple[int, ...]:
+def _transposed_shape(y: Any, w: Any, geometry: Geometry) -> tuple[Any, ...]:
     features = w.shape[3] if geometry.mirrored else w.shape[2] * geometry.groups
     return (y.shape[0], *geometry.input_size(y.shape[1:3], w.shape[:2]), features)
 
 
-def _weight_gradient_shape(x: Any, y: Any, geometry: Geometry) -> tuple[int, ...]:
+def _weight_gradient_shape(x: Any, y: Any, geometry: Geometry) -> tuple[Any, ...]:
     shared, whole = (y, x) if geometry.mirrored else (x, y)
     return (
         *geometry.kernel_size(x.shape[1:3], y.shape[1:3]),

@@ -1,19 +1,25 @@
 """The options of ``jaxgan export``."""
 
 import dataclasses
+from typing import Literal
 
 import tyro
 
 
 @dataclasses.dataclass(frozen=True)
 class ExportOptions:
-    """Write a run's generator as safetensors and JSON, readable without jaxgan and without pickle."""
+    """Write a generator for other programs: as weights, as programs for JAX, or as ONNX; readable without jaxgan."""
 
-    run: tyro.conf.Positional[str]
-    """A run's folder."""
+    source: tyro.conf.Positional[str]
+    """A run's folder, or an export's for another format."""
     out: tyro.conf.Positional[str]
     """The folder to write."""
+    format: Literal['safetensors', 'jax', 'onnx'] = 'safetensors'
+    """Weights and a card in JSON; these and programs of jax.export for CPU, CUDA and TPU; or ONNX files, which hold the weights
+    (needs the extra jaxgan[onnx] and jax2onnx)."""
+    psi: float | None = None
+    """In the programs, pull all styles towards their mean by so much (default: leave them as they are)."""
     step: int | None = None
-    """The checkpoint (default: the latest)."""
+    """A run's checkpoint (default: the latest)."""
     best: bool = False
     """The checkpoint that evaluation in training found best."""
