@@ -199,6 +199,7 @@ def test_the_page_loads_nothing_from_elsewhere():
         assert name.encode() in b''.join(files.values()) or name == 'index.html', f'{name} is used nowhere'
 
 
+@pytest.mark.slow
 def test_what_the_page_is_told(monkeypatch):
     generator = make_generator()
     told = describe.describe(generator, 7)

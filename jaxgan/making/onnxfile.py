@@ -114,8 +114,10 @@ def _difference(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def _convert(converter: Any, name: str, program: Program, weights: Mapping[str, Any]) -> Any:
+    arrays = jax.tree.map(jax.numpy.asarray, dict(weights))
+
     def function(*inputs: Any) -> Any:
-        return program.function(weights, *inputs)
+        return program.function(arrays, *inputs)
 
     with portable(), jax.numpy_dtype_promotion('standard'), jax.numpy_rank_promotion('allow'), _quiet():
         model = converter.to_onnx(

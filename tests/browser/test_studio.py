@@ -114,6 +114,11 @@ def slide(browser, name, value):
     )
 
 
+def press(browser, selector):
+    """Click where a smooth scroll may still be under way."""
+    browser.execute_script('arguments[0].click()', find(browser, selector))
+
+
 def choose(browser, number):
     """Choose a tile; returns its image once it is the current one."""
     find(browser, f'#tiles .tile:nth-child({number + 1})').click()
@@ -185,13 +190,13 @@ def test_mixes_differ_and_begin_at_a(browser, site):
 
 def test_a_walk_moves_and_stops(browser, site):
     show(browser, site.origin)
-    find(browser, '#play').click()
+    press(browser, '#play')
     frames = set()
     end = time.monotonic() + 10
     while len(frames) < 4 and time.monotonic() < end:
         frames.add(pixels(browser).tobytes())
     assert len(frames) >= 4
-    find(browser, '#play').click()
+    press(browser, '#play')
     assert 'Place on a walk' in find(browser, '#told').text
     time.sleep(0.3)
     still = pixels(browser)
@@ -201,7 +206,7 @@ def test_a_walk_moves_and_stops(browser, site):
 
 def test_who_wants_little_motion_gets_steps(browser, site):
     show(browser, site.origin, motion='reduce')
-    find(browser, '#play').click()
+    press(browser, '#play')
     time.sleep(0.3)
     frames = set()
     end = time.monotonic() + 0.8
