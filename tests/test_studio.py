@@ -95,7 +95,7 @@ def test_the_runtime_comes_by_npm_once(files, tmp_path, monkeypatch):
 def test_without_npm_it_says_what_to_do(files, tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, 'find_npm', lambda: None)
     with pytest.raises(
-        MissingAsset, match='install Node.js, or give the .tgz of the npm package .* by --runtime'
+        MissingAsset, match=r'install Node\.js, or give the \.tgz of the npm package .* by --runtime'
     ):
         runtime.find_runtime()
     failing = tmp_path / 'npm'

@@ -61,7 +61,7 @@ def write_studio(target: Path, generator: Generator, count: int, runtime: dict[s
     if 'synthesis.onnx' in graphs:  # z to images in one piece is what the page never asks for then
         del graphs['generator.onnx']
     described = json.dumps(describe(generator, count), allow_nan=False)
-    notice = f'{PACKAGE} {VERSION}: {LICENCE}\n'
+    notice = f'{PACKAGE} {VERSION}\n\n{LICENCE}\n'
     write_folder(
         target,
         page_files()
