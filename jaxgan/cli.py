@@ -111,15 +111,25 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command | None] = {
     'train': None,  # whose options are the recipe's, too
     'sample': Command('jaxgan.making.options.sample:SampleOptions', 'jaxgan.making.sample:sample_command'),
-    'project': Command('jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'),
+    'project': Command(
+        'jaxgan.making.options.project:ProjectOptions', 'jaxgan.making.project:project_command'
+    ),
     'vary': Command('jaxgan.making.options.vary:VaryOptions', 'jaxgan.making.vary:vary_command'),
-    'interpolate': Command('jaxgan.making.options.interpolate:InterpolateOptions', 'jaxgan.making.interpolate:interpolate_command'),
-    'directions': Command('jaxgan.making.options.directions:DirectionsOptions', 'jaxgan.making.directions:directions_command'),
+    'interpolate': Command(
+        'jaxgan.making.options.interpolate:InterpolateOptions',
+        'jaxgan.making.interpolate:interpolate_command',
+    ),
+    'directions': Command(
+        'jaxgan.making.options.directions:DirectionsOptions', 'jaxgan.making.directions:directions_command'
+    ),
     'edit': Command('jaxgan.making.options.edit:EditOptions', 'jaxgan.making.edit:edit_command'),
     'walk': Command('jaxgan.making.options.walk:WalkOptions', 'jaxgan.making.walk:walk_command'),
     'canvas': Command('jaxgan.making.options.canvas:CanvasOptions', 'jaxgan.making.canvas:canvas_command'),
-    'encoder': Command('jaxgan.making.options.encoder:EncoderOptions', 'jaxgan.making.encoder:encoder_command'),
+    'encoder': Command(
+        'jaxgan.making.options.encoder:EncoderOptions', 'jaxgan.making.encoding:encoder_command'
+    ),
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
+    'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.latents import normal_quantiles as normal_quantiles
 from jaxgan.latents import of_keys
 from jaxgan.spaces import nearest, truncate
 from jaxgan.types import Keys, Mixture, Network, Sampler

@@ -1,11 +1,6 @@
-"""The page of a run in headless Chromium: it draws, it can be operated, it asks no network, and nothing of a run's files runs in it.
-
-Chromium and its driver are Debian's packages ``chromium`` and ``chromium-driver``; nothing is downloaded.
-"""
+"""The page of a run in headless Chromium: it draws, it can be operated, it asks no network, and nothing of a run's files runs in it."""
 
 import json
-import os
-import shutil
 import time
 
 import pytest
@@ -14,33 +9,6 @@ from reports import HOSTILE, make_full_run
 from jaxgan.report import write_report
 
 pytestmark = pytest.mark.browser
-
-BINARY, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
-
-
-@pytest.fixture(scope='module')
-def browser(tmp_path_factory):
-    if not (BINARY and DRIVER):
-        pytest.skip("no Chromium here: apt-get install chromium chromium-driver, Debian's packages")
-    webdriver = pytest.importorskip('selenium.webdriver')
-    from selenium.webdriver.chrome.service import Service
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = BINARY
-    profile = tmp_path_factory.mktemp('profile')
-    for argument in (
-        '--headless=new',
-        '--disable-dev-shm-usage',
-        '--disable-background-networking',
-        '--no-first-run',
-        f'--user-data-dir={profile}',
-        *(['--no-sandbox'] if os.geteuid() == 0 else []),  # Chromium's sandbox refuses to start as root
-    ):
-        options.add_argument(argument)
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope='module')
