@@ -30,7 +30,6 @@ OPTIONS = {
     'mlp': ({'size': 4, 'width': 8}, ['Dense_0']),
     'r3gan': ({'size': 16, 'widths': (8, 8, 8), 'groups': (4, 4, 4)}, ['scale']),
     'sngan': ({'size': 32, 'width': 2}, ['Dense_0']),
-    'biggan_deep': ({'size': 32, 'width': 4, 'attention': ()}, None),
 }
 
 
