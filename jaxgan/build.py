@@ -271,8 +271,7 @@ def _augmentation(config: Config) -> tuple[Augment, tuple[Memory, ...]]:
 
 
 def _refuse_signless(name: str, field: str) -> None:
-    reason = losses.why_no_sign(LOSSES[name])
-    if reason:
+    if reason := losses.why_no_sign(LOSSES[name]):
         raise InputError(
             f'{field} needs a loss for which the sign of a logit means something, and {name} {reason}: '
             f'take non_saturating or hinge, or {field} None'
