@@ -1,7 +1,7 @@
 """SeFa: the directions of a code that change most what the first layers make of it, in closed form and without data.
 
 References:
-    Shen and Zhou 2020, Closed-form factorization of latent semantics in GANs, arXiv 2007.06600, equations 5 to 8.
+    Shen and Zhou 2020, Closed-form factorization of latent semantics in GANs, arXiv 2007.06600.
 """
 
 import functools

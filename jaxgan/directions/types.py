@@ -63,7 +63,7 @@ def edit(
         InputError: there is no such direction or layer, or codes with one style cannot have some of their layers moved.
 
     References:
-        Harkonen et al. 2020, arXiv 2004.02546, equations 2 and 3 (edits, of some layers).
+        Harkonen et al. 2020, arXiv 2004.02546 (edits, of some layers).
     """
     k = position(directions, which)
     step = directions.vectors[k] * directions.scales[k]

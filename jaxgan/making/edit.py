@@ -14,6 +14,7 @@ from jaxgan.making.direction_files import load_directions
 from jaxgan.making.direction_sheets import MOST, parse_amounts, space_of
 from jaxgan.making.directions import choose_styles
 from jaxgan.making.finding import Found
+from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places
 from jaxgan.making.starts import credit_of, find_start, in_space, take
@@ -79,7 +80,7 @@ def edit_command(
             credit = credit_of(generator, take(made, [i]), amount=_told(columns[i % len(columns)]), **details)
             pictures.write_picture(target / f'{name}.png', image, credit)
         save_places(target, made)
-    print(f'wrote {target}: {len(pixels)} images of {pixels.shape[1]}x{pixels.shape[2]}')
+    print(f'wrote {target}: {counted(len(pixels))} of {pixels.shape[1]}x{pixels.shape[2]}')
     return 0
 
 

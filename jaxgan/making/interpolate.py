@@ -14,6 +14,7 @@ from jaxgan import images, kernels, spaces, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.animation import format_of, write_animation
+from jaxgan.making.made import counted
 from jaxgan.making.painting import decode, kept_noise, paint_one, tuned
 from jaxgan.making.projections import Places, save_places
 from jaxgan.making.starts import credit_of, find_start, in_chunks, in_space, take
@@ -91,7 +92,7 @@ def interpolate_command(
             own = credit_of(generator, points, **details, t=f'{t:.6g}')
             pictures.write_picture(target / f'{name}.png', images.visible(one), own)
         save_places(target, way.places)
-    print(f'wrote {target}: {len(pixels)} images of {pixels.shape[1]}x{pixels.shape[2]}')
+    print(f'wrote {target}: {counted(len(pixels))} of {pixels.shape[1]}x{pixels.shape[2]}')
     return 0
 
 

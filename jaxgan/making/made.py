@@ -50,3 +50,12 @@ class Output(Protocol):
     def close(self) -> None:
         """Let go of what is held, also after an error."""
         ...
+
+
+def counted(n: int) -> str:
+    """Say how many images there are.
+
+    >>> counted(1), counted(2)
+    ('1 image', '2 images')
+    """
+    return f'{n} image{"" if n == 1 else "s"}'

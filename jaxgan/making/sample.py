@@ -19,7 +19,7 @@ from jaxgan.making.drawing import Drawing, make_drawing
 from jaxgan.making.duplicates import Duplicates
 from jaxgan.making.judging import CALIBRATION, check_judging, open_judge
 from jaxgan.making.labelling import Labelling, read_labelling
-from jaxgan.making.made import Made, Origin, Output, Target
+from jaxgan.making.made import Made, Origin, Output, Target, counted
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.making.outputs import choose_target, open_output
 from jaxgan.making.tracing import Trace, open_trace
@@ -190,4 +190,4 @@ def _report(
     height, width, _ = found.shape
     there = f' ({len(output.there)} were there before)' if output.there else ''
     place = target.path or 'standard output'
-    print(f'wrote {place}: {chooser.kept} images of {width}x{height}{there}', file=file)
+    print(f'wrote {place}: {counted(chooser.kept)} of {width}x{height}{there}', file=file)

@@ -10,6 +10,7 @@ from jaxgan import images, kernels, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.layers import choose_layers
+from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places
 from jaxgan.making.starts import credit_of, find_one, find_start, in_space, take
@@ -82,7 +83,7 @@ def vary_command(
             own = credit_of(generator, used, **details | {'strength': f'{value:g}'})
             pictures.write_picture(target / f'{name}.png', images.visible(pixels), own)
         save_places(target, places)
-    print(f'wrote {target}: {len(made)} images of {made.shape[1]}x{made.shape[2]}')
+    print(f'wrote {target}: {counted(len(made))} of {made.shape[1]}x{made.shape[2]}')
     return 0
 
 
