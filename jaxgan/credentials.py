@@ -30,7 +30,7 @@ class Credit(NamedTuple):
     model: str
     """SHA-256 of the generator's weights, as in an export's card."""
     data: str
-    """The name of the data on which it was trained."""
+    """The name of the data on which it was trained, without folders."""
     seeds: str = ''
     """The seeds, such as '0-63'; empty: none."""
     details: Mapping[str, str] = EMPTY
@@ -48,6 +48,18 @@ class Credit(NamedTuple):
         """List what jaxgan says, by name."""
         found = {'model': self.model, 'data': self.data, 'seeds': self.seeds, 'version': __version__}
         return {name: value for name, value in {**found, **self.details}.items() if value}
+
+
+def without_folders(name: str) -> str:
+    """Name a data set without the folders in which its maker had it, which others have no business with.
+
+    >>> without_folders('npz:/home/ann/emoji.npz'), without_folders('pixel_avatars/hair_color')
+    ('npz:emoji.npz', 'pixel_avatars/hair_color')
+    """
+    found = re.fullmatch(r'((?:stacked\d*:)?(?:npz|folder):)(.*)', name, re.DOTALL)
+    if found is None:
+        return name
+    return found[1] + (re.split(r'[\\/]+', found[2].rstrip('\\/'))[-1] or 'unnamed')
 
 
 def to_xmp(credit: Credit) -> bytes:

@@ -13,7 +13,7 @@ import safetensors.numpy
 from jaxgan import build
 from jaxgan.card import check_card, check_weights, make_card
 from jaxgan.checkpoints.restore import restore_average, restore_discriminator
-from jaxgan.credentials import Credit
+from jaxgan.credentials import Credit, without_folders
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import flatten, load_export
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
@@ -53,6 +53,11 @@ class Generator:
     def labels(self) -> list[str]:
         """Name the classes; empty for an unconditional generator."""
         return self.card['labels']
+
+    @property
+    def data(self) -> str:
+        """Name the data it was trained on as others may read it: a file or folder of its maker's by its last part."""
+        return without_folders(self.card['data']['name'])
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -110,7 +115,7 @@ class Generator:
     def credit(self, seeds: str = '', **details: object) -> Credit:
         """Say where an image comes from; details that are None are left out."""
         told = {name: str(value) for name, value in details.items() if value is not None}
-        return Credit(self.digest, self.card['data']['name'], seeds, told)
+        return Credit(self.digest, self.data, seeds, told)
 
 
 def open_generator(path: Path, step: int | None = None, best: bool = False) -> Generator:

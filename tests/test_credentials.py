@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.credentials import Credit, from_xmp, to_xmp
+from jaxgan.credentials import Credit, from_xmp, to_xmp, without_folders
 from jaxgan.errors import InputError
 from jaxgan.making.pictures import FORMATS, format_of, read_credit, to_bytes, write_picture
+from jaxgan.opened import Generator
 from jaxgan.version import __version__
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
@@ -86,3 +87,24 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match='cannot write'):
         write_picture(tmp_path / 'file' / 'a.png', PIXELS, CREDIT)
+
+
+@pytest.mark.parametrize(
+    ('name', 'shown'),
+    [
+        ('npz:/home/ann/emoji32.npz', 'npz:emoji32.npz'),
+        ('folder:~/my pictures/', 'folder:my pictures'),
+        ('npz:C:\\Users\\ann\\a:b.npz', 'npz:a:b.npz'),
+        ('stacked2:npz:/data/npz:/digits.npz', 'stacked2:npz:digits.npz'),
+        ('folder:/', 'folder:unnamed'),
+        ('pixel_avatars/hair_color', 'pixel_avatars/hair_color'),
+        ('stacked:mnist', 'stacked:mnist'),
+    ],
+)
+def test_no_folder_of_its_maker_is_told(name, shown):
+    assert without_folders(name) == shown
+
+
+def test_a_generator_names_its_data_without_folders():
+    made = Generator({}, {}, {'data': {'name': 'npz:/home/ann/emoji32.npz'}})
+    assert made.credit('1').fields()['data'] == 'npz:emoji32.npz'

@@ -139,7 +139,7 @@ def test_styles(classes):
     w = call['mapping'](weights, z, *labels)
     np.testing.assert_allclose(call['synthesis'](weights, w), image, rtol=1e-5, atol=1e-5)
     center = found.center(found.choose_space('w')).mean
-    full = found.network.mapping(found.params, found.aux, z, *labels)
+    full = np.asarray(found.network.mapping(found.params, found.aux, z, *labels))
     np.testing.assert_allclose(w, center + 0.5 * (full - center), rtol=1e-5, atol=1e-6)
 
 

@@ -154,6 +154,7 @@ def test_the_server_names_types_and_lists_nothing(served):
         status, headers, _ = ask(served, path)
         assert status == 200 and headers['Content-Type'].startswith(kind), path
         assert headers['X-Content-Type-Options'] == 'nosniff'
+        assert headers['Content-Security-Policy'] == f"{server.POLICY}; frame-ancestors 'none'"
     for path in ('/runtime/', '/absent', '/../secret.txt', '/%2e%2e/secret.txt'):
         assert ask(served, path)[0] == 404, path
     assert ask(served, '/', Host='evil.example:80')[0] == 403
@@ -188,6 +189,7 @@ def test_bad_options_are_one_line(arguments, message, capsys):
 def test_the_page_loads_nothing_from_elsewhere():
     files = page_files()
     text = files['index.html'].decode()
+    assert f'http-equiv="Content-Security-Policy" content="{server.POLICY}"' in text
     assert "default-src 'self'" in text and 'unsafe-inline' not in text and "'unsafe-eval'" not in text
     assert '<style' not in text and ' style=' not in text and ' onclick' not in text
     for name, data in files.items():
@@ -202,9 +204,11 @@ def test_the_page_loads_nothing_from_elsewhere():
 @pytest.mark.slow
 def test_what_the_page_is_told(monkeypatch):
     generator = make_generator()
+    generator.card['data'] |= {'name': 'npz:/home/ann/toys.npz', 'origin': '/home/ann/toys.npz'}
     told = describe.describe(generator, 7)
     json.dumps(told, allow_nan=False)
     assert told['model'] == generator.digest and told['shape'] == [16, 16, 3] and told['count'] == 7
+    assert told['data'] == {'name': 'npz:toys.npz', 'licence': 'CC0 1.0'}
     assert told['space'] == {'name': 'z', 'size': 8, 'signs': 0, 'layers': 1}
     assert told['directions'] and all(len(d['vector']) == 8 and d['scale'] > 0 for d in told['directions'])
     points = make_generator({**DCGAN, 'channels': 1})

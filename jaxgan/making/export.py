@@ -52,7 +52,9 @@ def _as_onnx(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]
     files = to_onnx(found, psi)
     errors = check_onnx(found, files, psi)
     card: dict[str, Any] = {name: value for name, value in found.card.items() if name != 'tensors'}
+    licence = found.card['data'].get('licence')
     card |= {
+        'data': {'name': found.data, 'licence': licence},  # no path of this machine
         'sha256': found.digest,  # of the weights, as in the other formats: what images name as their model
         'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
     }

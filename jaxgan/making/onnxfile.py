@@ -4,8 +4,10 @@ import contextlib
 import importlib
 import json
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -95,6 +97,22 @@ def check_onnx(found: Generator, files: Mapping[str, bytes], psi: float | None =
     return errors
 
 
+def simplify(data: bytes) -> bytes:
+    """Fold in an ONNX file what depends on no input, so that not every start does it: onnxruntime's basic, portable level.
+
+    A StyleGAN2's session is then made in half the time in a browser.
+    """
+    runtime = _package('onnxruntime')
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, 'simple.onnx')
+        options.optimized_model_filepath = str(path)
+        runtime.InferenceSession(data, options, providers=['CPUExecutionProvider'])
+        return path.read_bytes()
+
+
 def _programs(found: Generator, psi: float | None) -> dict[str, Program]:
     made = make_programs(found, psi, 'float32')
     return {
@@ -137,13 +155,13 @@ def _describe(model: Any, found: Generator, psi: float | None) -> None:
     """Write into a file what it is."""
     model.producer_name, model.producer_version = 'jaxgan', __version__
     model.doc_string = (
-        f'A generator trained on {found.card["data"]["name"]}. Its images are made by a trained model: say so where you show '
+        f'A generator trained on {found.data}. Its images are made by a trained model: say so where you show '
         f'them (IPTC digital source type {SOURCES}trainedAlgorithmicMedia).'
     )
     told = {
         'model': found.digest,
         'version': __version__,
-        'data': found.card['data']['name'],
+        'data': found.data,
         'licence': found.card['data'].get('licence'),
         'latents': found.card.get('latents'),
         'labels': found.labels or None,

@@ -118,7 +118,7 @@ def _origin(options: SampleOptions, found: Generator, labelling: Labelling) -> O
     def sign(seeds: str, name: str | None) -> Credit:
         return found.credit(seeds, **(details | ({'label': name} if name else {})))
 
-    record: dict[str, Any] = {'model': found.digest, 'data': found.card['data']['name']}
+    record: dict[str, Any] = {'model': found.digest, 'data': found.data}
     record |= {name: value for name, value in details.items() if value is not None}
     record['seeds'] = options.seeds or f'from {options.seed}'
     if options.dedup != 'off':

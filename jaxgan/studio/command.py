@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jaxgan.errors import InputError
-from jaxgan.making.onnxfile import to_onnx
+from jaxgan.making.onnxfile import check_onnx, simplify, to_onnx
 from jaxgan.opened import Generator, open_generator
 from jaxgan.report.facts import size_text
 from jaxgan.runtime import keep_programs
@@ -56,8 +56,12 @@ def write_studio(target: Path, generator: Generator, count: int, runtime: dict[s
         generator: of pictures.
         count: how many images its wall shows at a time.
         runtime: the files of onnxruntime-web.
+
+    Raises:
+        UnverifiedError: a graph does not compute what JAX does.
     """
-    graphs = to_onnx(generator)
+    graphs = {name: simplify(data) for name, data in to_onnx(generator).items()}
+    check_onnx(generator, graphs)
     if 'synthesis.onnx' in graphs:  # z to images in one piece is what the page never asks for then
         del graphs['generator.onnx']
     described = json.dumps(describe(generator, count), allow_nan=False)

@@ -46,7 +46,7 @@ def describe(generator: Generator, count: int) -> dict[str, Any]:
         'studio': FORMAT,
         'version': __version__,
         'model': generator.digest,
-        'data': {name: data.get(name) for name in ('name', 'count', 'licence', 'origin')},
+        'data': {'name': generator.data, 'licence': data.get('licence')},
         'kind': architecture['kind'],
         'images_seen': card['trained']['images_seen'],
         'shape': list(generator.shape),

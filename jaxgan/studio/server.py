@@ -20,6 +20,11 @@ TYPES = {
     '.wasm': 'application/wasm',
     '.txt': 'text/plain; charset=utf-8',
 }
+POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""What the page may load, as index.html has it. Only a header reaches into the page's worker, and only a header forbids frames."""
 OTHER = 'application/octet-stream'
 
 
@@ -45,6 +50,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         """Add what keeps other sites out."""
+        self.send_header('Content-Security-Policy', f"{POLICY}; frame-ancestors 'none'")
         self.send_header('X-Content-Type-Options', 'nosniff')
         self.send_header('Cross-Origin-Resource-Policy', 'same-origin')
         self.send_header('Referrer-Policy', 'no-referrer')

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -156,6 +157,16 @@ def test_the_policy_stops_requests_to_elsewhere(browser, site):
     )
     assert 'Failed to fetch' in answer
     assert any('Content Security Policy' in entry['message'] for entry in browser.get_log('browser'))
+
+
+def test_the_policy_reaches_into_the_worker(browser, site):
+    probe = 'onsecuritypolicyviolation = (e) => postMessage(e.effectiveDirective); fetch("http://127.0.0.1:9/").catch(() => {});'
+    (Path(site.server.RequestHandlerClass.keywords['directory']) / 'probe.js').write_text(probe)
+    show(browser, site.origin)
+    answer = browser.execute_async_script(
+        'const done = arguments[0]; const worker = new Worker("probe.js"); worker.onmessage = (event) => done(event.data);'
+    )
+    assert answer == 'connect-src'
 
 
 def test_sliders_change_pixels_and_undo_restores(browser, site):

@@ -72,7 +72,7 @@ class Studio {
 
 function introduce(model) {
   const { data, kind, shape, images_seen: seen } = model;
-  const name = data.name.split(/[\\/]/).pop().replace(/\.npz$/, '');
+  const name = data.name.replace(/^(stacked\d*:)?(npz|folder):/, '').replace(/\.npz$/, '').split('/')[0].replaceAll('_', ' ');
   byId('title').textContent = name;
   document.title = `${name} · studio · jaxgan`;
   const licence = data.licence && data.licence !== 'not stated' ? `Licence of the data: ${data.licence.replace(/ \(https?:.*\)$/, '')}.` : 'The licence of the data is not stated.';
