@@ -12,8 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxgan.errors import InputError
 from jaxgan.inversion.objective import Objective, pyramid_distance
-from jaxgan.spaces import Space
+from jaxgan.spaces import Space, layer_of, paint_one
 from jaxgan.types import Key
 
 
@@ -59,7 +60,10 @@ def make_tuner(
         params: Any, aux: Any, eye: Any, codes: Any, noise: Any, targets: Any, labels: Any, key: Key
     ) -> Tuned:
         def paint(tuned: Any) -> Any:
-            return decode_each(space, tuned, aux, codes, noise, labels)
+            def one(code: Any, label: Any, maps: Any) -> Any:
+                return paint_one(space, tuned, aux, code, label, maps)
+
+            return jax.vmap(one)(codes, labels, noise)
 
         def change(tuned: Any, key: Key) -> Any:
             there, chosen = _others(params, codes, labels, draw, key, others)
@@ -84,16 +88,6 @@ def make_tuner(
     return tune
 
 
-def decode_each(space: Space, params: Any, aux: Any, codes: Any, noise: Any, labels: Any) -> Any:
-    """Make the images of codes, each with noise maps of its own where there are any."""
-
-    def one(code: Any, maps: Any, label: Any) -> Any:
-        own = aux if maps is None else {**aux, 'noise': maps}
-        return space.decode(params, own, code[None], None if label is None else label[None])[0]
-
-    return jax.vmap(one)(codes, noise, labels)
-
-
 def _others(params: Any, codes: Any, labels: Any, draw: Callable, key: Key, n: int) -> tuple[Any, Any]:
     """Draw codes whose images are to stay, half of them from around the pivots, which stay pivots' neighbours in label."""
     draw_key, pivot_key, part_key = jax.random.split(key, 3)
@@ -113,30 +107,28 @@ def drift(images: Any, before: Any) -> Any:
 
 def patch_of(params: Any, tuned: Any) -> dict[str, np.ndarray]:
     """List what tuning has added to parameters, by the names that exports give them; what did not change is left out."""
-    found = {}
-    for (path, old), new in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tuned), strict=True
-    ):
-        delta = np.asarray(new) - np.asarray(old)
-        if np.any(delta):
-            found[_name(path)] = delta
-    return found
+    new, old = _named(tuned), _named(params)
+    changes = {name: np.asarray(new[name]) - np.asarray(old[name]) for name in old}
+    return {name: change for name, change in changes.items() if np.any(change)}
 
 
 def apply_patch(params: Any, patch: Mapping[str, Any]) -> Any:
-    """Add a patch to a generator's parameters.
+    """Add a patch to a generator's parameters; what it does not name stays.
 
     Raises:
-        ValueError: it names a parameter that is not there, or has another shape.
+        InputError: it names a parameter that is not there, or has another shape.
     """
-    known = {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-    for name, delta in patch.items():
-        if name not in known or np.shape(known[name]) != np.shape(delta):
-            raise ValueError(f'the patch is of another generator: {name} {list(np.shape(delta))}')
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: leaf + patch[_name(path)] if _name(path) in patch else leaf, params
-    )
+    known = _named(params)
+    for name, change in patch.items():
+        if name not in known or np.shape(known[name]) != np.shape(change):
+            raise InputError(f'the patch does not fit this generator: {name} {list(np.shape(change))}')
+
+    def patched(path: Any, leaf: Any) -> Any:
+        name = f'params/{layer_of(path)}'
+        return (leaf + patch[name]).astype(leaf.dtype) if name in patch else leaf
+
+    return jax.tree_util.tree_map_with_path(patched, params)
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return '/'.join(('params', *(str(part.key) for part in path)))
+def _named(params: Any) -> dict[str, Any]:
+    return {f'params/{layer_of(path)}': leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}

@@ -24,7 +24,7 @@ from jaxgan.export import flatten, read_tensors
 from jaxgan.files import replacing
 from jaxgan.images import to_float
 from jaxgan.inversion.encoder import NAME, alone, encode, encoder_phase, init_encoder, make_encoder
-from jaxgan.making.starts import in_chunks
+from jaxgan.making.painting import in_chunks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.phases import as_step, scan_steps, sequence
 from jaxgan.runtime import keep_programs

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxgan import inversion
 from jaxgan.errors import InputError, unknown
-from jaxgan.images import to_float, to_uint8
+from jaxgan.images import to_float
 from jaxgan.inversion import Settings
 from jaxgan.inversion.objective import Distance, Objective
 from jaxgan.metrics.extractors import NAMES, PERCEPTUAL_NAMES, load, load_perceptual
@@ -58,9 +58,11 @@ class Found(NamedTuple):
     codes: np.ndarray
     labels: np.ndarray | None
     noise: dict[str, np.ndarray] | None
-    images: np.ndarray
-    """uint8 [n, H, W, C]."""
-    figures: tuple[dict[str, Any], ...]
+    """Maps [n, h, w] by layer, where they were fitted."""
+    losses: np.ndarray
+    """[n], penalties included."""
+    steps: np.ndarray
+    """int [n]."""
 
 
 class Eye(NamedTuple):
@@ -147,7 +149,7 @@ class Inverter:
             if progress:
                 progress(min(i + self.chunk, len(targets)))
         found, labels = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
-        return self._told(found, labels, pixels, mask)
+        return Found(found.codes, labels, found.noise, found.losses, found.steps)
 
     def measure(
         self, images: np.ndarray, pixels: np.ndarray, mask: np.ndarray | None
@@ -203,13 +205,6 @@ class Inverter:
         places = self._near(images, targets, mask=masks)
         return codes[places], None if labels is None else labels[places]
 
-    def _told(self, found: Any, labels: Any, pixels: np.ndarray, mask: np.ndarray | None) -> Found:
-        images = to_uint8(found.images)
-        figures = self.measure(images, pixels, mask)
-        for i, one in enumerate(figures):
-            one |= {'loss': float(found.losses[i]), 'steps': int(found.steps[i])}
-        return Found(found.codes, labels, named(found.noise), images, tuple(figures))
-
 
 def settings_for(space: str, way: Way) -> Settings:
     """Choose what was measured to be best in a space; see docs/studio.md."""
@@ -249,14 +244,6 @@ def _pooled(apply: Callable) -> Distance:
         return {'pool': apply(params, (images + 1) * 127.5).pool[:, None, None]}
 
     return lambda params, a, b: inversion.deep_distance(look(params, a), look(params, b))
-
-
-def named(noise: Any) -> dict[str, np.ndarray] | None:
-    """List noise maps by their layer, as ``Places.noise`` has them."""
-    if noise is None:
-        return None
-    leaves = jax.tree_util.tree_leaves_with_path(noise)
-    return {'/'.join(str(part.key) for part in path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def _padded(values: Any, n: int) -> np.ndarray:

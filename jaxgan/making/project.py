@@ -10,7 +10,9 @@ from rich.console import Console
 
 from jaxgan import kernels
 from jaxgan.errors import InputError
+from jaxgan.images import to_uint8
 from jaxgan.making.inverting import Found, Inverter, Way
+from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, load_places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
@@ -86,8 +88,15 @@ def search(
 
     found = inverter.find(targets.pixels, label, mask, warm, progress)
     seconds = round((time.perf_counter() - start) / total, 3)
-    figures = [one | {'seconds': seconds} for one in found.figures]
-    return Result(_places(inverter, targets, found, figures), found.images, targets)
+    places = _places(inverter, targets, found)
+    images = to_uint8(decode(inverter.generator, places))
+    figures = [
+        {**one, 'loss': float(loss), 'steps': int(steps), 'seconds': seconds}
+        for one, loss, steps in zip(
+            inverter.measure(images, targets.pixels, mask), found.losses, found.steps, strict=True
+        )
+    ]
+    return Result(_told(places, figures), images, targets)
 
 
 def project_command(
@@ -178,14 +187,15 @@ def gather(
 def tuned(inverter: Inverter, result: Result, tuning: Tuning) -> Result:
     """Tune the generator towards the pictures of a result."""
     start = time.perf_counter()
-    places, images = tune_found(inverter, result.places, result.targets.pixels, tuning)
+    places = tune_found(inverter, result.places, result.targets.pixels, tuning)
+    images = to_uint8(decode(inverter.generator, places))
     seconds = round((time.perf_counter() - start) / len(images), 3)
     figures = inverter.measure(images, result.targets.pixels, None)
-    origins = tuple(
-        {**old, **new, 'psnr_before': old['psnr'], 'tuning_seconds': seconds}
-        for old, new in zip(result.places.origins, figures, strict=True)
-    )
-    return Result(places._replace(origins=origins), images, result.targets)
+    told = [
+        {**new, 'psnr_before': old['psnr'], 'tuning_seconds': seconds}
+        for old, new in zip(places.origins, figures, strict=True)
+    ]
+    return Result(_told(places, told), images, result.targets)
 
 
 def pasted(images: np.ndarray, pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -247,14 +257,20 @@ def _folders(splits: Sequence[str]) -> list[str]:
     return names
 
 
-def _places(inverter: Inverter, targets: Targets, found: Found, figures: Sequence[dict[str, Any]]) -> Places:
-    origins = tuple({**origin, **one} for origin, one in zip(targets.origins, figures, strict=True))
+def _told(places: Places, figures: Sequence[dict[str, Any]]) -> Places:
+    """Add figures to what is known of each place."""
+    return places._replace(
+        origins=tuple({**old, **new} for old, new in zip(places.origins, figures, strict=True))
+    )
+
+
+def _places(inverter: Inverter, targets: Targets, found: Found) -> Places:
     return Places(
         inverter.space.name,
         found.codes,
         targets.names,
         None if found.labels is None else found.labels.astype(np.int32),
         inverter.generator.digest,
-        origins,
+        targets.origins,
         found.noise,
     )
