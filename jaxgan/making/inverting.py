@@ -52,6 +52,11 @@ class Way:
             raise unknown('features', self.features, (*EYES, *NAMES, *PERCEPTUAL_NAMES))
 
 
+Warm = Callable[[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray | None]]
+"""``(pixels uint8 [n, H, W, C], labels [n] or None) -> (codes [n, k, ...], labels [n, k] or None)``: starts of each image; the labels that
+it is given are those of the nearest random images."""
+
+
 class Found(NamedTuple):
     """What was found of each image."""
 
@@ -118,7 +123,7 @@ class Inverter:
         pixels: np.ndarray,
         label: int | None = None,
         mask: np.ndarray | None = None,
-        warm: np.ndarray | None = None,
+        warm: Warm | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Found:
         """Find the codes of images.
@@ -127,28 +132,25 @@ class Inverter:
             pixels: uint8 [n, H, W, C].
             label: the class of all; None: whichever fits best.
             mask: [H, W, 1], of all; 1 where pixels are known.
-            warm: codes [n, k, ...] that are starts, too, in the place of the farthest.
+            warm: makes starts, in the place of the farthest.
             progress: is told how many images are done.
         """
         targets = to_float(pixels)
-        there = self._candidates(label)
+        starts, labels = self._starts(targets, label, mask, warm and functools.partial(warm, pixels))
         key = jax.random.key(self.way.seed)
         done: list[Any] = []
         for i in range(0, len(targets), self.chunk):
             part = _padded(targets[i : i + self.chunk], self.chunk)
             masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
-            starts, labels = self._starts(there, part, masks)
-            if warm is not None:
-                own = _padded(warm[i : i + self.chunk], self.chunk)[:, : self.way.starts]
-                starts = jnp.concatenate([own, starts[:, : self.way.starts - own.shape[1]]], axis=1)
+            own = jax.tree.map(lambda a, i=i: _padded(a[i : i + self.chunk], self.chunk), (starts, labels))
             found = self._project(
-                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, starts, labels, key, masks
+                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, *own, key, masks
             )  # fmt: skip
-            chosen = None if labels is None else np.asarray(labels)[np.arange(self.chunk), found.starts]
-            done.append(jax.tree.map(np.asarray, (found, chosen)))
+            done.append(jax.tree.map(np.asarray, found))
             if progress:
                 progress(min(i + self.chunk, len(targets)))
-        found, labels = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
+        found = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
+        labels = None if labels is None else labels[np.arange(len(targets)), found.starts]
         return Found(found.codes, labels, found.noise, found.losses, found.steps)
 
     def measure(
@@ -200,10 +202,24 @@ class Inverter:
         images = [decode(generator.params, generator.aux, *part) for part in parts]
         return codes, labels, jnp.concatenate(images)[:n]
 
-    def _starts(self, there: tuple[Any, Any, Any], targets: Any, masks: Any) -> tuple[Any, Any]:
-        codes, labels, images = there
-        places = self._near(images, targets, mask=masks)
-        return codes[places], None if labels is None else labels[places]
+    def _starts(
+        self, targets: np.ndarray, label: int | None, mask: np.ndarray | None, warm: Callable | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Choose starts [n, S, ...] and their labels [n, S]: the nearest candidates, after those of ``warm``."""
+        codes, labels, images = self._candidates(label)
+        near = []
+        for i in range(0, len(targets), self.chunk):
+            part = _padded(targets[i : i + self.chunk], self.chunk)
+            masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
+            near.append(np.asarray(self._near(images, part, mask=masks)))
+        rows = np.concatenate(near)[: len(targets)]
+        starts = jax.tree.map(lambda a: np.asarray(a)[rows], (codes, labels))
+        if warm is None:
+            return starts
+        own = warm(None if labels is None else starts[1][:, 0])
+        return jax.tree.map(
+            lambda a, b: np.concatenate([a, b], axis=1, dtype=b.dtype)[:, : self.way.starts], own, starts
+        )
 
 
 def settings_for(space: str, way: Way) -> Settings:

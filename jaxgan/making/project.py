@@ -11,9 +11,9 @@ from rich.console import Console
 from jaxgan import kernels
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
-from jaxgan.making.inverting import Found, Inverter, Way
+from jaxgan.making.inverting import Found, Inverter, Warm, Way
 from jaxgan.making.painting import decode
-from jaxgan.making.projections import Places, load_places
+from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
 from jaxgan.making.tuned import Tuning, check_tuning, tune_found
@@ -42,7 +42,7 @@ def project_files(
     space: str | None = None,
     label: str | None = None,
     way: Way = DEFAULT,
-    warm: Callable[[np.ndarray], np.ndarray] | None = None,
+    warm: Warm | None = None,
     say: Say | None = None,
 ) -> Places:
     """Find the codes of picture files; nothing is written.
@@ -54,7 +54,7 @@ def project_files(
         space: None: ``way``'s, else w where there are styles, else z.
         label: a class, by name or number; None: whichever fits best.
         way: how to search.
-        warm: an encoder, from uint8 [n, H, W, C] to codes [n, ...] or [n, k, ...] of the space, that become starts.
+        warm: makes starts besides random ones.
         say: is told how far it is.
 
     Raises:
@@ -62,12 +62,7 @@ def project_files(
     """
     targets = read_pictures(paths, generator, rights)
     inverter = Inverter(generator, way if space is None else _in_space(way, space))
-    starts = None
-    if warm is not None:
-        starts = np.asarray(warm(targets.pixels), np.float32)
-        codes = inverter.spread.mean.ndim
-        starts = starts[:, None] if starts.ndim == codes + 1 else starts
-    return search(inverter, targets, choose_label(generator, label), warm=starts, say=say).places
+    return search(inverter, targets, choose_label(generator, label), warm=warm, say=say).places
 
 
 def search(
@@ -75,7 +70,7 @@ def search(
     targets: Targets,
     label: int | None = None,
     mask: np.ndarray | None = None,
-    warm: np.ndarray | None = None,
+    warm: Warm | None = None,
     say: Say | None = None,
 ) -> Result:
     """Find the codes of images."""
@@ -147,7 +142,7 @@ def project_command(
     console = Console(highlight=False)
     results: dict[str, Result] = {}
     for name, targets in groups.items():
-        warm = None if warm_start is None else warm_codes(inverter, warm_start, targets)
+        warm = None if warm_start is None else load_warm(inverter, warm_start, targets)
         result = search(inverter, targets, chosen, known, warm, lambda text: print(text, flush=True))
         if tuning is not None:
             result = tuned(inverter, result, tuning)
@@ -221,29 +216,11 @@ def check_out(folder: Path) -> None:
         raise InputError(f'cannot write {folder}: it is a file')
 
 
-def warm_codes(inverter: Inverter, folder: str, targets: Targets) -> np.ndarray:
-    """Take codes as starts: those of an encoder, or of a folder of projections: that of the same picture where there is one, else of all.
+def load_warm(inverter: Inverter, folder: str, targets: Targets) -> Warm:
+    """Read what ``warming.warm_start`` reads."""
+    from jaxgan.making.warming import warm_start  # which imports what starts with this module
 
-    Returns:
-        [n, k, ...], k at most the number of starts.
-    """
-    if (Path(folder) / 'encoder.json').is_file():
-        from jaxgan.making.encoding import load_encoder  # which projects nothing, and needs what does
-
-        return load_encoder(Path(folder), inverter.generator, inverter.space.name)(targets.pixels)[:, None]
-    known = load_places(folder, inverter.generator.digest)
-    if known.space != inverter.space.name:
-        raise InputError(
-            f'{folder} has codes in {known.space}, and this searches in {inverter.space.name}: give --space {known.space}'
-        )
-    rows = [origin.get('source') for origin in known.origins]
-    all_codes = known.codes[: inverter.way.starts]
-    same = [
-        [i for i, source in enumerate(rows) if source == o.get('source') and source] for o in targets.origins
-    ]
-    return np.stack(
-        [all_codes if not own else np.repeat(known.codes[own[:1]], len(all_codes), 0) for own in same]
-    )
+    return warm_start(inverter, folder, targets)
 
 
 def _in_space(way: Way, space: str) -> Way:
