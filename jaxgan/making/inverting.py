@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ from jaxgan.spaces import Space, Statistics
 STARTS_AT_ONCE = {'cpu': 32, '': 1024}
 """Of all images together, by kind of device: more are not faster. An image's bits depend on this number, not on its neighbours."""
 EYES = ('auto', 'discriminator', 'none')
+PRIOR, SPARSE_PRIOR = 1e-4, 1e-3
+"""Of whole pictures; of masks and sketches, which say too little to keep a code where images are good."""
 CANDIDATES = 2**31
 """Folded into the seed for candidates, none of which is then the image of a seed, which would be found at once."""
 DECODED = 64  # candidates at once
@@ -40,8 +43,12 @@ class Way:
     features: str = 'auto'
     coarse: int = 1
     noise: bool = False
+    prior: float = PRIOR
+    """What it costs a code to be far from the mean."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.prior < math.inf:
+            raise InputError(f'prior {self.prior} must be at least 0')
         for name, least, most in (
             ('starts', 1, 1024), ('candidates', 1, 2**20), ('steps', 1, 100_000), ('seed', 0, 2**32 - 1), ('coarse', 1, 1024),
         ):  # fmt: skip
@@ -224,10 +231,10 @@ class Inverter:
 
 def settings_for(space: str, way: Way) -> Settings:
     """Choose what was measured to be best in a space; see docs/studio.md."""
-    common = {'steps': way.steps, 'noise': 1.0 if way.noise else None}
+    common = {'steps': way.steps, 'prior': way.prior, 'noise': 1.0 if way.noise else None}
     if space == 'z':
-        return Settings(jitter=0.0, prior=1e-4, **common)
-    return Settings(jitter=0.05, prior=1e-4, between=1e-4 if space == 'w+' else 0.0, **common)
+        return Settings(jitter=0.0, **common)
+    return Settings(jitter=0.05, between=1e-4 if space == 'w+' else 0.0, **common)
 
 
 def choose_eye(generator: Generator, name: str) -> Eye:

@@ -11,7 +11,7 @@ from rich.console import Console
 from jaxgan import kernels
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
-from jaxgan.making.inverting import Found, Inverter, Warm, Way
+from jaxgan.making.inverting import PRIOR, SPARSE_PRIOR, Found, Inverter, Warm, Way
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
@@ -110,6 +110,7 @@ def project_command(
     paste: bool,
     coarse: int,
     noise: bool,
+    prior: float | None,
     tune: bool,
     tune_steps: int,
     locality: float,
@@ -121,7 +122,10 @@ def project_command(
     best: bool,
 ) -> int:
     """Project pictures, images of the data, or own samples; write what was found, and print how near it comes."""
-    way = Way(space, starts, candidates, steps, seed, features, coarse, noise)
+    usual = PRIOR if mask is None and coarse == 1 else SPARSE_PRIOR
+    way = Way(
+        space, starts, candidates, steps, seed, features, coarse, noise, usual if prior is None else prior
+    )
     tuning = Tuning(tune_steps, locality) if tune else None
     check_tuning(Tuning(tune_steps, locality))
     if sum((bool(pictures), from_data is not None, own is not None)) != 1:
