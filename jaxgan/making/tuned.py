@@ -11,7 +11,7 @@ from jaxgan.images import to_float
 from jaxgan.making.inverting import Inverter
 from jaxgan.making.projections import Places
 
-RATE = 1e-3
+RATE = 1e-2
 DRIFT_SAMPLES = 256
 
 
@@ -35,14 +35,13 @@ def tune_found(inverter: Inverter, places: Places, pixels: np.ndarray, tuning: T
     generator, key = inverter.generator, jax.random.key(inverter.way.seed)
     tune = inversion.make_tuner(
         inverter.space,
-        inverter.objective,
         inverter.draw,
         steps=tuning.steps,
         rate=RATE,
         locality=tuning.locality,
     )
     found = jax.jit(tune)(
-        generator.params, generator.aux, inverter.eye.params, places.codes, places.noise, to_float(pixels), places.labels, key
+        generator.params, generator.aux, places.codes, places.noise, to_float(pixels), places.labels, key
     )  # fmt: skip
     return places._replace(patch=inversion.patch_of(generator.params, found.params))
 
