@@ -11,7 +11,7 @@ from rich.console import Console
 from jaxgan import kernels
 from jaxgan.errors import InputError
 from jaxgan.making.inverting import Found, Inverter, Way
-from jaxgan.making.projections import Places, load_places
+from jaxgan.making.projections import Places, open_places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
 from jaxgan.making.tuned import Tuning, check_tuning, tune_found
@@ -21,6 +21,7 @@ from jaxgan.sampling import MAX_SEED
 
 Say = Callable[[str], None]
 DEFAULT = Way()
+MOST = 100_000  # samples of its own
 
 
 class Result(NamedTuple):
@@ -124,8 +125,8 @@ def project_command(
         raise InputError('name picture files, or --from-data SPLITS, or --own N: one of them')
     if tune and (mask or coarse > 1):
         raise InputError('--tune is for whole pictures, not for --mask or --coarse')
-    if own is not None and not 1 <= own <= MAX_SEED - seed:
-        raise InputError(f'own {own} must be at least 1')
+    if own is not None and not 1 <= own <= min(MOST, MAX_SEED - seed):
+        raise InputError(f'own {own} must be in 1..{min(MOST, MAX_SEED - seed)}')
     check_out(Path(out))
     keep_programs()
     kernels.enable()
@@ -221,7 +222,7 @@ def warm_codes(inverter: Inverter, folder: str, targets: Targets) -> np.ndarray:
         from jaxgan.making.encoding import load_encoder  # which projects nothing, and needs what does
 
         return load_encoder(Path(folder), inverter.generator, inverter.space.name)(targets.pixels)[:, None]
-    known = load_places(folder, inverter.generator.digest)
+    known = open_places(folder, inverter.generator)
     if known.space != inverter.space.name:
         raise InputError(
             f'{folder} has codes in {known.space}, and this searches in {inverter.space.name}: give --space {known.space}'

@@ -14,7 +14,9 @@ from rich.progress import track
 
 from jaxgan import images, kernels, walks
 from jaxgan.errors import InputError
-from jaxgan.making.animation import format_of, write_animation
+from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
+from jaxgan.making.asking import check_psi
+from jaxgan.making.destination import check_file
 from jaxgan.making.painting import decode, kept_noise
 from jaxgan.making.projections import Places
 from jaxgan.making.starts import credit_of, find_start, take
@@ -24,7 +26,6 @@ from jaxgan.sampling import CHUNK
 from jaxgan.spaces import truncate
 
 MAX_FRAMES = 100_000  # beyond that it is rather mistyped
-ONE = 256  # pixels that the shorter side of a film of one walk should have at least
 
 
 def walk_command(
@@ -49,13 +50,15 @@ def walk_command(
 ) -> int:
     """Make a film of walks through seeds and places."""
     _check(frames, fps, grid, columns, scale, psi)
-    format_of(out)
+    check_file(out)
+    check_seconds(out, 1 / fps)
     if not starts and seeds is None:
         raise InputError('where shall the walk go? Name places, or --seeds 1,2,3')
     keep_programs()
     generator = open_generator(Path(source), step, best)
     kernels.enable()
     named = [*starts, *([] if seeds is None else [f'seed:{seeds}'])]
+    check_size(out, frames, *_frame_size(generator.shape, grid, columns, scale))
     found = [find_start(text, generator, space=space, label=label, rights=source_rights) for text in named]
     stops = _truncated(generator, join(generator, found), psi)
     parts = _divide(stops, grid or 1)
@@ -89,8 +92,7 @@ def _check(
             raise InputError(f'{name} {value} must be at least 1')
     if columns is not None and grid is None:
         raise InputError(f'columns {columns} are those of a wall: give --grid')
-    if not math.isfinite(psi):
-        raise InputError(f'psi {psi} must be a number')
+    check_psi(psi)
 
 
 def join(generator: Generator, found: Sequence[Places]) -> Places:
@@ -200,8 +202,21 @@ def _film(
             yield _frame(walls, columns, scale, single)
 
 
+def _frame_size(
+    shape: tuple[int, int, int], grid: int | None, columns: int | None, scale: int | None
+) -> tuple[int, int, int]:
+    """Compute height, width and channels of a frame, as ``_frame`` makes them."""
+    height, width, channels = shape
+    if shape == (1, 1, 2):
+        return images.scatter(np.zeros((1, 2), np.uint8)).shape
+    if grid is not None:
+        return *images.grid_size(grid, height, width, columns, None, scale), channels
+    factor = enlargement(height, width, scale)
+    return height * factor, width * factor, channels
+
+
 def _frame(tiles: np.ndarray, columns: int | None, scale: int | None, single: bool) -> np.ndarray:
     if not single or tiles.shape[1:] == (1, 1, 2):
         return images.picture(tiles, columns, scale)
-    factor = max(1, math.ceil(ONE / min(tiles.shape[1:3]))) if scale is None else scale
+    factor = enlargement(*tiles.shape[1:3], scale)
     return images.visible(tiles)[0].repeat(factor, axis=0).repeat(factor, axis=1)
