@@ -131,7 +131,7 @@ def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: 
         pictures.to_image(frame)  # refuses what is none
         if shape is None:
             shape = frame.shape
-            factor = enlargement(*shape[:2], scale)
+            factor = enlargement(shape[0], shape[1], scale)
         if frame.shape != shape:
             raise InputError(f'frames of {list(shape)} and {list(frame.shape)} in one film')
         held += frame.size * factor**2

@@ -218,5 +218,5 @@ def _frame_size(
 def _frame(tiles: np.ndarray, columns: int | None, scale: int | None, single: bool) -> np.ndarray:
     if not single or tiles.shape[1:] == (1, 1, 2):
         return images.picture(tiles, columns, scale)
-    factor = enlargement(*tiles.shape[1:3], scale)
+    factor = enlargement(tiles.shape[1], tiles.shape[2], scale)
     return images.visible(tiles)[0].repeat(factor, axis=0).repeat(factor, axis=1)
