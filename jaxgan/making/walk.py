@@ -25,6 +25,7 @@ from jaxgan.runtime import keep_programs
 from jaxgan.sampling import CHUNK
 from jaxgan.spaces import truncate
 
+TRIED = 1024  # places of a path whose images are in memory at once, where as much shall change each time
 MAX_FRAMES = 100_000  # beyond that it is rather mistyped
 
 
@@ -173,8 +174,15 @@ def _move(
         return at(walks.places(path, count, frames))
 
     def steps(t: Any) -> Any:
-        tried = at(t)
-        return walks.apart(jnp.asarray(tried.codes if even == 'codes' else decode(generator, tried)))
+        gaps = []
+        for start in range(
+            0, len(t) - 1, TRIED
+        ):  # not all images at once: memory does not grow with the film
+            tried = at(t[start : start + TRIED + 1])
+            gaps.append(
+                walks.apart(jnp.asarray(tried.codes if even == 'codes' else decode(generator, tried)))
+            )
+        return jnp.concatenate(gaps)
 
     return at(walks.even_places(path, count, frames, steps))
 
