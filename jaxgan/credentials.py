@@ -21,6 +21,7 @@ RDF = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#'
 XMP = 'http://ns.adobe.com/xap/1.0/'
 OWN = 'urn:jaxgan:1.0/'
 Kind = Literal['trainedAlgorithmicMedia', 'compositeWithTrainedAlgorithmicMedia']
+NO_XML = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')  # what XML 1.0 cannot hold
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -67,7 +68,8 @@ def to_xmp(credit: Credit) -> bytes:
     for name in credit.details:
         if not re.fullmatch('[a-z][a-z0-9_]*', name):
             raise ValueError(f'the detail {name!r} is no name')
-    own = ''.join(f' jaxgan:{name}={quoteattr(value)}' for name, value in credit.fields().items())
+    fields = {name: NO_XML.sub('\ufffd', value) for name, value in credit.fields().items()}
+    own = ''.join(f' jaxgan:{name}={quoteattr(value)}' for name, value in fields.items())
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxgan.errors import MachineError
+from jaxgan.errors import Failure, InputError, MachineError
 
 UNSYNCED = (
     errno.EINVAL,
@@ -131,6 +131,27 @@ def reason(error: BaseException) -> str:
         return error.strerror
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
+
+
+BY_NAME = (
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.EINVAL,
+)
+
+
+def unwritable(path: Path, error: OSError) -> Failure:
+    """Say that a file cannot be written: the name's fault, or the machine's (its disk is full, it does not let us).
+
+    >>> unwritable(Path('a.png'), OSError(28, 'No space left on device'))
+    MachineError('cannot write a.png: No space left on device')
+    """
+    kind = InputError if error.errno is None or error.errno in BY_NAME else MachineError
+    return kind(f'cannot write {path}: {reason(error)}')
 
 
 @contextlib.contextmanager

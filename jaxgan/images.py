@@ -11,6 +11,7 @@ from jaxgan.errors import InputError
 from jaxgan.files import replacing
 
 BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
+MOST_PIXELS = 2**28  # of a grid
 VISIBLE = 64  # pixels that a tile should have at least
 PLOT_SCALE = 2  # pixels of a plot for each of a coordinate's 256 levels
 PLOT_MARGIN = 8
@@ -108,19 +109,45 @@ def grid(
     if images.ndim != 4 or images.dtype != np.uint8 or not images.size:
         raise InputError(f'a grid needs uint8 images [n, h, w, c], got {images.dtype} {list(images.shape)}')
     n, h, w, c = images.shape
+    columns, pad, scale = _layout(n, h, w, columns, pad, scale)
+    size = grid_size(n, h, w, columns, pad, scale)
+    if math.prod(size) > MOST_PIXELS:
+        raise InputError(
+            f'a grid of {size[1]}x{size[0]} pixels is too large: at most {MOST_PIXELS}; take fewer images or a smaller scale'
+        )
+    h, w = h * scale, w * scale
+    canvas = np.full((*size, c), BACKGROUND, np.uint8)
+    for i, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
+        top, left = pad + i // columns * (h + pad), pad + i % columns * (w + pad)
+        canvas[top : top + h, left : left + w] = image
+    return canvas
+
+
+def grid_size(
+    n: int, h: int, w: int, columns: int | None = None, pad: int | None = None, scale: int | None = None
+) -> tuple[int, int]:
+    """Compute height and width of the ``grid`` of n images.
+
+    >>> grid_size(4, 64, 64)
+    (134, 134)
+
+    Raises:
+        InputError: a number is out of range.
+    """
+    columns, pad, scale = _layout(n, h, w, columns, pad, scale)
+    rows = math.ceil(n / columns)
+    return pad + rows * (h * scale + pad), pad + columns * (w * scale + pad)
+
+
+def _layout(
+    n: int, h: int, w: int, columns: int | None, pad: int | None, scale: int | None
+) -> tuple[int, int, int]:
     columns = math.ceil(math.sqrt(n)) if columns is None else columns
     scale = max(1, math.ceil(VISIBLE / min(h, w))) if scale is None else scale
     pad = max(2, min(h, w) * scale // 32) if pad is None else pad
     if columns < 1 or scale < 1 or pad < 0:
         raise InputError(f'a grid needs columns >= 1, scale >= 1, pad >= 0; got {columns}, {scale}, {pad}')
-    columns = min(columns, n)
-    rows = math.ceil(n / columns)
-    h, w = h * scale, w * scale
-    canvas = np.full((pad + rows * (h + pad), pad + columns * (w + pad), c), BACKGROUND, np.uint8)
-    for i, image in enumerate(images.repeat(scale, axis=1).repeat(scale, axis=2)):
-        top, left = pad + i // columns * (h + pad), pad + i % columns * (w + pad)
-        canvas[top : top + h, left : left + w] = image
-    return canvas
+    return min(columns, n), pad, scale
 
 
 def save_png(path: str | Path, image: np.ndarray) -> None:

@@ -85,7 +85,17 @@ class Generator:
         return make_space(self.network, name, self.layers)
 
     def center(self, space: Space, label: int | None = None, n: int = 10_000) -> Statistics:
-        """Measure how the codes of a space are spread, for one class or all; the same each time."""
+        """Measure how the codes of a space are spread, for one class or all, once; the same each time."""
+        known = (space.name, label, n)
+        if known not in self._centers:
+            self._centers[known] = self._measured(space, label, n)
+        return self._centers[known]
+
+    @functools.cached_property
+    def _centers(self) -> dict[tuple[str, int | None, int], Statistics]:
+        return {}
+
+    def _measured(self, space: Space, label: int | None, n: int) -> Statistics:
         labels = None
         if self.labels:
             labels = np.arange(n, dtype=np.int32) % len(self.labels)
@@ -170,8 +180,8 @@ def choose_labels(card: dict[str, Any], label: str | None, n: int) -> np.ndarray
         return np.arange(n, dtype=np.int32) % len(names)
     if label in names:
         return np.full(n, names.index(label), np.int32)
-    if label.isdigit():
-        if int(label) >= len(names):
+    if label.isascii() and label.isdigit():
+        if len(label) > 10 or int(label) >= len(names):
             raise InputError(f'label {label} is out of range: this generator has classes 0..{len(names) - 1}')
         return np.full(n, int(label), np.int32)
     raise unknown('label', label, names)

@@ -187,12 +187,19 @@ def cluster(codes: Any, key: Key, k: int, rounds: int = 50) -> Any:
         Lloyd 1982, Least squares quantization in PCM; Arthur and Vassilvitskii 2007, k-means++. For truncation: Mokady et
         al. 2022, Self-distilled StyleGAN, arXiv 2202.12211, section 4 (multi-modal truncation).
     """
-    first, *keys = jax.random.split(key, k)
-    centers = [codes[jax.random.randint(first, (), 0, codes.shape[0])]]
-    distance = jnp.sum(jnp.square(codes - centers[0][None]), axis=1)
-    for one in keys:
-        centers.append(codes[jax.random.categorical(one, jnp.log(distance))])
-        distance = jnp.minimum(distance, jnp.sum(jnp.square(codes - centers[-1][None]), axis=1))
+    keys = jax.random.split(key, k)
+    first = codes[jax.random.randint(keys[0], (), 0, codes.shape[0])]
+
+    def add(i: Any, found: Any) -> Any:
+        centers, distance = found
+        one = codes[jax.random.categorical(keys[i], jnp.log(distance))]
+        return centers.at[i].set(one), jnp.minimum(distance, squares(one))
+
+    def squares(center: Any) -> Any:
+        return jnp.sum(jnp.square(codes - center[None]), axis=1)
+
+    begun = jnp.zeros((k, codes.shape[1]), codes.dtype).at[0].set(first)
+    centers, _ = jax.lax.fori_loop(1, k, add, (begun, squares(first)))
 
     def better(_: Any, found: Any) -> Any:
         member = jax.nn.one_hot(nearest(codes, found), k, dtype=codes.dtype)
@@ -200,4 +207,4 @@ def cluster(codes: Any, key: Key, k: int, rounds: int = 50) -> Any:
         mean = jnp.einsum('nk,nw->kw', member, codes, precision='highest') / jnp.maximum(count, 1)
         return jnp.where(count > 0, mean, found)
 
-    return jax.lax.fori_loop(0, rounds, better, jnp.stack(centers))
+    return jax.lax.fori_loop(0, rounds, better, centers)

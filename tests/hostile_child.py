@@ -16,6 +16,7 @@ import hostile_configs
 import hostile_data
 import hostile_exports
 import hostile_files
+import hostile_making
 import hostile_runs
 from hostile_case import GIVE_UP, Case, faults, play
 
@@ -24,6 +25,7 @@ SUITES = {
     'configurations': hostile_configs,
     'data': hostile_data,
     'exports': hostile_exports,
+    'making': hostile_making,
     'runs': hostile_runs,
 }
 CASES = [(kind, case) for kind, suite in SUITES.items() for case in suite.CASES]

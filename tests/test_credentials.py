@@ -65,6 +65,25 @@ def test_foreign_packets_say_nothing(packet):
     assert from_xmp(packet) == {}
 
 
+def test_what_xml_cannot_hold_does_not_take_the_rest_away():
+    told = from_xmp(to_xmp(Credit('m', 'd', details={'rights': 'mine\x01 \ud800 \n<&"\U0001f600'})))
+    assert told['rights'] == 'mine\ufffd \ufffd \n<&"\U0001f600' and told['model'] == 'm'
+
+
+def test_a_credit_that_a_jpeg_cannot_hold_is_said():
+    credit = Credit('m', 'd', details={'source': 'a' * 70_000})
+    with pytest.raises(InputError, match=r'a JPEG cannot hold this picture: .*; take \.png'):
+        to_bytes(PIXELS, 'JPEG', credit)
+    assert len(to_bytes(PIXELS, 'PNG', credit)) > 70_000
+
+
+def test_a_picture_that_its_format_cannot_hold_is_said():
+    with pytest.raises(
+        InputError, match=r'a picture of 1x16384 pixels is too large: a WEBP has at most .* 16383 a side'
+    ):
+        to_bytes(np.zeros((16_384, 1, 3), np.uint8), 'WEBP', CREDIT)
+
+
 def test_names_that_are_no_names_are_refused():
     with pytest.raises(ValueError, match="'a b' is no name"):
         to_xmp(Credit('m', 'd', details={'a b': 'c'}))

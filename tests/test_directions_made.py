@@ -102,7 +102,7 @@ def test_edits_add_up_and_say_so(found):
         (([], [], None), 'which direction'),
         ((['a'], [1.0, 2.0], None), '1 directions need as many amounts; got 2'),
         ((['a', 'b'], [], '1,2'), '--amounts are for one --direction'),
-        ((['a'], [float('nan')], None), 'must be finite'),
+        ((['a'], [float('nan')], None), 'amount nan must be a finite number'),
         ((['a'], [], '1,x'), "cannot read amounts '1,x'"),
     ],
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 import hostile_configs
 import hostile_data
 import hostile_exports
+import hostile_making
 import hostile_runs
 import numpy as np
 import pytest
@@ -19,12 +20,14 @@ from jaxgan.data import DataConfig, open_source, read_all
 
 HERE = Path(__file__).parent
 ALL = [
-    case for suite in (hostile_configs, hostile_data, hostile_exports, hostile_runs) for case in suite.CASES
+    case
+    for suite in (hostile_configs, hostile_data, hostile_exports, hostile_making, hostile_runs)
+    for case in suite.CASES
 ]
 
 
 def test_there_are_many_and_no_two_are_called_alike():
-    assert len(ALL) >= 550
+    assert len(ALL) >= 650
     counts = collections.Counter(case.name for case in ALL)
     assert [name for name, count in counts.items() if count > 1] == []
 
@@ -46,7 +49,7 @@ def test_what_is_no_error_is_found_out(tmp_path):
 
 @pytest.mark.multiprocess
 def test_all_in_a_process_with_a_gigabyte(tmp_path):
-    """592 cases in one process, each at most 5 s and 1 GB beyond what the program itself takes."""
+    """Some 700 cases in one process, each at most 5 s and 1 GB beyond what the program itself takes."""
     environment = os.environ | {'PYTHONPATH': str(HERE.parent), 'PYTHONWARNINGS': ''}
     done = subprocess.run(
         [sys.executable, HERE / 'hostile_child.py', tmp_path],

@@ -252,7 +252,7 @@ class TestEncoder:
         assert 'step 3/3: code ' in capsys.readouterr().out
         codes = load_encoder(folder, generator, 'w')(np.zeros((3, 8, 8, 3), np.uint8))
         assert codes.shape == (3, 8) and (codes[0] == codes[2]).all()
-        with pytest.raises(InputError, match='wanted: format 1, to z of'):
+        with pytest.raises(InputError, match='is an encoder to w, and this searches in z'):
             load_encoder(folder, generator, 'z')
         tensors = folder / 'encoder.safetensors'
         tensors.write_bytes(tensors.read_bytes()[:-1] + b'x')

@@ -42,7 +42,7 @@ def position(directions: Directions, which: int | str) -> int:
         return names.index(str(which))
     if not str(which).isdecimal():
         raise unknown('direction', which, names)
-    if int(which) >= len(names):
+    if len(str(which)) > 10 or int(which) >= len(names):
         raise InputError(f'direction {which} is out of range: there are 0..{len(names) - 1}')
     return int(which)
 

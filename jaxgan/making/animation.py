@@ -12,7 +12,7 @@ from PIL import Image
 
 from jaxgan.credentials import Credit, to_xmp
 from jaxgan.errors import InputError, unknown
-from jaxgan.files import replacing
+from jaxgan.files import replacing, unwritable
 from jaxgan.making import packets, pictures, video
 
 FORMATS = {'.gif': 'GIF', '.webp': 'WEBP', '.png': 'PNG', '.apng': 'PNG', '.mp4': 'MP4'}
@@ -22,6 +22,10 @@ LOOKED_AT = 1 << 20  # pixels by which a GIF's colours are chosen
 TICK = {'GIF': 10, 'WEBP': 1, 'PNG': 1}  # milliseconds by which a format counts
 BRIEFEST = {'GIF': 20, 'WEBP': 11, 'PNG': 11}
 """Milliseconds of a frame; viewers show briefer ones for a tenth of a second."""
+
+
+LONGEST = 60_000  # milliseconds of a frame: all formats count so far
+MOST_BYTES = 2**31  # of frames that are held in memory
 
 
 def format_of(path: str | Path) -> str:
@@ -36,6 +40,42 @@ def format_of(path: str | Path) -> str:
     if FORMATS[suffix] == 'MP4':
         video.find_encoder()
     return FORMATS[suffix]
+
+
+def check_seconds(path: str | Path, seconds: float) -> None:
+    """Check how long a film shows each image.
+
+    Raises:
+        InputError: it is too brief for the format, or too long, or no number.
+    """
+    path, briefest = Path(path), BRIEFEST.get(format_of(path), 1)
+    if not (math.isfinite(seconds) and seconds * 1000 >= briefest):
+        raise InputError(
+            f'a frame of {seconds * 1000:g} ms is too brief for {path.suffix}: at least {briefest}'
+        )
+    if seconds * 1000 > LONGEST:
+        raise InputError(
+            f'a frame of {seconds:g} s is too long for {path.suffix}: at most {LONGEST / 1000:g}'
+        )
+
+
+def check_size(path: str | Path, frames: int, height: int, width: int, channels: int) -> None:
+    """Check that a film fits into memory: all its frames, or of an .mp4 each.
+
+    Raises:
+        InputError: it does not.
+    """
+    held = height * width * channels * (1 if format_of(path) == 'MP4' else frames)
+    if held > MOST_BYTES:
+        raise InputError(
+            f'{frames} frames of {width}x{height} are {held:,} bytes of pixels to hold, and {MOST_BYTES:,} is the most: '
+            'take fewer or smaller ones, or .mp4, which holds one'
+        )
+
+
+def enlargement(height: int, width: int, scale: int | None) -> int:
+    """Choose the side of a pixel's square in a film; by default films have at least 256 pixels a side."""
+    return max(1, math.ceil(VISIBLE / min(height, width))) if scale is None else scale
 
 
 def write_animation(
@@ -65,10 +105,7 @@ def write_animation(
         MachineError: the encoder failed.
     """
     path, form = Path(path), format_of(path)
-    if not (math.isfinite(seconds) and seconds * 1000 >= BRIEFEST.get(form, 1)):
-        raise InputError(
-            f'a frame of {seconds * 1000:g} ms is too brief for {path.suffix}: at least {BRIEFEST.get(form, 1)}'
-        )
+    check_seconds(path, seconds)
     if scale is not None and scale < 1:
         raise InputError(f'scale {scale} must be at least 1')
     count = itertools.count()
@@ -83,20 +120,25 @@ def write_animation(
             else:
                 temporary.write_bytes(_encode(checked, form, seconds, credit, loop))
     except OSError as error:
-        raise InputError(f'cannot write {path}: {error.strerror or error}') from error
+        raise unwritable(path, error) from error
     return next(count)
 
 
 def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: Any) -> Iterator[np.ndarray]:
-    shape, factor = None, 1
+    shape, factor, held = None, 1, 0
     for frame in frames:
         frame = np.asarray(frame)
         pictures.to_image(frame)  # refuses what is none
         if shape is None:
             shape = frame.shape
-            factor = max(1, math.ceil(VISIBLE / min(shape[:2]))) if scale is None else scale
+            factor = enlargement(shape[0], shape[1], scale)
         if frame.shape != shape:
             raise InputError(f'frames of {list(shape)} and {list(frame.shape)} in one film')
+        held += frame.size * factor**2
+        if form != 'MP4' and held > MOST_BYTES:
+            raise InputError(
+                f'a film of more than {MOST_BYTES:,} bytes of pixels does not go into this format: take fewer or smaller frames, or .mp4'
+            )
         if shape[-1] == 4 and form in ('GIF', 'MP4'):
             raise InputError('images with transparency: take .webp or .png, for .gif and .mp4 have none')
         next(count)

@@ -1,6 +1,5 @@
 """Temperature and truncation, from options to the arrays that ``jaxgan.sampling`` takes."""
 
-import math
 from typing import Any
 
 import jax
@@ -14,6 +13,7 @@ from jaxgan.opened import CENTER_SEED, Generator
 from jaxgan.sampling import Asked
 from jaxgan.spaces import cluster, count_layers, spaces_of
 
+MOST = 1000  # of psi and of a temperature
 CODES = 10_000  # of which centres are found
 
 
@@ -49,10 +49,9 @@ def check_options(options: SampleOptions) -> None:
     Raises:
         InputError: a number is out of range, or an option has no meaning without another.
     """
-    if options.temperature is not None and not 0 <= options.temperature < math.inf:
-        raise InputError(f'temperature {options.temperature:g} must be at least 0')
-    if options.psi is not None and not math.isfinite(options.psi):
-        raise InputError(f'psi {options.psi} must be a number')
+    if options.temperature is not None and not 0 <= options.temperature <= MOST:
+        raise InputError(f'temperature {options.temperature:g} must be at least 0, and at most {MOST}')
+    check_psi(options.psi)
     for name in ('cutoff', 'toward', 'clusters'):
         if getattr(options, name) is not None and options.psi is None:
             raise InputError(f'--{name} {getattr(options, name)} says how to truncate: give --psi, too')
@@ -62,6 +61,16 @@ def check_options(options: SampleOptions) -> None:
         raise InputError(f'--clusters {options.clusters} needs --toward cluster')
     if options.clusters is not None and not 1 <= options.clusters <= 256:
         raise InputError(f'clusters {options.clusters} must be in 1..256')
+
+
+def check_psi(psi: float | None) -> None:
+    """Check how far codes are pulled.
+
+    Raises:
+        InputError: it is no number, or so large that the codes may not be finite.
+    """
+    if psi is not None and not abs(psi) <= MOST:
+        raise InputError(f'psi {psi:g} must be a number from -{MOST} to {MOST}')
 
 
 def _centers(options: SampleOptions, found: Generator, labelling: Labelling) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxgan.choices import made_for
 from jaxgan.data.pixel_avatars.sheet import attribute_names
 from jaxgan.errors import InputError
-from jaxgan.making.projections import RECORD, Places, load_places, take
+from jaxgan.making.projections import RECORD, open_places, take
 from jaxgan.making.starts import in_space, seeded
 from jaxgan.metrics.types import Extractor
 from jaxgan.opened import Generator, choose_labels
@@ -138,7 +138,7 @@ def by_table(
     else:
         if projections is None:
             raise InputError(f'{path} labels names: of which folder? Give --projections FOLDER')
-        places = open_places(generator, space, projections)
+        places = in_space(generator, open_places(projections, generator), space)
         missing = [key for key in keys if key not in places.names]
         if missing:
             raise InputError(f'{path}: {projections} has no place {missing[0]!r}')
@@ -183,14 +183,9 @@ def by_folders(generator: Generator, space: str, folder: str) -> Labelled:
         raise InputError(
             f'{folder} holds {len(inner)} folders of projections, and two or more tell something apart; or give --labels FILE.csv'
         )
-    found = [open_places(generator, space, path) for path in inner]
+    found = [in_space(generator, open_places(path, generator), space) for path in inner]
     names = [path.name for path, places in zip(inner, found, strict=True) for _ in places.names]
     return Labelled(np.concatenate([places.codes for places in found]), (named('label', names),))
-
-
-def open_places(generator: Generator, space: str, folder: str | Path) -> Places:
-    """Read projections, in a space whose codes are one vector each."""
-    return in_space(generator, load_places(folder, generator.digest), space)
 
 
 def named(name: str, values: Sequence[str]) -> Attribute:
@@ -200,6 +195,6 @@ def named(name: str, values: Sequence[str]) -> Attribute:
 
 
 def _seed(text: str, path: Any) -> int:
-    if not text.strip().isdecimal():
+    if not re.fullmatch('[0-9]{1,10}', text.strip()):
         raise InputError(f'{path}: {text!r} is no seed')
     return int(text)

@@ -12,6 +12,8 @@ from rich.progress import track
 
 from jaxgan import canvas, images, kernels
 from jaxgan.errors import InputError
+from jaxgan.making.asking import check_psi
+from jaxgan.making.destination import check_file
 from jaxgan.making.pictures import format_of, write_picture
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
@@ -41,9 +43,8 @@ def canvas_command(
         raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
     if not 1 <= span <= 64:
         raise InputError(f'span {span} must be in 1..64')
-    if not math.isfinite(psi):
-        raise InputError(f'psi {psi} must be a number')
-    format_of(out)
+    check_psi(psi)
+    format_of(check_file(out))
     keep_programs()
     generator = open_generator(Path(source), step, best)
     field = canvas.check_field(generator.network)

@@ -20,6 +20,7 @@ from jaxgan.opened import Generator
 
 ALL = 'all.png'
 MOST = 64  # images and amounts of a sheet
+FARTHEST = 1000  # standard deviations
 CAPTION = 14  # pixels of a letter's height
 
 
@@ -36,9 +37,21 @@ def parse_amounts(text: str) -> list[float]:
         found = [float(part) for part in text.split(',')]
     except ValueError:
         raise InputError(f"cannot read amounts {text!r}; wanted numbers like '-3,0,3'") from None
-    if not np.isfinite(found).all() or len(found) > MOST:
-        raise InputError(f'amounts {text}: wanted up to {MOST} finite numbers')
+    if len(found) > MOST:
+        raise InputError(f'{len(found)} amounts are more than {MOST}')
+    check_amounts(found)
     return found
+
+
+def check_amounts(amounts: Sequence[float]) -> None:
+    """Check how far edits go.
+
+    Raises:
+        InputError: one is no number, or so large that codes may not be finite.
+    """
+    for amount in amounts:
+        if not abs(amount) <= FARTHEST:
+            raise InputError(f'amount {amount:g} must be a finite number from -{FARTHEST} to {FARTHEST}')
 
 
 def write_sheets(

@@ -1,6 +1,5 @@
 """``jaxgan edit``: an image changed along directions that were found."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,15 +10,15 @@ from jaxgan.directions import edit, position
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.crediting import credit_of
+from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.direction_files import load_directions
-from jaxgan.making.direction_sheets import MOST, parse_amounts, space_of
+from jaxgan.making.direction_sheets import MOST, check_amounts, parse_amounts, space_of
 from jaxgan.making.directions import choose_styles
-from jaxgan.making.finding import Found
+from jaxgan.making.finding import Found, check_fits
 from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
-from jaxgan.making.vary import check_target
 from jaxgan.opened import open_generator
 from jaxgan.runtime import keep_programs
 
@@ -41,11 +40,13 @@ def edit_command(
 ) -> int:
     """Move one or several codes along directions, and write their images."""
     target = check_target(out, scale)
+    check_apart(target, (start,))
     columns = parse_columns(direction, amount, amounts)
     keep_programs()
     generator = open_generator(Path(source), step, best)
     kernels.enable()
     found = load_directions(directions, generator.digest)
+    check_fits(found, generator, directions)
     for name in direction:
         position(found.directions, name)
     if layers is not None:
@@ -59,6 +60,8 @@ def edit_command(
             f'{len(begin.codes) * len(columns)} images are more than {MOST**2:,}: ask for fewer at a time'
         )
     made = edited(begin, found, direction, columns)
+    if not np.isfinite(made.codes).all():
+        raise InputError(f'{directions}: codes so far along these directions are not finite')
     pixels = images.visible(images.to_uint8(decode(generator, made)))
     details = {
         'direction': ', '.join(
@@ -104,8 +107,7 @@ def parse_columns(
         return [(value,) for value in parse_amounts(amounts)]
     if len(amount) != len(direction):
         raise InputError(f'{len(direction)} directions need as many amounts; got {len(amount)}')
-    if not all(map(math.isfinite, amount)):
-        raise InputError(f'amount {_told(amount)} must be finite')
+    check_amounts(amount)
     return [tuple(amount)]
 
 

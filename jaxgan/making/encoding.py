@@ -5,8 +5,6 @@ FOLDER/encoder.json           the generator's digest, the space, the width, and 
 """
 
 import functools
-import hashlib
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,25 +14,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import safetensors.numpy
 
 from jaxgan import kernels
-from jaxgan.errors import DamagedError, InputError
-from jaxgan.export import flatten, read_tensors
-from jaxgan.files import replacing
+from jaxgan.checkpoints.manifest import check_fit
+from jaxgan.errors import InputError
+from jaxgan.export import flatten, unflatten
 from jaxgan.images import to_float
 from jaxgan.inversion.encoder import NAME, alone, encode, encoder_phase, init_encoder, make_encoder
 from jaxgan.making.painting import in_chunks
+from jaxgan.making.records import load_record, save_record
 from jaxgan.opened import Generator, open_generator
 from jaxgan.phases import as_step, scan_steps, sequence
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED
 from jaxgan.state import Player
-from jaxgan.strictjson import read_json
 from jaxgan.types import Network
 
-TENSORS, RECORD = 'encoder.safetensors', 'encoder.json'
-FORMAT = 1
+RECORD, TENSORS = FILES = 'encoder.json', 'encoder.safetensors'
+MOST_WIDTH, MOST_BATCH = 4096, 65_536
 AT_ONCE = 100  # steps of one dispatch
 
 
@@ -52,9 +49,10 @@ def encoder_command(
     best: bool,
 ) -> int:
     """Train an encoder and write it."""
-    for name, value, least in (('steps', steps, 1), ('batch', batch, 1), ('width', width, 1)):
-        if value < least:
-            raise InputError(f'{name} {value} must be at least {least}')
+    most = {'steps': (steps, 2**31 - 1), 'batch': (batch, MOST_BATCH), 'width': (width, MOST_WIDTH)}
+    for name, (value, highest) in most.items():
+        if not 1 <= value <= highest:
+            raise InputError(f'{name} {value} must be in 1..{highest}')
     if not 0 <= seed <= MAX_SEED:
         raise InputError(f'seed {seed} must be in 0..{MAX_SEED}')
     if not (0 < rate < math.inf and 0 <= image_weight < math.inf):
@@ -112,20 +110,8 @@ def train_encoder(
 
 def save_encoder(folder: Path, generator: Generator, space: str, width: int, player: Player) -> None:
     """Write an encoder."""
-    data = safetensors.numpy.save(flatten({'params': jax.tree.map(np.asarray, player.params)}))
-    record = {
-        'format_version': FORMAT,
-        'model': generator.digest,
-        'space': space,
-        'width': width,
-        'sha256': hashlib.sha256(data).hexdigest(),
-    }
-    try:
-        for name, content in ((TENSORS, data), (RECORD, (json.dumps(record, indent=2) + '\n').encode())):
-            with replacing(folder / name) as temporary:
-                temporary.write_bytes(content)
-    except OSError as error:
-        raise InputError(f'cannot write {folder}: {error.strerror or error}') from error
+    record = {'model': generator.digest, 'space': space, 'width': width}
+    save_record(folder, FILES, record, flatten({'params': jax.tree.map(np.asarray, player.params)}))
 
 
 def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[..., np.ndarray]:
@@ -135,21 +121,13 @@ def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[...
         InputError: it belongs to another generator or space.
         DamagedError: it is not what was written.
     """
-    try:
-        record, data = read_json(folder / RECORD), (folder / TENSORS).read_bytes()
-        known = tuple(record[name] for name in ('format_version', 'model', 'space', 'width', 'sha256'))
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        raise DamagedError(f'{folder} holds no whole encoder: {error}') from None
-    if known[4] != hashlib.sha256(data).hexdigest():
-        raise DamagedError(f'{folder} is damaged: {TENSORS} does not match its SHA-256')
-    if known[:3] != (FORMAT, generator.digest, space):
-        raise InputError(
-            f'{folder} is an encoder (format {known[0]}) to {known[2]} of {str(known[1])[:8]}; wanted: format {FORMAT}, to {space} of '
-            f'{generator.digest[:8]}'
-        )
+    found, params = load_record(folder, FILES, 'encoder', _encoder, generator.digest)
+    if found['space'] != space:
+        raise InputError(f'{folder} is an encoder to {found["space"]}, and this searches in {space}')
     spread = generator.center(generator.choose_space(space))
-    network = make_encoder(spread.mean.shape, len(generator.labels), known[3])
-    player = Player(read_tensors(data, str(folder))[1]['params'], {}, ())
+    network = make_encoder(spread.mean.shape, len(generator.labels), found['width'])
+    _check(network, params, generator, str(folder))
+    player = Player(params, {}, ())
     run = _runner(network)
 
     def codes(pixels: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
@@ -158,6 +136,25 @@ def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[...
         return in_chunks(lambda rows: run(player, spread, *rows), (to_float(pixels), labels), len(pixels))
 
     return codes
+
+
+def _encoder(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> tuple[dict[str, Any], Any]:
+    width = record['width']
+    if type(width) is not int or not 1 <= width <= MOST_WIDTH:
+        raise ValueError(f'width {width!r} must be in 1..{MOST_WIDTH}')
+    if not all(np.isfinite(value).all() for value in tensors.values()):
+        raise ValueError('the weights are not all finite')
+    return record, unflatten(tensors)['params']
+
+
+def _check(network: Network, params: Any, generator: Generator, name: str) -> None:
+    """Check that weights are those of an encoder: names, shapes, dtypes."""
+    images = jax.ShapeDtypeStruct((2, *generator.shape), np.float32)
+    labels = jax.ShapeDtypeStruct((2,), np.int32) if generator.labels else None
+    wanted = jax.eval_shape(network.init, jax.random.key(0), images, labels)[0]
+    leaves = flatten({'params': params})
+    entries = {leaf: [value.dtype.name, list(value.shape), ''] for leaf, value in leaves.items()}
+    check_fit(entries, {'params': wanted}, name)
 
 
 @functools.lru_cache(maxsize=2)

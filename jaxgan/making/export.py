@@ -1,12 +1,12 @@
 """``jaxgan export``: a generator for other programs."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 from jaxgan.commands import count
 from jaxgan.errors import InputError
 from jaxgan.export import check_target, save_export, save_files
+from jaxgan.making.asking import check_psi
 from jaxgan.opened import Generator, open_generator
 
 
@@ -18,8 +18,7 @@ def export_command(
         raise InputError(
             f'psi {psi:g} is a part of programs, and --format safetensors writes none: take jax or onnx'
         )
-    if psi is not None and not math.isfinite(psi):
-        raise InputError(f'psi {psi} must be a number')
+    check_psi(psi)
     if format == 'safetensors' and (Path(source) / 'generator.json').exists():
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part

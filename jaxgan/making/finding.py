@@ -56,6 +56,17 @@ def check_space(generator: Generator, space: str | None) -> str:
     return generator.choose_space(space).name
 
 
+def check_fits(found: Found, generator: Generator, name: str) -> None:
+    """Check that directions are those of a generator's codes.
+
+    Raises:
+        InputError: the generator has no such space, or other codes.
+    """
+    size, dim = found.directions.vectors.shape[1], _dim(generator, found.directions.space)
+    if size != dim:
+        raise InputError(f'{name} has directions of {size} values, and codes here have {dim}')
+
+
 def by_components(
     generator: Generator,
     space: str | None = None,
@@ -197,9 +208,8 @@ def set_apart(vectors: Any, owners: Sequence[str], apart: Sequence[str], ridge: 
     found = []
     for vector, owner in zip(vectors, owners, strict=True):
         others = [other != owner and (other in apart or 'all' in apart) for other in owners]
-        weight = jnp.asarray(others, jnp.float32)[
-            :, None
-        ]  # rows of zeros have no part: one shape compiles once
+        # rows of zeros have no part: one shape compiles once
+        weight = jnp.asarray(others, jnp.float32)[:, None]
         rest = conditional(vector, vectors * weight, ridge) if any(others) else vector
         found.append(rest if np.any(rest) else vector)
     return np.stack(found)

@@ -1,6 +1,7 @@
 """A folder of single pictures that may be many: each file whole, and a request that was stopped goes on."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Any
 
 from jaxgan import images
 from jaxgan.errors import InputError
-from jaxgan.files import is_temporary, replacing
+from jaxgan.files import is_temporary, replacing, unwritable
 from jaxgan.making.made import Made, Origin, Target
 from jaxgan.making.pictures import write_picture
 from jaxgan.strictjson import read_json
@@ -41,7 +42,7 @@ class Folder:
         if self._path.exists() and not self._path.is_dir():
             raise InputError(f'cannot write images into {self._path}: it is a file')
         names = [path.name for path in self._path.iterdir()] if self._path.is_dir() else []
-        seeds = {name: name[4:14] for name in names if name.startswith('seed') and name[4:14].isdigit()}
+        seeds = {name: name[4:14] for name in names if re.match('seed[0-9]{10}', name)}
         if RECORD in names:
             self._compare(read_json(self._path / RECORD))
         elif seeds:
@@ -84,7 +85,7 @@ class Folder:
             with replacing(self._path / RECORD) as temporary:
                 temporary.write_text(text)
         except OSError as error:
-            raise InputError(f'cannot write {self._path}: {error.strerror or error}') from error
+            raise unwritable(self._path, error) from error
         self._begun = True
 
     def _wait(self) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from jaxgan import images, kernels, spaces, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
-from jaxgan.making.animation import format_of, write_animation
+from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
 from jaxgan.making.crediting import credit_of
+from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.made import counted
 from jaxgan.making.painting import decode, in_chunks, tuned
 from jaxgan.making.projections import Places, save_places, take
@@ -56,9 +57,12 @@ def interpolate_command(
     best: bool,
 ) -> int:
     """Write the images between places, and print how they follow each other."""
-    target = check_target(out, scale)
-    if steps < 2:
-        raise InputError(f'steps {steps} must be at least 2: both ends are images')
+    target = check_target(out, scale, FILMS)
+    check_apart(target, places)
+    if target.suffix.lower() in FILMS:
+        check_seconds(target, seconds)
+    if not 2 <= steps <= MOST:
+        raise InputError(f'steps {steps} must be in 2..{MOST}: both ends are images')
     keep_programs()
     generator = open_generator(Path(source), step, best)
     kernels.enable()
@@ -69,6 +73,11 @@ def interpolate_command(
         raise InputError(f'{" ".join(places)}: one place, and a path needs two')
     if (len(points.codes) - 1) * (steps - 1) >= MOST:
         raise InputError(f'{len(points.codes)} places in {steps} steps are more than {MOST:,} images')
+    if target.suffix.lower() in FILMS:
+        height, width, channels = generator.shape
+        factor = enlargement(height, width, scale)
+        count = (len(points.codes) - 1) * (steps - 1) + 1
+        check_size(target, count, height * factor, width * factor, channels)
     way = travel(generator, points, steps, even)
     tell(generator, points, way)
     details = {
@@ -281,21 +290,3 @@ def _speed(network: Network, name: str, layers: int) -> Callable:
         return variation.squared_speed(seen, t)
 
     return speed
-
-
-def check_target(out: str, scale: int | None) -> Path:
-    """Tell what is to be written from its name.
-
-    Raises:
-        InputError: nothing is written by that name.
-    """
-    target = Path(out)
-    if target.suffix.lower() in FILMS:
-        format_of(target)
-    elif target.suffix:
-        pictures.format_of(target)
-    if scale is not None and not (target.suffix and scale >= 1):
-        raise InputError(f'scale {scale} must be at least 1, and is not for folders')
-    if target.exists() and bool(target.suffix) == target.is_dir():
-        raise InputError(f'cannot write {target}: it is a {"folder" if target.is_dir() else "file"}')
-    return target

@@ -39,6 +39,11 @@ def check_judging(options: SampleOptions) -> None:
         raise InputError(f'steps {options.steps} must be in 1..100000')
     if not 0 < options.step_size <= 1:
         raise InputError(f'step-size {options.step_size:g} must be above 0 and at most 1')
+    needed = {'percentile': ('reject', 'drs'), 'steps': ('reject', 'ddls'), 'step_size': ('reject', 'ddls')}
+    for name, (other, wanted) in {**needed, 'near': ('dedup', 'near')}.items():
+        if getattr(options, name) != getattr(SampleOptions, name) and getattr(options, other) != wanted:
+            given = f'--{name.replace("_", "-")} {getattr(options, name):g}'
+            raise InputError(f'{given} has no meaning without --{other} {wanted}')
     if options.reject == 'ddls' and options.temperature not in (None, 1.0):
         raise InputError(
             f'temperature {options.temperature:g} does not go with --reject ddls, which draws latents of its own deviation'

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxgan import images
 from jaxgan.errors import InputError, unknown
-from jaxgan.files import replacing
+from jaxgan.files import replacing, unwritable
 from jaxgan.making.folders import Folder
 from jaxgan.making.made import Made, Origin, Output, Target
 from jaxgan.making.pictures import to_bytes, write_picture
@@ -132,7 +132,7 @@ class Arrays:
             with replacing(self._target.path) as temporary, temporary.open('wb') as file:
                 self._write(file)
         except OSError as error:
-            raise InputError(f'cannot write {self._target.path}: {error.strerror or error}') from error
+            raise unwritable(self._target.path, error) from error
 
     def _write(self, file: BinaryIO) -> None:
         credit = json.dumps(self._origin.sign('', None).fields(), allow_nan=False)

@@ -10,10 +10,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.errors import InputError, unknown
-from jaxgan.files import replacing
+from jaxgan.files import reason, replacing, unwritable
+from jaxgan.images import MOST_PIXELS
 from jaxgan.making import packets
 
 FORMATS = {'.png': 'PNG', '.webp': 'WEBP', '.jpg': 'JPEG', '.jpeg': 'JPEG'}
+SIDES = {'WEBP': 16_383, 'JPEG': 65_500}  # the longest side of a format
 XMP_CHUNK = 'XML:com.adobe.xmp'
 
 
@@ -46,14 +48,32 @@ def write_picture(path: str | Path, pixels: np.ndarray, credit: Credit) -> None:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
-        raise InputError(f'cannot write {path}: {error.strerror or error}') from error
+        raise unwritable(path, error) from error
 
 
 def to_bytes(pixels: np.ndarray, form: str, credit: Credit) -> bytes:
     """Make an image file in memory; ``form`` is one of the values of ``FORMATS``."""
-    buffer = io.BytesIO()
-    to_image(pixels).save(buffer, format=form, **options(form, credit))
+    image, buffer = to_image(pixels), io.BytesIO()
+    check_size(image.height, image.width, form)
+    try:
+        image.save(buffer, format=form, **options(form, credit))
+    except ValueError as error:  # a JPEG holds 64 KB of credits
+        raise InputError(f'a {form} cannot hold this picture: {reason(error)}; take .png') from error
     return buffer.getvalue()
+
+
+def check_size(height: int, width: int, form: str) -> None:
+    """Check that a picture of this size can be held in memory, and by its format.
+
+    Raises:
+        InputError: it is too large.
+    """
+    most = SIDES.get(form, MOST_PIXELS)
+    if height * width > MOST_PIXELS or max(height, width) > most:
+        sides = '' if most == MOST_PIXELS else f' and {most} a side'
+        raise InputError(
+            f'a picture of {width}x{height} pixels is too large: a {form} has at most {MOST_PIXELS} pixels{sides}'
+        )
 
 
 def options(form: str, credit: Credit) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from jaxgan.sampling import MAX_SEED
 
 Say = Callable[[str], None]
 DEFAULT = Way()
+MOST = 100_000  # samples of its own
 
 
 class Result(NamedTuple):
@@ -132,8 +133,8 @@ def project_command(
         raise InputError('name picture files, or --from-data SPLITS, or --own N: one of them')
     if tune and (mask or coarse > 1):
         raise InputError('--tune is for whole pictures, not for --mask or --coarse')
-    if own is not None and not 1 <= own <= MAX_SEED - seed:
-        raise InputError(f'own {own} must be at least 1')
+    if own is not None and not 1 <= own <= min(MOST, MAX_SEED - seed):
+        raise InputError(f'own {own} must be in 1..{min(MOST, MAX_SEED - seed)}')
     check_out(Path(out))
     keep_programs()
     kernels.enable()

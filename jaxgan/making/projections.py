@@ -4,24 +4,21 @@ FOLDER/projections.json          the model, the space, and of each image: its fi
 FOLDER/codes.safetensors         'codes' [n, ...], 'noise/LAYER' [n, h, w] where there is any, 'patch/...' of a tuned generator
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
-import safetensors
-import safetensors.numpy
 
-from jaxgan.errors import DamagedError, InputError
-from jaxgan.files import replacing
+from jaxgan.errors import DamagedError
+from jaxgan.making.records import load_record, save_record
+from jaxgan.opened import Generator
 from jaxgan.spaces import NAMES
-from jaxgan.strictjson import read_json
 
-RECORD, CODES = 'projections.json', 'codes.safetensors'
-FORMAT = 1
+RECORD, CODES = FILES = 'projections.json', 'codes.safetensors'
+NAME = r'[\w+-][\w.+-]*'  # files are called so: no name leads out of a folder
 
 
 class Places(NamedTuple):
@@ -51,28 +48,18 @@ def save_places(folder: str | Path, places: Places) -> None:
     Raises:
         InputError: it cannot be written.
     """
-    folder = Path(folder)
-    tensors = {'codes': np.ascontiguousarray(places.codes, np.float32)}
-    tensors |= {f'noise/{name}': np.ascontiguousarray(value) for name, value in (places.noise or {}).items()}
-    tensors |= {f'patch/{name}': np.ascontiguousarray(value) for name, value in (places.patch or {}).items()}
-    data = safetensors.numpy.save(tensors)
+    tensors = {'codes': np.asarray(places.codes, np.float32)}
+    tensors |= {f'noise/{name}': value for name, value in (places.noise or {}).items()}
+    tensors |= {f'patch/{name}': value for name, value in (places.patch or {}).items()}
     record = {
-        'format_version': FORMAT,
         'model': places.model,
         'space': places.space,
-        'sha256': hashlib.sha256(data).hexdigest(),
         'images': [
             {'name': name, 'label': None if places.labels is None else int(places.labels[i]), **origin}
             for i, (name, origin) in enumerate(zip(places.names, places.origins, strict=True))
         ],
     }
-    text = json.dumps(record, indent=2, allow_nan=False) + '\n'
-    try:
-        for name, content in ((CODES, data), (RECORD, text.encode())):
-            with replacing(folder / name) as temporary:
-                temporary.write_bytes(content)
-    except OSError as error:
-        raise InputError(f'cannot write {folder}: {error.strerror or error}') from error
+    save_record(Path(folder), FILES, record, tensors)
 
 
 def load_places(folder: str | Path, model: str | None = None) -> Places:
@@ -86,37 +73,32 @@ def load_places(folder: str | Path, model: str | None = None) -> Places:
         InputError: there are none, or they belong to another generator.
         DamagedError: they are not what was written.
     """
-    folder = Path(folder)
-    if not (folder / RECORD).is_file():
-        raise InputError(f'{folder} holds no projections: {RECORD} is missing')
-    try:
-        record = read_json(folder / RECORD)
-        data = (folder / CODES).read_bytes()
-        if record['format_version'] != FORMAT:
-            raise InputError(
-                f'{folder} has format_version {record["format_version"]!r}; this jaxgan reads {FORMAT}'
-            )
-        if hashlib.sha256(data).hexdigest() != record['sha256']:
-            raise DamagedError(f'{folder} is damaged: {CODES} does not match its SHA-256')
-        found = _places(record, safetensors.numpy.load(data))
-    except (
-        OSError,
-        ValueError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        safetensors.SafetensorError,
-    ) as error:
-        if isinstance(error, InputError):
-            raise
+    return load_record(Path(folder), FILES, 'projections', _places, model)
+
+
+def open_places(folder: str | Path, generator: Generator) -> Places:
+    """Read places for a generator.
+
+    Raises:
+        InputError: there are none, they belong to another generator, or it has no such space.
+        DamagedError: they are not what was written, or do not fit the generator.
+    """
+    places = load_places(folder, generator.digest)
+    space = generator.choose_space(places.space)
+    z = jax.eval_shape(lambda key: generator.latents(key, 1), jax.random.key(0))
+    label = jax.ShapeDtypeStruct((1,), np.int32) if generator.labels else None
+    wanted = jax.eval_shape(space.encode, generator.params, generator.aux, z, label).shape[1:]
+    if places.codes.shape[1:] != wanted:
         raise DamagedError(
-            f'{folder} is damaged: {type(error).__name__}: {str(error).splitlines()[0]}'
-        ) from None
-    if model is not None and found.model != model:
-        raise InputError(
-            f'{folder} has projections of another generator: of {found.model[:8]}, and this is {model[:8]}'
+            f'{folder} is damaged: codes of {list(places.codes.shape[1:])}, and this generator has {list(wanted)} in {space.name}'
         )
-    return found
+    known, count = places.labels, len(generator.labels)
+    if (known is not None) != bool(count) or (
+        known is not None and not (0 <= known.min() <= known.max() < count)
+    ):
+        told = 'no labels' if known is None else f'labels from {known.min()} to {known.max()}'
+        raise DamagedError(f'{folder} is damaged: {told}, and this generator has {count} classes')
+    return places
 
 
 def take(places: Places, indices: Sequence[int]) -> Places:
@@ -134,8 +116,13 @@ def take(places: Places, indices: Sequence[int]) -> Places:
 def _places(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> Places:
     images = [dict(image) for image in record['images']]
     codes = tensors['codes']
-    if len(codes) != len(images) or not np.isfinite(codes).all():
-        raise ValueError(f'{len(codes)} codes for {len(images)} images, or not all finite')
+    if not images or codes.shape[:1] != (len(images),):
+        raise ValueError(f'codes {list(codes.shape)} for {len(images)} images')
+    for name, value in tensors.items():
+        if name.startswith('noise/') and value.shape[:1] != (len(images),):
+            raise ValueError(f'{name} {list(value.shape)} for {len(images)} images')
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            raise ValueError(f'{name} is not all finite float32')
     labels = [image.pop('label') for image in images]
     names = tuple(str(image.pop('name')) for image in images)
 
@@ -143,6 +130,9 @@ def _places(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> Places:
         found = {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
         return found or None
 
+    for name in names:
+        if not re.fullmatch(NAME, name):
+            raise ValueError(f'{name!r} is no name for a file')
     if record['space'] not in NAMES or not re.fullmatch('[0-9a-f]{64}', record['model']):
         raise ValueError(f'space {record["space"]!r} or model {record["model"]!r} is none')
     known = None if None in labels else np.asarray(labels, np.int32)

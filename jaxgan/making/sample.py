@@ -15,6 +15,7 @@ from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.making.asking import ask, check_options, told
 from jaxgan.making.choosing import Chooser, parts_of
+from jaxgan.making.destination import check_grid
 from jaxgan.making.drawing import Drawing, make_drawing
 from jaxgan.making.duplicates import Duplicates
 from jaxgan.making.judging import CALIBRATION, check_judging, open_judge
@@ -38,6 +39,9 @@ def sample_command(**given: Any) -> int:
     keep_programs()
     found = open_generator(Path(options.source), options.step, options.best)
     kernels.enable()
+    if target.kind == 'grid':
+        n = options.n if options.seeds is None else len(seeds)
+        check_grid(n, found.shape, options.columns, options.scale, target.form)
     labelling = read_labelling(found.card, options.label)
     asked = ask(options, found, labelling)
     judge = None

@@ -19,11 +19,13 @@ import numpy as np
 from jaxgan.errors import InputError, unknown
 from jaxgan.making.painting import in_chunks
 from jaxgan.making.project import project_files
-from jaxgan.making.projections import RECORD, Places, load_places, take
+from jaxgan.making.projections import RECORD, Places, open_places, take
 from jaxgan.opened import Generator, choose_labels
 from jaxgan.sampling import parse_seeds, seed_latents
 from jaxgan.spaces import make_space
 from jaxgan.types import Network
+
+MOST = 10_000  # seeds to start from
 
 
 def find_start(
@@ -46,12 +48,15 @@ def find_start(
         InputError: there is no such thing, or it does not suit the generator or the space.
     """
     if re.fullmatch(r'seed:.*|[0-9]+', text):
-        return seeded(generator, parse_seeds(text.removeprefix('seed:')), space, label)
+        seeds = parse_seeds(text.removeprefix('seed:'))
+        if len(seeds) > MOST:
+            raise InputError(f'{text}: {len(seeds):,} seeds are more than {MOST:,}: ask for fewer at a time')
+        return seeded(generator, seeds, space, label)
     path, name = _split(text)
     if path.is_dir():
         if label is not None:
             raise InputError(f'label {label!r}: the places in {path} have labels of their own')
-        found = load_places(path, generator.digest)
+        found = open_places(path, generator)
         return in_space(generator, found if name is None else select(found, name, path), space)
     if path.is_file():
         return project_files(generator, [path], rights, space=space, label=label, say=_say)
@@ -99,7 +104,7 @@ def select(places: Places, name: str, folder: str | Path = '') -> Places:
     """
     if name in places.names:
         return take(places, [places.names.index(name)])
-    if name.isascii() and name.isdigit() and int(name) < len(places.names):
+    if re.fullmatch('[0-9]{1,10}', name) and int(name) < len(places.names):
         return take(places, [int(name)])
     raise unknown(f'place in {folder}', name, (*places.names, f'0..{len(places.names) - 1}'))
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.errors import InputError
-from jaxgan.files import replacing
+from jaxgan.files import replacing, unwritable
 from jaxgan.types import Mixture
 
 Trace = Callable[[dict[str, Any], list[str] | None], None]
@@ -39,7 +38,7 @@ def open_trace(out: str | None, common: dict[str, Any]) -> Iterator[Trace]:
         except OSError as error:
             if error.filename is None or '.tmp' not in str(error.filename):
                 raise
-            raise InputError(f'cannot write {out}: {error.strerror or error}') from error
+            raise unwritable(Path(out), error) from error
 
 
 def _write(file: Any, results: dict[str, Any], names: list[str] | None, common: dict[str, Any]) -> None:

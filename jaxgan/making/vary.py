@@ -10,6 +10,7 @@ from jaxgan import images, kernels, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.crediting import credit_of
+from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.layers import choose_layers
 from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
@@ -53,6 +54,7 @@ def vary_command(
 ) -> int:
     """Write variations of one image, a row for each strength."""
     target = check_target(out, scale)
+    check_apart(target, (start, mix))
     asked = Request(parse_strengths(strengths, strength), n, seed, mix, layers, label, source_rights)
     _check(asked)
     keep_programs()
@@ -218,24 +220,10 @@ def parse_strengths(text: str | None, one: float) -> list[float]:
     return found
 
 
-def check_target(out: str, scale: int | None) -> Path:
-    """Tell what is to be written from its name.
-
-    Raises:
-        InputError: nothing is written by that name.
-    """
-    target = Path(out)
-    if target.suffix:
-        pictures.format_of(target)
-    if scale is not None and not (target.suffix and scale >= 1):
-        raise InputError(f'scale {scale} must be at least 1, and is for sheets')
-    if target.exists() and bool(target.suffix) == target.is_dir():
-        raise InputError(f'cannot write {target}: it is a {"folder" if target.is_dir() else "file"}')
-    return target
-
-
 def _check(asked: Request) -> None:
-    if asked.n is not None and asked.n < 1:
-        raise InputError(f'n {asked.n} must be at least 1')
+    if asked.n is not None and not 1 <= asked.n * len(asked.strengths) <= MOST:
+        raise InputError(
+            f'n {asked.n} at {len(asked.strengths)} strengths must make 1 to {MOST:,} images: ask for fewer at a time'
+        )
     if not 0 <= asked.seed <= MAX_SEED:
         raise InputError(f'seed {asked.seed} must be in 0..{MAX_SEED}')

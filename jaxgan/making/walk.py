@@ -14,8 +14,10 @@ from rich.progress import track
 
 from jaxgan import images, kernels, walks
 from jaxgan.errors import InputError
-from jaxgan.making.animation import format_of, write_animation
+from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
+from jaxgan.making.asking import check_psi
 from jaxgan.making.crediting import credit_of
+from jaxgan.making.destination import check_file
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, take
 from jaxgan.making.starts import find_start
@@ -24,8 +26,8 @@ from jaxgan.runtime import keep_programs
 from jaxgan.sampling import CHUNK
 from jaxgan.spaces import kept_noise, truncate
 
+TRIED = 1024  # places of a path whose images are in memory at once, where as much shall change each time
 MAX_FRAMES = 100_000  # beyond that it is rather mistyped
-ONE = 256  # pixels that the shorter side of a film of one walk should have at least
 
 
 def walk_command(
@@ -50,13 +52,15 @@ def walk_command(
 ) -> int:
     """Make a film of walks through seeds and places."""
     _check(frames, fps, grid, columns, scale, psi)
-    format_of(out)
+    check_file(out)
+    check_seconds(out, 1 / fps)
     if not starts and seeds is None:
         raise InputError('where shall the walk go? Name places, or --seeds 1,2,3')
     keep_programs()
     generator = open_generator(Path(source), step, best)
     kernels.enable()
     named = [*starts, *([] if seeds is None else [f'seed:{seeds}'])]
+    check_size(out, frames, *_frame_size(generator.shape, grid, columns, scale))
     found = [find_start(text, generator, space=space, label=label, rights=source_rights) for text in named]
     stops = _truncated(generator, join(generator, found), psi)
     parts = _divide(stops, grid or 1)
@@ -90,8 +94,7 @@ def _check(
             raise InputError(f'{name} {value} must be at least 1')
     if columns is not None and grid is None:
         raise InputError(f'columns {columns} are those of a wall: give --grid')
-    if not math.isfinite(psi):
-        raise InputError(f'psi {psi} must be a number')
+    check_psi(psi)
 
 
 def join(generator: Generator, found: Sequence[Places]) -> Places:
@@ -172,8 +175,15 @@ def _move(
         return at(walks.places(path, count, frames))
 
     def steps(t: Any) -> Any:
-        tried = at(t)
-        return walks.apart(jnp.asarray(tried.codes if even == 'codes' else decode(generator, tried)))
+        gaps = []
+        for start in range(
+            0, len(t) - 1, TRIED
+        ):  # not all images at once: memory does not grow with the film
+            tried = at(t[start : start + TRIED + 1])
+            gaps.append(
+                walks.apart(jnp.asarray(tried.codes if even == 'codes' else decode(generator, tried)))
+            )
+        return jnp.concatenate(gaps)
 
     return at(walks.even_places(path, count, frames, steps))
 
@@ -201,8 +211,21 @@ def _film(
             yield _frame(walls, columns, scale, single)
 
 
+def _frame_size(
+    shape: tuple[int, int, int], grid: int | None, columns: int | None, scale: int | None
+) -> tuple[int, int, int]:
+    """Compute height, width and channels of a frame, as ``_frame`` makes them."""
+    height, width, channels = shape
+    if shape == (1, 1, 2):
+        return images.scatter(np.zeros((1, 2), np.uint8)).shape
+    if grid is not None:
+        return *images.grid_size(grid, height, width, columns, None, scale), channels
+    factor = enlargement(height, width, scale)
+    return height * factor, width * factor, channels
+
+
 def _frame(tiles: np.ndarray, columns: int | None, scale: int | None, single: bool) -> np.ndarray:
     if not single or tiles.shape[1:] == (1, 1, 2):
         return images.picture(tiles, columns, scale)
-    factor = max(1, math.ceil(ONE / min(tiles.shape[1:3]))) if scale is None else scale
+    factor = enlargement(tiles.shape[1], tiles.shape[2], scale)
     return images.visible(tiles)[0].repeat(factor, axis=0).repeat(factor, axis=1)

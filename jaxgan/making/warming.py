@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan.errors import InputError
 from jaxgan.making.encoding import RECORD, load_encoder
 from jaxgan.making.inverting import Inverter, Warm
-from jaxgan.making.projections import load_places
+from jaxgan.making.projections import open_places
 from jaxgan.making.targets import Targets
 
 
@@ -20,7 +20,7 @@ def warm_start(inverter: Inverter, folder: str, targets: Targets) -> Warm:
     """
     if (Path(folder) / RECORD).is_file():
         return of_encoder(load_encoder(Path(folder), inverter.generator, inverter.space.name))
-    known = load_places(folder, inverter.generator.digest)
+    known = open_places(folder, inverter.generator)
     if known.space != inverter.space.name:
         raise InputError(
             f'{folder} has codes in {known.space}, and this searches in {inverter.space.name}: give --space {known.space}'
