@@ -160,7 +160,7 @@ def test_the_policy_stops_requests_to_elsewhere(browser, site):
 
 
 def test_the_policy_reaches_into_the_worker(browser, site):
-    probe = 'onsecuritypolicyviolation = (e) => postMessage(e.effectiveDirective); fetch("http://127.0.0.1:9/").catch(() => {});'
+    probe = 'addEventListener("securitypolicyviolation", (e) => postMessage(e.effectiveDirective)); fetch("http://127.0.0.1:9/").catch(() => {});'
     (Path(site.server.RequestHandlerClass.keywords['directory']) / 'probe.js').write_text(probe)
     show(browser, site.origin)
     answer = browser.execute_async_script(
