@@ -7,7 +7,7 @@ References:
     w: Karras, Laine and Aila 2019, arXiv 1812.04948, section 2; w+: Abdal, Qin and Wonka 2019, arXiv 1904.03189, section 3.3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +17,7 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.types import Key, Network, Sampler
 
 NAMES = ('z', 'w', 'w+')
+NOISE = 'noise'  # the collection in ``aux`` that holds a generator's noise maps
 
 
 class Space(NamedTuple):
@@ -74,6 +75,32 @@ def make_space(network: Network, name: str, layers: int | None = None) -> Space:
         return synthesis(params, aux, repeat(codes, layers))
 
     return Space(name, lambda params, aux, z, label: mapping(params, aux, z, label)[:, 0], decode)
+
+
+def paint_one(space: Space, params: Any, aux: Any, code: Any, label: Any = None, maps: Any = None) -> Any:
+    """Make the image [H, W, C] of one code, float32, with noise maps of its own unless they are None; pure: vmap it over all but the first three."""
+    own = aux if maps is None else with_noise(aux, maps)
+    made = space.decode(params, own, code[None], None if label is None else label[None])
+    return made[0].astype(jnp.float32)
+
+
+def kept_noise(aux: Mapping[str, Any]) -> dict[str, Any]:
+    """List the noise maps that a generator keeps, by layer ('painter/conv_0/image'); empty for one without noise."""
+    leaves = jax.tree_util.tree_leaves_with_path(aux.get(NOISE, {}))
+    return {layer_of(path): leaf for path, leaf in leaves}
+
+
+def with_noise(aux: Mapping[str, Any], maps: Mapping[str, Any]) -> dict[str, Any]:
+    """Put noise maps, by layer, in the place of those that a generator keeps; layers that are not named keep theirs."""
+    replaced = jax.tree_util.tree_map_with_path(
+        lambda path, kept: maps.get(layer_of(path), kept), aux.get(NOISE, {})
+    )
+    return {**aux, NOISE: replaced}
+
+
+def layer_of(path: tuple[Any, ...]) -> str:
+    """Join the keys that lead to a leaf of nested dicts, as exports name it."""
+    return '/'.join(str(part.key) for part in path)
 
 
 def count_layers(network: Network, latents: Sampler, params: Any, aux: Any, labelled: bool = False) -> int:

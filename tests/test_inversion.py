@@ -127,7 +127,7 @@ def test_noise_maps_are_fitted_one_an_image_and_stay_white():
     settings = inversion.Settings(steps=300, jitter=0.0, noise=0.0)
     project = jax.jit(inversion.make_projector(space, inversion.make_objective(), settings))
     found = project({}, aux, None, spread, wanted[..., None] + 0.3, jnp.zeros((2, 1, 1)), None, keys[2])
-    maps = found.noise['layer']['image']
+    maps = found.noise['layer/image']
     np.testing.assert_allclose(maps, wanted, atol=0.05)
     np.testing.assert_allclose(maps.mean((1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose((maps**2).mean((1, 2)), 1, atol=1e-4)
@@ -213,17 +213,15 @@ def test_tuning_reaches_the_picture_and_the_local_term_keeps_others(toy):
     drifts, errors, patches = [], [], []
     fresh = jax.random.normal(jax.random.key(8), (64, DIM))
     for locality in (0.0, 10.0):
-        tune = inversion.make_tuner(
-            space, inversion.make_objective(), draw, steps=150, rate=0.02, locality=locality
-        )
-        found = jax.jit(tune)(params, {}, None, codes[:1], None, target, None, jax.random.key(7))
+        tune = inversion.make_tuner(space, draw, steps=150, rate=0.08, locality=locality)
+        found = jax.jit(tune)(params, {}, codes[:1], None, target, None, jax.random.key(7))
         drifts.append(float(inversion.drift(paint(found.params, fresh), paint(params, fresh))))
         errors.append(float(found.losses[0]))
         patches.append(inversion.patch_of(params, found.params))
         again = inversion.apply_patch(params, patches[-1])
         np.testing.assert_allclose(again['basis'], found.params['basis'], atol=1e-6)
-    assert errors[0] < 1e-3 * float(inversion.pyramid_distance(paint(params, codes[:1]), target)[0])
+    assert errors[0] < 1e-3 * float(jnp.mean(jnp.square(paint(params, codes[:1]) - target)))
     assert drifts[1] < 0.5 * drifts[0]
     assert list(patches[0]) == ['params/basis']  # what did not move is left out
-    with pytest.raises(ValueError, match='the patch is of another generator: params/other'):
+    with pytest.raises(InputError, match='the patch does not fit this generator: params/other'):
         inversion.apply_patch(params, {'params/other': np.zeros(2)})

@@ -14,7 +14,7 @@ from jaxgan.making import starts
 from jaxgan.making.encoding import load_encoder
 from jaxgan.making.interpolate import distances, join, jump, travel
 from jaxgan.making.layers import parse_layers
-from jaxgan.making.painting import decode, kept_noise, tuned
+from jaxgan.making.painting import decode
 from jaxgan.making.pictures import read_credit
 from jaxgan.making.projections import load_places, save_places
 from jaxgan.making.starts import find_one, find_start, in_space
@@ -22,6 +22,7 @@ from jaxgan.making.vary import Request, distance, parse_strengths, vary
 from jaxgan.modelconfig import StyleGAN2
 from jaxgan.opened import open_generator
 from jaxgan.sampling import make_sampler
+from jaxgan.spaces import kept_noise
 
 STRENGTHS = [0.0, 0.25, 0.5, 0.75, 1.0]
 
@@ -114,8 +115,10 @@ class TestStarts:
             find_start(str(tmp_path / 'x.png'), generator)
 
     def test_a_patch_of_others_is_refused(self, generator):
+        patch = {'params/painter/constant': np.zeros(3, np.float32)}
+        places = starts.seeded(generator, [1])._replace(patch=patch)
         with pytest.raises(InputError, match='does not fit this generator: params/painter/constant'):
-            tuned(generator.params, {'params/painter/constant': np.zeros(3, np.float32)})
+            decode(generator, places)
 
 
 class TestVary:

@@ -2,7 +2,7 @@
 
 References:
     Shen, Gu, Tang and Zhou 2019, Interpreting the latent space of GANs for semantic face editing (InterFaceGAN), arXiv
-    1907.10786, sections 2.1 (hyperplanes) and 2.2 (conditional manipulation).
+    1907.10786 (hyperplanes, conditional manipulation).
 """
 
 from typing import Any, NamedTuple

@@ -1,9 +1,9 @@
 """GANSpace: the principal components of styles, or of an early layer's activations and the latents that make them.
 
 References:
-    Harkonen, Hertzmann, Lehtinen and Paris 2020, GANSpace: discovering interpretable GAN controls, arXiv 2004.02546,
-    sections 2.1 (styles) and 2.2 (generators without styles); Halko, Martinsson and Tropp 2011, Finding structure with
-    randomness, arXiv 0909.4061, algorithm 4.4 (subspace iteration).
+    Harkonen, Hertzmann, Lehtinen and Paris 2020, GANSpace: discovering interpretable GAN controls, arXiv 2004.02546
+    (styles, and generators without); Halko, Martinsson and Tropp 2011, Finding structure with randomness, arXiv
+    0909.4061 (subspace iteration).
 """
 
 import functools

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.inversion.objective import Objective
-from jaxgan.spaces import Space, Statistics
+from jaxgan.spaces import Space, Statistics, kept_noise, paint_one
 from jaxgan.types import Key
 
 RAMP_UP, RAMP_DOWN, JITTER_END = 0.05, 0.25, 0.75
@@ -45,7 +45,7 @@ class Projection(NamedTuple):
     """What was found, the best of all starts of each image."""
 
     codes: Any  # [B, ...]
-    noise: Any  # aux['noise'] with maps [B, h, w], or None where they were not fitted
+    noise: Any  # maps [B, h, w] by layer, or None where they were not fitted
     images: Any  # [B, H, W, C]
     losses: Any  # [B]: penalties included
     steps: Any  # int32 [B]: of each image
@@ -93,7 +93,7 @@ def make_projector(space: Space, objective: Objective, settings: Settings) -> Ca
         moved = {'code': (starts - mean[None, None]) / deviation[None, None]}
         if settings.noise is not None:
             moved['noise'] = jax.tree.map(
-                lambda m: jnp.broadcast_to(m, (*starts.shape[:2], *m.shape)), aux['noise']
+                lambda m: jnp.broadcast_to(m, (*starts.shape[:2], *m.shape)), kept_noise(aux)
             )
 
         def loss(moved: Any, target: Any, label: Any, shown: Any) -> Any:
@@ -131,8 +131,7 @@ class _Painter(NamedTuple):
     def paint(self, moved: Any, label: Any) -> Any:
         """Make the image [1, H, W, C] of one code."""
         code = self.mean + self.deviation * moved['code']
-        aux = self.aux if 'noise' not in moved else {**self.aux, 'noise': moved['noise']}
-        return self.space.decode(self.params, aux, code[None], None if label is None else label[None])
+        return paint_one(self.space, self.params, self.aux, code, label, moved.get('noise'))[None]
 
 
 def penalty(moved: Any, settings: Settings) -> Any:

@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxgan.inversion.objective import Objective, pyramid_distance
-from jaxgan.spaces import Space
+from jaxgan.errors import InputError
+from jaxgan.spaces import Space, layer_of, paint_one
 from jaxgan.types import Key
+
+LEAST = 0.01  # so that tensors of zeros move, too
 
 
 class Tuned(NamedTuple):
@@ -22,52 +24,53 @@ class Tuned(NamedTuple):
 
     params: Any
     images: Any  # [B, H, W, C] of the pivots
-    losses: Any  # [B]
+    losses: Any  # [B]: mean squares
 
 
 def make_tuner(
     space: Space,
-    objective: Objective,
     draw: Callable,
     *,
     steps: int = 350,
-    rate: float = 1e-3,
+    rate: float = 1e-2,
     locality: float = 1.0,
     others: int = 16,
 ) -> Callable[..., Tuned]:
     """Make a pure function that tunes all of a generator's weights towards some images, all together.
 
-    ``mean_i objective(G'(w_i), x_i) + locality mean_j pyramid_distance(G'(v_j), G(v_j))``, by Adam, with a ramp down in
-    the last quarter. The v_j are new in each step: random codes, half of them pulled towards a pivot by a random part.
+    ``mean_i |G'(w_i) - x_i|^2 + locality mean_j |G'(v_j) - G(v_j)|^2`` over pixels, by Adam, whose rate falls by a cosine to a
+    twentieth. The v_j are random codes, new in each step. Pixels alone: coarse averages and features help to find a code from afar,
+    and slow what is left at the pivot.
 
     Args:
         space: of a generator.
-        objective: how far images are from targets.
         draw: ``(params, key, n) -> (codes [n, ...], labels)``, random codes.
         steps: of Adam.
-        rate: its learning rate.
+        rate: its learning rate, as a part of each tensor's root mean square (at least ``LEAST``): equalized weights are
+            large, and those that are not are small.
         locality: what it costs to change other images; 0: nothing.
         others: how many of them in a step.
 
     Returns:
-        ``tune(params, aux, eye, codes [B, ...], noise, targets, labels, key) -> Tuned``; ``noise`` is that of a
+        ``tune(params, aux, codes [B, ...], noise, targets, labels, key) -> Tuned``; ``noise`` is that of a
         ``Projection``, ``labels`` are int32 [B] or None.
     """
     tx = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.05))
 
-    def tune(
-        params: Any, aux: Any, eye: Any, codes: Any, noise: Any, targets: Any, labels: Any, key: Key
-    ) -> Tuned:
+    def tune(params: Any, aux: Any, codes: Any, noise: Any, targets: Any, labels: Any, key: Key) -> Tuned:
         def paint(tuned: Any) -> Any:
-            return decode_each(space, tuned, aux, codes, noise, labels)
+            def one(code: Any, label: Any, maps: Any) -> Any:
+                return paint_one(space, tuned, aux, code, label, maps)
+
+            return jax.vmap(one)(codes, labels, noise)
 
         def change(tuned: Any, key: Key) -> Any:
-            there, chosen = _others(params, codes, labels, draw, key, others)
+            there, chosen = draw(params, key, others)
             before = jax.lax.stop_gradient(space.decode(params, aux, there, chosen))
-            return jnp.mean(pyramid_distance(space.decode(tuned, aux, there, chosen), before))
+            return jnp.mean(jnp.square(space.decode(tuned, aux, there, chosen) - before))
 
         def loss(tuned: Any, key: Key) -> Any:
-            total = jnp.mean(objective(eye, paint(tuned), targets, None))
+            total = jnp.mean(jnp.square(paint(tuned) - targets))
             return total + locality * change(tuned, key) if locality else total
 
         def step(i: Any, carry: Any) -> Any:
@@ -75,35 +78,14 @@ def make_tuner(
             slopes = jax.grad(loss)(tuned, jax.random.fold_in(key, i))
             with jax.numpy_dtype_promotion('standard'):  # Optax takes powers of a float by its integer count
                 updates, opt = tx.update(slopes, opt, tuned)
-            return optax.apply_updates(tuned, updates), opt
+            return optax.apply_updates(tuned, jax.tree.map(jnp.multiply, updates, sizes)), opt
 
+        sizes = jax.tree.map(lambda leaf: jnp.maximum(jnp.sqrt(jnp.mean(jnp.square(leaf))), LEAST), params)
         tuned, _ = jax.lax.fori_loop(0, steps, step, (params, tx.init(params)))
         images = paint(tuned)
-        return Tuned(tuned, images, objective(eye, images, targets, None))
+        return Tuned(tuned, images, jnp.mean(jnp.square(images - targets), axis=(1, 2, 3)))
 
     return tune
-
-
-def decode_each(space: Space, params: Any, aux: Any, codes: Any, noise: Any, labels: Any) -> Any:
-    """Make the images of codes, each with noise maps of its own where there are any."""
-
-    def one(code: Any, maps: Any, label: Any) -> Any:
-        own = aux if maps is None else {**aux, 'noise': maps}
-        return space.decode(params, own, code[None], None if label is None else label[None])[0]
-
-    return jax.vmap(one)(codes, noise, labels)
-
-
-def _others(params: Any, codes: Any, labels: Any, draw: Callable, key: Key, n: int) -> tuple[Any, Any]:
-    """Draw codes whose images are to stay, half of them from around the pivots, which stay pivots' neighbours in label."""
-    draw_key, pivot_key, part_key = jax.random.split(key, 3)
-    random, random_labels = draw(params, draw_key, n)
-    chosen = jax.random.randint(pivot_key, (n,), 0, len(codes))
-    near = jnp.arange(n) < n // 2
-    part = jnp.where(near, jax.random.uniform(part_key, (n,)), 1.0)
-    part = part.reshape((n,) + (1,) * (codes.ndim - 1))
-    mixed = codes[chosen] + part * (random - codes[chosen])
-    return mixed, None if labels is None else jnp.where(near, labels[chosen], random_labels)
 
 
 def drift(images: Any, before: Any) -> Any:
@@ -113,30 +95,28 @@ def drift(images: Any, before: Any) -> Any:
 
 def patch_of(params: Any, tuned: Any) -> dict[str, np.ndarray]:
     """List what tuning has added to parameters, by the names that exports give them; what did not change is left out."""
-    found = {}
-    for (path, old), new in zip(
-        jax.tree_util.tree_leaves_with_path(params), jax.tree.leaves(tuned), strict=True
-    ):
-        delta = np.asarray(new) - np.asarray(old)
-        if np.any(delta):
-            found[_name(path)] = delta
-    return found
+    new, old = _named(tuned), _named(params)
+    changes = {name: np.asarray(new[name]) - np.asarray(old[name]) for name in old}
+    return {name: change for name, change in changes.items() if np.any(change)}
 
 
 def apply_patch(params: Any, patch: Mapping[str, Any]) -> Any:
-    """Add a patch to a generator's parameters.
+    """Add a patch to a generator's parameters; what it does not name stays.
 
     Raises:
-        ValueError: it names a parameter that is not there, or has another shape.
+        InputError: it names a parameter that is not there, or has another shape.
     """
-    known = {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}
-    for name, delta in patch.items():
-        if name not in known or np.shape(known[name]) != np.shape(delta):
-            raise ValueError(f'the patch is of another generator: {name} {list(np.shape(delta))}')
-    return jax.tree_util.tree_map_with_path(
-        lambda path, leaf: leaf + patch[_name(path)] if _name(path) in patch else leaf, params
-    )
+    known = _named(params)
+    for name, change in patch.items():
+        if name not in known or np.shape(known[name]) != np.shape(change):
+            raise InputError(f'the patch does not fit this generator: {name} {list(np.shape(change))}')
+
+    def patched(path: Any, leaf: Any) -> Any:
+        name = f'params/{layer_of(path)}'
+        return (leaf + patch[name]).astype(leaf.dtype) if name in patch else leaf
+
+    return jax.tree_util.tree_map_with_path(patched, params)
 
 
-def _name(path: tuple[Any, ...]) -> str:
-    return '/'.join(('params', *(str(part.key) for part in path)))
+def _named(params: Any) -> dict[str, Any]:
+    return {f'params/{layer_of(path)}': leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params)}

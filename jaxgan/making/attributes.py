@@ -12,8 +12,8 @@ import numpy as np
 from jaxgan.choices import made_for
 from jaxgan.data.pixel_avatars.sheet import attribute_names
 from jaxgan.errors import InputError
-from jaxgan.making.projections import RECORD, Places, load_places
-from jaxgan.making.starts import in_space, seeded, take
+from jaxgan.making.projections import RECORD, Places, load_places, take
+from jaxgan.making.starts import in_space, seeded
 from jaxgan.metrics.types import Extractor
 from jaxgan.opened import Generator, choose_labels
 from jaxgan.sampling import make_sampler

@@ -10,14 +10,15 @@ from jaxgan import images, kernels
 from jaxgan.directions import edit, position
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
+from jaxgan.making.crediting import credit_of
 from jaxgan.making.direction_files import load_directions
 from jaxgan.making.direction_sheets import MOST, parse_amounts, space_of
 from jaxgan.making.directions import choose_styles
 from jaxgan.making.finding import Found
 from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
-from jaxgan.making.projections import Places, save_places
-from jaxgan.making.starts import credit_of, find_start, in_space, take
+from jaxgan.making.projections import Places, save_places, take
+from jaxgan.making.starts import find_start, in_space
 from jaxgan.making.vary import check_target
 from jaxgan.opened import open_generator
 from jaxgan.runtime import keep_programs

@@ -24,7 +24,7 @@ from jaxgan.export import flatten, read_tensors
 from jaxgan.files import replacing
 from jaxgan.images import to_float
 from jaxgan.inversion.encoder import NAME, alone, encode, encoder_phase, init_encoder, make_encoder
-from jaxgan.making.starts import in_chunks
+from jaxgan.making.painting import in_chunks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.phases import as_step, scan_steps, sequence
 from jaxgan.runtime import keep_programs
@@ -128,8 +128,8 @@ def save_encoder(folder: Path, generator: Generator, space: str, width: int, pla
         raise InputError(f'cannot write {folder}: {error.strerror or error}') from error
 
 
-def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Read an encoder of a generator: a function from uint8 [n, H, W, C] to codes [n, ...], of a conditional one's first class.
+def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[..., np.ndarray]:
+    """Read an encoder of a generator: ``(pixels uint8 [n, H, W, C], labels [n] or None) -> codes [n, ...]``.
 
     Raises:
         InputError: it belongs to another generator or space.
@@ -152,8 +152,9 @@ def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[[np
     player = Player(read_tensors(data, str(folder))[1]['params'], {}, ())
     run = _runner(network)
 
-    def codes(pixels: np.ndarray) -> np.ndarray:
-        labels = np.zeros(len(pixels), np.int32) if generator.labels else None
+    def codes(pixels: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        if (labels is None) == bool(generator.labels):
+            raise InputError(f'this encoder takes {"labels" if generator.labels else "no labels"}')
         return in_chunks(lambda rows: run(player, spread, *rows), (to_float(pixels), labels), len(pixels))
 
     return codes

@@ -14,10 +14,11 @@ from jaxgan import images, kernels, spaces, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.animation import format_of, write_animation
+from jaxgan.making.crediting import credit_of
 from jaxgan.making.made import counted
-from jaxgan.making.painting import decode, kept_noise, paint_one, tuned
-from jaxgan.making.projections import Places, save_places
-from jaxgan.making.starts import credit_of, find_start, in_chunks, in_space, take
+from jaxgan.making.painting import decode, in_chunks, tuned
+from jaxgan.making.projections import Places, save_places, take
+from jaxgan.making.starts import find_start, in_space
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.types import Network
@@ -133,12 +134,12 @@ def join(generator: Generator, parts: Sequence[Places]) -> Places:
         raise InputError(f'no path in z leads from one class to another ({names}): give --label')
     noise = None
     if any(part.noise for part in parts):
-        kept = kept_noise(generator.aux)
+        kept = spaces.kept_noise(generator.aux)
         own = [part.noise or {} for part in parts]
         noise = {
             name: np.concatenate(
                 [
-                    maps.get(name, np.repeat(kept[name][None], len(part.codes), 0))
+                    maps.get(name, np.repeat(np.asarray(kept[name])[None], len(part.codes), 0))
                     for maps, part in zip(own, parts, strict=True)
                 ]
             )
@@ -250,7 +251,7 @@ def path_length(generator: Generator, points: Places, way: Way) -> tuple[float, 
     """
     ends = way.images[np.isin(way.t, np.arange(len(points.codes)))]
     least = float(np.square(np.diff(ends, axis=0)).mean())
-    params = tuned(generator.params, points.patch)
+    params = tuned(generator, points)
     speed = _speed(generator.network, points.space, generator.layers)
     n = MEASURED * (len(points.codes) - 1)
     middles = ((np.arange(n) + 0.5) / MEASURED).astype(np.float32)
@@ -273,7 +274,9 @@ def _speed(network: Network, name: str, layers: int) -> Callable:
                 if noise is None
                 else {name: variation.along(m, place[None], variation.slerp)[0] for name, m in noise.items()}
             )
-            return paint_one(space, params, aux, variation.along(codes, place[None], between)[0], label, maps)
+            return spaces.paint_one(
+                space, params, aux, variation.along(codes, place[None], between)[0], label, maps
+            )
 
         return variation.squared_speed(seen, t)
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import operator
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 
 from jaxgan import inversion
 from jaxgan.errors import InputError, unknown
-from jaxgan.images import to_float, to_uint8
+from jaxgan.images import to_float
 from jaxgan.inversion import Settings
 from jaxgan.inversion.objective import Distance, Objective
 from jaxgan.metrics.extractors import NAMES, PERCEPTUAL_NAMES, load, load_perceptual
@@ -22,6 +23,8 @@ from jaxgan.spaces import Space, Statistics
 STARTS_AT_ONCE = {'cpu': 32, '': 1024}
 """Of all images together, by kind of device: more are not faster. An image's bits depend on this number, not on its neighbours."""
 EYES = ('auto', 'discriminator', 'none')
+PRIOR, SPARSE_PRIOR = 1e-4, 1e-3
+"""Of whole pictures; of masks and sketches, which say too little to keep a code where images are good."""
 CANDIDATES = 2**31
 """Folded into the seed for candidates, none of which is then the image of a seed, which would be found at once."""
 DECODED = 64  # candidates at once
@@ -40,8 +43,12 @@ class Way:
     features: str = 'auto'
     coarse: int = 1
     noise: bool = False
+    prior: float = PRIOR
+    """What it costs a code to be far from the mean."""
 
     def __post_init__(self) -> None:
+        if not 0 <= self.prior < math.inf:
+            raise InputError(f'prior {self.prior} must be at least 0')
         for name, least, most in (
             ('starts', 1, 1024), ('candidates', 1, 2**20), ('steps', 1, 100_000), ('seed', 0, 2**32 - 1), ('coarse', 1, 1024),
         ):  # fmt: skip
@@ -52,15 +59,22 @@ class Way:
             raise unknown('features', self.features, (*EYES, *NAMES, *PERCEPTUAL_NAMES))
 
 
+Warm = Callable[[np.ndarray, np.ndarray | None], tuple[np.ndarray, np.ndarray | None]]
+"""``(pixels uint8 [n, H, W, C], labels [n] or None) -> (codes [n, k, ...], labels [n, k] or None)``: starts of each image; the labels that
+it is given are those of the nearest random images."""
+
+
 class Found(NamedTuple):
     """What was found of each image."""
 
     codes: np.ndarray
     labels: np.ndarray | None
     noise: dict[str, np.ndarray] | None
-    images: np.ndarray
-    """uint8 [n, H, W, C]."""
-    figures: tuple[dict[str, Any], ...]
+    """Maps [n, h, w] by layer, where they were fitted."""
+    losses: np.ndarray
+    """[n], penalties included."""
+    steps: np.ndarray
+    """int [n]."""
 
 
 class Eye(NamedTuple):
@@ -116,7 +130,7 @@ class Inverter:
         pixels: np.ndarray,
         label: int | None = None,
         mask: np.ndarray | None = None,
-        warm: np.ndarray | None = None,
+        warm: Warm | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> Found:
         """Find the codes of images.
@@ -125,29 +139,26 @@ class Inverter:
             pixels: uint8 [n, H, W, C].
             label: the class of all; None: whichever fits best.
             mask: [H, W, 1], of all; 1 where pixels are known.
-            warm: codes [n, k, ...] that are starts, too, in the place of the farthest.
+            warm: makes starts, in the place of the farthest.
             progress: is told how many images are done.
         """
         targets = to_float(pixels)
-        there = self._candidates(label)
+        starts, labels = self._starts(targets, label, mask, warm and functools.partial(warm, pixels))
         key = jax.random.key(self.way.seed)
         done: list[Any] = []
         for i in range(0, len(targets), self.chunk):
             part = _padded(targets[i : i + self.chunk], self.chunk)
             masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
-            starts, labels = self._starts(there, part, masks)
-            if warm is not None:
-                own = _padded(warm[i : i + self.chunk], self.chunk)[:, : self.way.starts]
-                starts = jnp.concatenate([own, starts[:, : self.way.starts - own.shape[1]]], axis=1)
+            own = jax.tree.map(lambda a, i=i: _padded(a[i : i + self.chunk], self.chunk), (starts, labels))
             found = self._project(
-                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, starts, labels, key, masks
+                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, *own, key, masks
             )  # fmt: skip
-            chosen = None if labels is None else np.asarray(labels)[np.arange(self.chunk), found.starts]
-            done.append(jax.tree.map(np.asarray, (found, chosen)))
+            done.append(jax.tree.map(np.asarray, found))
             if progress:
                 progress(min(i + self.chunk, len(targets)))
-        found, labels = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
-        return self._told(found, labels, pixels, mask)
+        found = jax.tree.map(lambda *parts: np.concatenate(parts)[: len(targets)], *done)
+        labels = None if labels is None else labels[np.arange(len(targets)), found.starts]
+        return Found(found.codes, labels, found.noise, found.losses, found.steps)
 
     def measure(
         self, images: np.ndarray, pixels: np.ndarray, mask: np.ndarray | None
@@ -198,25 +209,32 @@ class Inverter:
         images = [decode(generator.params, generator.aux, *part) for part in parts]
         return codes, labels, jnp.concatenate(images)[:n]
 
-    def _starts(self, there: tuple[Any, Any, Any], targets: Any, masks: Any) -> tuple[Any, Any]:
-        codes, labels, images = there
-        places = self._near(images, targets, mask=masks)
-        return codes[places], None if labels is None else labels[places]
-
-    def _told(self, found: Any, labels: Any, pixels: np.ndarray, mask: np.ndarray | None) -> Found:
-        images = to_uint8(found.images)
-        figures = self.measure(images, pixels, mask)
-        for i, one in enumerate(figures):
-            one |= {'loss': float(found.losses[i]), 'steps': int(found.steps[i])}
-        return Found(found.codes, labels, named(found.noise), images, tuple(figures))
+    def _starts(
+        self, targets: np.ndarray, label: int | None, mask: np.ndarray | None, warm: Callable | None
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Choose starts [n, S, ...] and their labels [n, S]: the nearest candidates, after those of ``warm``."""
+        codes, labels, images = self._candidates(label)
+        near = []
+        for i in range(0, len(targets), self.chunk):
+            part = _padded(targets[i : i + self.chunk], self.chunk)
+            masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
+            near.append(np.asarray(self._near(images, part, mask=masks)))
+        rows = np.concatenate(near)[: len(targets)]
+        starts = jax.tree.map(lambda a: np.asarray(a)[rows], (codes, labels))
+        if warm is None:
+            return starts
+        own = warm(None if labels is None else starts[1][:, 0])
+        return jax.tree.map(
+            lambda a, b: np.concatenate([a, b], axis=1, dtype=b.dtype)[:, : self.way.starts], own, starts
+        )
 
 
 def settings_for(space: str, way: Way) -> Settings:
     """Choose what was measured to be best in a space; see docs/studio.md."""
-    common = {'steps': way.steps, 'noise': 1.0 if way.noise else None}
+    common = {'steps': way.steps, 'prior': way.prior, 'noise': 1.0 if way.noise else None}
     if space == 'z':
-        return Settings(jitter=0.0, prior=1e-4, **common)
-    return Settings(jitter=0.05, prior=1e-4, between=1e-4 if space == 'w+' else 0.0, **common)
+        return Settings(jitter=0.0, **common)
+    return Settings(jitter=0.05, between=1e-4 if space == 'w+' else 0.0, **common)
 
 
 def choose_eye(generator: Generator, name: str) -> Eye:
@@ -249,14 +267,6 @@ def _pooled(apply: Callable) -> Distance:
         return {'pool': apply(params, (images + 1) * 127.5).pool[:, None, None]}
 
     return lambda params, a, b: inversion.deep_distance(look(params, a), look(params, b))
-
-
-def named(noise: Any) -> dict[str, np.ndarray] | None:
-    """List noise maps by their layer, as ``Places.noise`` has them."""
-    if noise is None:
-        return None
-    leaves = jax.tree_util.tree_leaves_with_path(noise)
-    return {'/'.join(str(part.key) for part in path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def _padded(values: Any, n: int) -> np.ndarray:

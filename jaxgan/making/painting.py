@@ -1,22 +1,22 @@
-"""The images of places: with the noise that was fitted to each, and by the generator as it was tuned."""
+"""The images of places: with the noise that was fitted to each, and by the generator as it was tuned.
+
+Every command that shows a place shows these: what ``project`` writes is bit for bit what ``vary`` and ``interpolate`` start from.
+"""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.export import flatten, unflatten
+from jaxgan.inversion import apply_patch
 from jaxgan.making.projections import Places
-from jaxgan.making.starts import in_chunks
 from jaxgan.opened import Generator
-from jaxgan.spaces import Space, make_space
+from jaxgan.sampling import CHUNK
+from jaxgan.spaces import kept_noise, make_space, paint_one
 from jaxgan.types import Network
-
-NOISE = 'noise'  # the collection in ``aux`` that holds a generator's noise maps
 
 
 def decode(generator: Generator, places: Places) -> np.ndarray:
@@ -25,64 +25,42 @@ def decode(generator: Generator, places: Places) -> np.ndarray:
     Raises:
         InputError: the patch or the noise of the places does not fit the generator.
     """
-    params = tuned(generator.params, places.patch)
+    params = tuned(generator, places)
     run = _decoder(generator.network, places.space, generator.layers)
-    if places.noise is not None:
-        check_noise(generator.aux, places.noise)
     rows = (places.codes, places.labels, places.noise)
     return in_chunks(lambda part: run(params, generator.aux, *part), rows, len(places.codes))
 
 
-def tuned(params: Any, patch: Mapping[str, np.ndarray] | None) -> Any:
-    """Add a patch to the parameters of a generator.
-
-    Args:
-        params: nested dicts.
-        patch: what is added to 'params/...', as exports name them; None: nothing.
+def tuned(generator: Generator, places: Places) -> Any:
+    """Return the generator's parameters as they were tuned for places.
 
     Raises:
-        InputError: the patch is of other parameters.
+        InputError: the patch or the noise of the places is of another generator.
     """
-    if not patch:
-        return params
-    tensors = flatten({'params': params})
-    for name, change in patch.items():
-        if name not in tensors or tensors[name].shape != change.shape:
-            raise InputError(f'the patch of the projections does not fit this generator: {name}')
-        tensors[name] = (tensors[name] + change).astype(tensors[name].dtype)
-    return unflatten(tensors)['params']
-
-
-def kept_noise(aux: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """List the noise maps that a generator keeps, by layer; empty for one without noise."""
-    return flatten(dict(aux.get(NOISE, {})))
-
-
-def check_noise(aux: Mapping[str, Any], noise: Mapping[str, np.ndarray]) -> None:
-    """Refuse noise maps of another generator."""
-    kept = kept_noise(aux)
-    for name, maps in noise.items():
+    kept = kept_noise(generator.aux)
+    for name, maps in (places.noise or {}).items():
         if name not in kept or kept[name].shape != maps.shape[1:]:
             raise InputError(f'the noise of the projections does not fit this generator: {name}')
+    return apply_patch(generator.params, places.patch) if places.patch else generator.params
 
 
-def with_noise(aux: Mapping[str, Any], maps: Mapping[str, Any]) -> dict[str, Any]:
-    """Put noise maps in the place of those that a generator keeps; pure."""
+def in_chunks(function: Callable, rows: Any, n: int) -> np.ndarray:
+    """Apply a compiled function to rows, ``CHUNK`` at a time, so that a row's result does not depend on its neighbours.
 
-    def replaced(tree: Any, path: str = '') -> Any:
-        if isinstance(tree, Mapping):
-            return {name: replaced(value, f'{path}/{name}' if path else name) for name, value in tree.items()}
-        return maps.get(path, tree)
+    Args:
+        function: of a tree of arrays [CHUNK, ...], to an array [CHUNK, ...].
+        rows: a tree of arrays [n, ...].
+        n: how many rows there are, at least 1.
+    """
 
-    return {**aux, NOISE: replaced(aux[NOISE])}
+    def part(values: Any, start: int) -> np.ndarray:
+        values = np.asarray(values[start : start + CHUNK])
+        return np.concatenate([values, np.repeat(values[-1:], CHUNK - len(values), axis=0)])
 
-
-def paint_one(space: Space, params: Any, aux: Any, code: Any, label: Any, maps: Any) -> Any:
-    """Make the image [H, W, C] of one code, with its own noise maps unless they are None; pure."""
-    own = aux if maps is None else with_noise(aux, maps)
-    return space.decode(params, own, code[None], None if label is None else label[None])[0].astype(
-        jnp.float32
-    )
+    done = [
+        np.asarray(function(jax.tree.map(functools.partial(part, start=i), rows))) for i in range(0, n, CHUNK)
+    ]
+    return np.concatenate(done)[:n]
 
 
 @functools.lru_cache(maxsize=8)
@@ -92,8 +70,8 @@ def _decoder(network: Network, name: str, layers: int) -> Callable:
 
     @jax.jit
     def run(params: Any, aux: Any, codes: Any, labels: Any, noise: Any) -> Any:
-        if noise is None:
-            return space.decode(params, aux, codes, labels).astype(jnp.float32)
+        if noise is None:  # at once: one by one is slower for some layers
+            return space.decode(params, aux, codes, labels).astype('float32')
 
         def one(code: Any, label: Any, maps: Any) -> Any:
             return paint_one(space, params, aux, code, label, maps)

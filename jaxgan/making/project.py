@@ -10,8 +10,10 @@ from rich.console import Console
 
 from jaxgan import kernels
 from jaxgan.errors import InputError
-from jaxgan.making.inverting import Found, Inverter, Way
-from jaxgan.making.projections import Places, load_places
+from jaxgan.images import to_uint8
+from jaxgan.making.inverting import PRIOR, SPARSE_PRIOR, Found, Inverter, Warm, Way
+from jaxgan.making.painting import decode
+from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
 from jaxgan.making.tuned import Tuning, check_tuning, tune_found
@@ -40,7 +42,7 @@ def project_files(
     space: str | None = None,
     label: str | None = None,
     way: Way = DEFAULT,
-    warm: Callable[[np.ndarray], np.ndarray] | None = None,
+    warm: Warm | None = None,
     say: Say | None = None,
 ) -> Places:
     """Find the codes of picture files; nothing is written.
@@ -52,7 +54,7 @@ def project_files(
         space: None: ``way``'s, else w where there are styles, else z.
         label: a class, by name or number; None: whichever fits best.
         way: how to search.
-        warm: an encoder, from uint8 [n, H, W, C] to codes [n, ...] or [n, k, ...] of the space, that become starts.
+        warm: makes starts besides random ones.
         say: is told how far it is.
 
     Raises:
@@ -60,12 +62,7 @@ def project_files(
     """
     targets = read_pictures(paths, generator, rights)
     inverter = Inverter(generator, way if space is None else _in_space(way, space))
-    starts = None
-    if warm is not None:
-        starts = np.asarray(warm(targets.pixels), np.float32)
-        codes = inverter.spread.mean.ndim
-        starts = starts[:, None] if starts.ndim == codes + 1 else starts
-    return search(inverter, targets, choose_label(generator, label), warm=starts, say=say).places
+    return search(inverter, targets, choose_label(generator, label), warm=warm, say=say).places
 
 
 def search(
@@ -73,7 +70,7 @@ def search(
     targets: Targets,
     label: int | None = None,
     mask: np.ndarray | None = None,
-    warm: np.ndarray | None = None,
+    warm: Warm | None = None,
     say: Say | None = None,
 ) -> Result:
     """Find the codes of images."""
@@ -86,8 +83,15 @@ def search(
 
     found = inverter.find(targets.pixels, label, mask, warm, progress)
     seconds = round((time.perf_counter() - start) / total, 3)
-    figures = [one | {'seconds': seconds} for one in found.figures]
-    return Result(_places(inverter, targets, found, figures), found.images, targets)
+    places = _places(inverter, targets, found)
+    images = to_uint8(decode(inverter.generator, places))
+    figures = [
+        {**one, 'loss': float(loss), 'steps': int(steps), 'seconds': seconds}
+        for one, loss, steps in zip(
+            inverter.measure(images, targets.pixels, mask), found.losses, found.steps, strict=True
+        )
+    ]
+    return Result(_told(places, figures), images, targets)
 
 
 def project_command(
@@ -106,6 +110,7 @@ def project_command(
     paste: bool,
     coarse: int,
     noise: bool,
+    prior: float | None,
     tune: bool,
     tune_steps: int,
     locality: float,
@@ -117,7 +122,10 @@ def project_command(
     best: bool,
 ) -> int:
     """Project pictures, images of the data, or own samples; write what was found, and print how near it comes."""
-    way = Way(space, starts, candidates, steps, seed, features, coarse, noise)
+    usual = PRIOR if mask is None and coarse == 1 else SPARSE_PRIOR
+    way = Way(
+        space, starts, candidates, steps, seed, features, coarse, noise, usual if prior is None else prior
+    )
     tuning = Tuning(tune_steps, locality) if tune else None
     check_tuning(Tuning(tune_steps, locality))
     if sum((bool(pictures), from_data is not None, own is not None)) != 1:
@@ -138,7 +146,7 @@ def project_command(
     console = Console(highlight=False)
     results: dict[str, Result] = {}
     for name, targets in groups.items():
-        warm = None if warm_start is None else warm_codes(inverter, warm_start, targets)
+        warm = None if warm_start is None else load_warm(inverter, warm_start, targets)
         result = search(inverter, targets, chosen, known, warm, lambda text: print(text, flush=True))
         if tuning is not None:
             result = tuned(inverter, result, tuning)
@@ -178,14 +186,15 @@ def gather(
 def tuned(inverter: Inverter, result: Result, tuning: Tuning) -> Result:
     """Tune the generator towards the pictures of a result."""
     start = time.perf_counter()
-    places, images = tune_found(inverter, result.places, result.targets.pixels, tuning)
+    places = tune_found(inverter, result.places, result.targets.pixels, tuning)
+    images = to_uint8(decode(inverter.generator, places))
     seconds = round((time.perf_counter() - start) / len(images), 3)
     figures = inverter.measure(images, result.targets.pixels, None)
-    origins = tuple(
-        {**old, **new, 'psnr_before': old['psnr'], 'tuning_seconds': seconds}
-        for old, new in zip(result.places.origins, figures, strict=True)
-    )
-    return Result(places._replace(origins=origins), images, result.targets)
+    told = [
+        {**new, 'psnr_before': old['psnr'], 'tuning_seconds': seconds}
+        for old, new in zip(places.origins, figures, strict=True)
+    ]
+    return Result(_told(places, told), images, result.targets)
 
 
 def pasted(images: np.ndarray, pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -211,29 +220,11 @@ def check_out(folder: Path) -> None:
         raise InputError(f'cannot write {folder}: it is a file')
 
 
-def warm_codes(inverter: Inverter, folder: str, targets: Targets) -> np.ndarray:
-    """Take codes as starts: those of an encoder, or of a folder of projections: that of the same picture where there is one, else of all.
+def load_warm(inverter: Inverter, folder: str, targets: Targets) -> Warm:
+    """Read what ``warming.warm_start`` reads."""
+    from jaxgan.making.warming import warm_start  # which imports what starts with this module
 
-    Returns:
-        [n, k, ...], k at most the number of starts.
-    """
-    if (Path(folder) / 'encoder.json').is_file():
-        from jaxgan.making.encoding import load_encoder  # which projects nothing, and needs what does
-
-        return load_encoder(Path(folder), inverter.generator, inverter.space.name)(targets.pixels)[:, None]
-    known = load_places(folder, inverter.generator.digest)
-    if known.space != inverter.space.name:
-        raise InputError(
-            f'{folder} has codes in {known.space}, and this searches in {inverter.space.name}: give --space {known.space}'
-        )
-    rows = [origin.get('source') for origin in known.origins]
-    all_codes = known.codes[: inverter.way.starts]
-    same = [
-        [i for i, source in enumerate(rows) if source == o.get('source') and source] for o in targets.origins
-    ]
-    return np.stack(
-        [all_codes if not own else np.repeat(known.codes[own[:1]], len(all_codes), 0) for own in same]
-    )
+    return warm_start(inverter, folder, targets)
 
 
 def _in_space(way: Way, space: str) -> Way:
@@ -247,14 +238,20 @@ def _folders(splits: Sequence[str]) -> list[str]:
     return names
 
 
-def _places(inverter: Inverter, targets: Targets, found: Found, figures: Sequence[dict[str, Any]]) -> Places:
-    origins = tuple({**origin, **one} for origin, one in zip(targets.origins, figures, strict=True))
+def _told(places: Places, figures: Sequence[dict[str, Any]]) -> Places:
+    """Add figures to what is known of each place."""
+    return places._replace(
+        origins=tuple({**old, **new} for old, new in zip(places.origins, figures, strict=True))
+    )
+
+
+def _places(inverter: Inverter, targets: Targets, found: Found) -> Places:
     return Places(
         inverter.space.name,
         found.codes,
         targets.names,
         None if found.labels is None else found.labels.astype(np.int32),
         inverter.generator.digest,
-        origins,
+        targets.origins,
         found.noise,
     )

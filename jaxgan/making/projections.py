@@ -7,6 +7,7 @@ FOLDER/codes.safetensors         'codes' [n, ...], 'noise/LAYER' [n, h, w] where
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -116,6 +117,18 @@ def load_places(folder: str | Path, model: str | None = None) -> Places:
             f'{folder} has projections of another generator: of {found.model[:8]}, and this is {model[:8]}'
         )
     return found
+
+
+def take(places: Places, indices: Sequence[int]) -> Places:
+    """Take some places, in this order; the same one may come again."""
+    rows = np.asarray(indices, np.intp)
+    return places._replace(
+        codes=places.codes[rows],
+        names=tuple(places.names[i] for i in indices),
+        labels=None if places.labels is None else places.labels[rows],
+        origins=tuple(places.origins[i] for i in indices),
+        noise=None if places.noise is None else {name: maps[rows] for name, maps in places.noise.items()},
+    )
 
 
 def _places(record: dict[str, Any], tensors: dict[str, np.ndarray]) -> Places:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from rich.table import Table
 
 from jaxgan.files import or_machine_error, replacing
 from jaxgan.images import grid, visible
+from jaxgan.making.crediting import credit_of
 from jaxgan.making.pictures import write_picture
-from jaxgan.making.projections import Places, save_places
+from jaxgan.making.projections import Places, save_places, take
 from jaxgan.opened import Generator
 
 GOOD = 30.0
@@ -29,28 +30,16 @@ def write_found(
 ) -> None:
     """Write places, each reconstruction, and a sheet of pictures with their reconstructions to the right."""
     for i, name in enumerate(places.names):
-        write_picture(folder / f'{name}.png', visible(images[i]), credit_of(generator, places, [i]))
+        write_picture(
+            folder / f'{name}.png',
+            visible(images[i]),
+            credit_of(generator, take(places, [i]), space=places.space),
+        )
     shown = range(min(len(images), ROWS * PAIRS))
     pairs = np.stack([one for i in shown for one in (pixels[i], images[i])])
     sheet = grid(visible(pairs), 2 * min(PAIRS, len(shown)))
-    write_picture(folder / SHEET, sheet, credit_of(generator, places, list(shown)))
+    write_picture(folder / SHEET, sheet, credit_of(generator, take(places, shown), space=places.space))
     save_places(folder, places)
-
-
-def credit_of(generator: Generator, places: Places, rows: Sequence[int]) -> Any:
-    """Say where the reconstructions of some places come from: each picture's SHA-256, and what was said of its rights."""
-    origins = [places.origins[i] for i in rows]
-
-    def joined(name: str) -> str | None:
-        return ', '.join(dict.fromkeys(str(o[name]) for o in origins if o.get(name) is not None)) or None
-
-    return generator.credit(
-        joined('seed') or '',
-        space=places.space,
-        source=joined('source'),
-        rights=joined('rights'),
-        tuned='true' if places.patch else None,
-    )
 
 
 def show_figures(console: Console, places: Places, title: str) -> None:

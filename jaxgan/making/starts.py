@@ -16,12 +16,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.credentials import Credit
 from jaxgan.errors import InputError, unknown
+from jaxgan.making.painting import in_chunks
 from jaxgan.making.project import project_files
-from jaxgan.making.projections import RECORD, Places, load_places
+from jaxgan.making.projections import RECORD, Places, load_places, take
 from jaxgan.opened import Generator, choose_labels
-from jaxgan.sampling import CHUNK, parse_seeds, seed_latents
+from jaxgan.sampling import parse_seeds, seed_latents
 from jaxgan.spaces import make_space
 from jaxgan.types import Network
 
@@ -104,18 +104,6 @@ def select(places: Places, name: str, folder: str | Path = '') -> Places:
     raise unknown(f'place in {folder}', name, (*places.names, f'0..{len(places.names) - 1}'))
 
 
-def take(places: Places, indices: Sequence[int]) -> Places:
-    """Take some places, in this order; the same one may come again."""
-    rows = np.asarray(indices, np.intp)
-    return places._replace(
-        codes=places.codes[rows],
-        names=tuple(places.names[i] for i in indices),
-        labels=None if places.labels is None else places.labels[rows],
-        origins=tuple(places.origins[i] for i in indices),
-        noise=None if places.noise is None else {name: maps[rows] for name, maps in places.noise.items()},
-    )
-
-
 def in_space(generator: Generator, places: Places, space: str | None) -> Places:
     """Carry places into another space: z to w or w+, w to w+; their images stay.
 
@@ -130,25 +118,6 @@ def in_space(generator: Generator, places: Places, space: str | None) -> Places:
     if (places.space, space) != ('w', 'w+'):
         raise InputError(f'space {space}: these places lie in {places.space}, from which no way leads there')
     return places._replace(space=space, codes=np.repeat(places.codes[:, None], generator.layers, axis=1))
-
-
-def in_chunks(function: Callable, rows: Any, n: int) -> np.ndarray:
-    """Apply a compiled function to rows, ``CHUNK`` at a time, so that a row's result does not depend on its neighbours.
-
-    Args:
-        function: of a tree of arrays [CHUNK, ...], to an array [CHUNK, ...].
-        rows: a tree of arrays [n, ...].
-        n: how many rows there are, at least 1.
-    """
-
-    def part(values: Any, start: int) -> np.ndarray:
-        values = np.asarray(values[start : start + CHUNK])
-        return np.concatenate([values, np.repeat(values[-1:], CHUNK - len(values), axis=0)])
-
-    done = [
-        np.asarray(function(jax.tree.map(functools.partial(part, start=i), rows))) for i in range(0, n, CHUNK)
-    ]
-    return np.concatenate(done)[:n]
 
 
 def _say(text: str) -> None:
@@ -173,28 +142,3 @@ def _encoded(generator: Generator, space: str, z: np.ndarray, labels: np.ndarray
 @functools.lru_cache(maxsize=8)
 def _encoder(network: Network, space: str) -> Callable:
     return jax.jit(make_space(network, space, layers=1).encode)  # encoding to w needs no number of layers
-
-
-def credit_of(generator: Generator, places: Places, **details: object) -> Credit:
-    """Say where images that were made from places come from: the seeds, or the pictures and the rights in them.
-
-    Args:
-        generator: that made them.
-        places: all from which they were made.
-        details: what else was asked for; those that are None are left out.
-    """
-
-    def told(name: str) -> str | None:
-        found = dict.fromkeys(str(origin[name]) for origin in places.origins if origin.get(name) is not None)
-        return '; '.join(found) or None
-
-    return generator.credit(
-        (told('seed') or '').replace('; ', ','),
-        **details,
-        source=told('source'),
-        rights=told('rights'),
-        label=None
-        if places.labels is None
-        else ', '.join(generator.labels[i] for i in dict.fromkeys(places.labels.tolist())),
-        tuned='yes' if places.patch else None,
-    )

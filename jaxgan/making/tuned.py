@@ -7,11 +7,11 @@ import numpy as np
 
 from jaxgan import inversion
 from jaxgan.errors import InputError
-from jaxgan.images import to_float, to_uint8
+from jaxgan.images import to_float
 from jaxgan.making.inverting import Inverter
 from jaxgan.making.projections import Places
 
-RATE = 1e-3
+RATE = 1e-2
 DRIFT_SAMPLES = 256
 
 
@@ -30,29 +30,20 @@ def check_tuning(tuning: Tuning) -> None:
         )
 
 
-def tune_found(
-    inverter: Inverter, places: Places, pixels: np.ndarray, tuning: Tuning
-) -> tuple[Places, np.ndarray]:
-    """Tune a generator towards all pictures of places together.
-
-    Returns:
-        The places, with a patch; the pictures' reconstructions by the tuned generator, uint8.
-    """
+def tune_found(inverter: Inverter, places: Places, pixels: np.ndarray, tuning: Tuning) -> Places:
+    """Tune a generator towards all pictures of places together: the places, with a patch."""
     generator, key = inverter.generator, jax.random.key(inverter.way.seed)
     tune = inversion.make_tuner(
         inverter.space,
-        inverter.objective,
         inverter.draw,
         steps=tuning.steps,
         rate=RATE,
         locality=tuning.locality,
     )
-    noise = None if places.noise is None else unnamed(places.noise, generator.aux['noise'])
     found = jax.jit(tune)(
-        generator.params, generator.aux, inverter.eye.params, places.codes, noise, to_float(pixels), places.labels, key
+        generator.params, generator.aux, places.codes, places.noise, to_float(pixels), places.labels, key
     )  # fmt: skip
-    patch = inversion.patch_of(generator.params, found.params)
-    return places._replace(patch=patch), to_uint8(np.asarray(found.images))
+    return places._replace(patch=inversion.patch_of(generator.params, found.params))
 
 
 def measure_drift(
@@ -71,10 +62,3 @@ def measure_drift(
         )
 
     return float(compare(generator.params, params, jax.random.key(seed)))
-
-
-def unnamed(noise: dict[str, np.ndarray], like: Any) -> Any:
-    """Put noise maps, by their layers, into the tree in which a generator keeps them."""
-    return jax.tree_util.tree_map_with_path(
-        lambda path, _: noise['/'.join(str(part.key) for part in path)], like
-    )

@@ -9,11 +9,12 @@ import numpy as np
 from jaxgan import images, kernels, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
+from jaxgan.making.crediting import credit_of
 from jaxgan.making.layers import choose_layers
 from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
-from jaxgan.making.projections import Places, save_places
-from jaxgan.making.starts import credit_of, find_one, find_start, in_space, take
+from jaxgan.making.projections import Places, save_places, take
+from jaxgan.making.starts import find_one, find_start, in_space
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED, seed_keys

@@ -15,13 +15,14 @@ from rich.progress import track
 from jaxgan import images, kernels, walks
 from jaxgan.errors import InputError
 from jaxgan.making.animation import format_of, write_animation
-from jaxgan.making.painting import decode, kept_noise
-from jaxgan.making.projections import Places
-from jaxgan.making.starts import credit_of, find_start, take
+from jaxgan.making.crediting import credit_of
+from jaxgan.making.painting import decode
+from jaxgan.making.projections import Places, take
+from jaxgan.making.starts import find_start
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import CHUNK
-from jaxgan.spaces import truncate
+from jaxgan.spaces import kept_noise, truncate
 
 MAX_FRAMES = 100_000  # beyond that it is rather mistyped
 ONE = 256  # pixels that the shorter side of a film of one walk should have at least

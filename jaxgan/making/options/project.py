@@ -41,6 +41,8 @@ class ProjectOptions:
     """Compare averages over so many pixels a side only: a sketch whose details are to be made."""
     noise: bool = False
     """Fit the generator's noise maps, too."""
+    prior: float | None = None
+    """What it costs a code to be unlike random ones (default: 0.0001; 0.001 with --mask or --coarse, which say less)."""
     tune: bool = False
     """Move the generator's weights a little, so that its images become those asked for; kept as a patch."""
     tune_steps: int = 350
