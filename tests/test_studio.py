@@ -19,7 +19,7 @@ from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.errors import InputError, MachineError
 from jaxgan.latents import normal, with_signs
 from jaxgan.metrics.assets import MissingAsset
-from jaxgan.sampling import of_keys, seed_keys
+from jaxgan.sampling import make_sampler, of_keys, seed_keys
 from jaxgan.studio import describe, runtime, server
 from jaxgan.studio.command import page_files
 from jaxgan.studio.folder import check_target, write_folder
@@ -215,6 +215,18 @@ def test_what_the_page_is_told(monkeypatch):
     monkeypatch.setattr(type(points), 'shape', (1, 1, 2))
     with pytest.raises(InputError, match='this generator makes 1x1 with 2 channels'):
         describe.check_pictures(points)
+
+
+@pytest.mark.slow
+def test_the_first_image_is_the_most_real(monkeypatch):
+    generator = make_generator()
+    assert describe.choose_first(generator, 9) == 0
+    brightness = generator.network._replace(infer=lambda params, aux, x, label: params * x.mean((1, 2, 3)))
+    images = make_sampler(generator.network, generator.latents, generator.params, generator.aux)(range(9))
+    means = images.mean((1, 2, 3))
+    for sign, wanted in ((1.0, means.argmax()), (-1.0, means.argmin())):
+        monkeypatch.setattr(type(generator), 'discriminator', lambda self, sign=sign: (brightness, sign, {}))
+        assert describe.choose_first(generator, 9) == wanted
 
 
 # The page's JavaScript beside Python

@@ -72,16 +72,22 @@ def open_judge(found: Generator, run: Path, labelling: Labelling, reject: str) -
     judge = found.discriminator()
     assert judge is not None
     network, params, aux = judge
-    companions = found.card['architecture'].get('d_deviation_group', 1) - 1
-    beside = _companions(found, companions) if companions else None
-    return Judge(make_score(network, RATIOS[loss], companions), (params, aux, beside))
+    n, beside = companions(found)
+    return Judge(make_score(network, RATIOS[loss], n), (params, aux, beside))
 
 
-def _companions(found: Generator, n: int) -> tuple[Any, Any]:
-    """Make the images that a discriminator with minibatch deviation sees beside each: the generator's, as in training."""
+def companions(found: Generator) -> tuple[int, Any]:
+    """Make the images that a discriminator with minibatch deviation sees beside each: the generator's, as in training.
+
+    Returns:
+        How many they are; and images with labels, or None where it sees none.
+    """
+    n = found.card['architecture'].get('d_deviation_group', 1) - 1
+    if not n:
+        return 0, None
     labels = np.arange(n, dtype=np.int32) % len(found.labels) if found.labels else None
     draw = make_sampler(found.network, found.latents, found.params, found.aux, chunk=CHUNK)
-    return to_floats(draw(CALIBRATION[:n], labels)), labels
+    return n, (to_floats(draw(CALIBRATION[:n], labels)), labels)
 
 
 def to_floats(pixels: Any) -> Any:

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxgan.errors import InputError
 from jaxgan.making.directions import for_studio
+from jaxgan.making.judging import companions, to_floats
 from jaxgan.opened import Generator
-from jaxgan.sampling import normal_quantiles
+from jaxgan.rejection import make_score
+from jaxgan.sampling import make_sampler, normal_quantiles
 from jaxgan.spaces import count_layers, spaces_of
 from jaxgan.version import __version__
 
@@ -55,7 +58,26 @@ def describe(generator: Generator, count: int) -> dict[str, Any]:
         'space': space,
         'directions': for_studio(generator, count=most)['directions'],
         'count': count,
+        'first': choose_first(generator, count),
     }
+
+
+def choose_first(generator: Generator, count: int) -> int:
+    """Choose the seed of the image that the page begins with, among its first wall's.
+
+    Returns:
+        The one whose image the discriminator finds most real; 0 for an export, which has no discriminator.
+    """
+    judge = generator.discriminator()
+    if judge is None:
+        return 0
+    network, params, aux = judge
+    n, beside = companions(generator)
+    labels = np.arange(count, dtype=np.int32) % len(generator.labels) if generator.labels else None
+    draw = make_sampler(generator.network, generator.latents, generator.params, generator.aux)
+    images = to_floats(draw(range(count), labels))
+    score = jax.jit(make_score(network, lambda logits: logits, n))
+    return int(np.argmax(score(params, aux, beside, images, labels)))
 
 
 def _space(generator: Generator) -> dict[str, Any]:

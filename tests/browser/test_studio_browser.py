@@ -39,6 +39,10 @@ class Site:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.origin = f'http://localhost:{self.server.server_address[1]}/'
 
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
     def sample(self, seeds, labels=None):
         g = self.generator
         return make_sampler(g.network, g.latents, g.params, g.aux)(seeds, labels)
@@ -48,14 +52,14 @@ class Site:
 def site(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp('studio') / 'site')
     yield site
-    site.server.shutdown()
+    site.close()
 
 
 @pytest.fixture(scope='module')
 def styles(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp('styles') / 'site', STYLES)
     yield site
-    site.server.shutdown()
+    site.close()
 
 
 def show(browser, address, width=1280, scheme='light', motion='no-preference'):
@@ -160,9 +164,10 @@ def test_the_policy_stops_requests_to_elsewhere(browser, site):
 
 
 def test_the_policy_reaches_into_the_worker(browser, site):
-    probe = 'onsecuritypolicyviolation = (e) => postMessage(e.effectiveDirective); fetch("http://127.0.0.1:9/").catch(() => {});'
+    probe = 'addEventListener("securitypolicyviolation", (e) => postMessage(e.effectiveDirective)); fetch("http://127.0.0.1:9/").catch(() => {});'
     (Path(site.server.RequestHandlerClass.keywords['directory']) / 'probe.js').write_text(probe)
     show(browser, site.origin)
+    browser.set_script_timeout(10)
     answer = browser.execute_async_script(
         'const done = arguments[0]; const worker = new Worker("probe.js"); worker.onmessage = (event) => done(event.data);'
     )

@@ -3,10 +3,10 @@ import { byId, onSlide } from './draw.js';
 
 const REACH = 3; // standard deviations to each side
 
-// 'hair_color=#009bbd' is said as "hair color #009bbd", with the colour beside it.
+// 'hair_color=#009bbd' is said as "hair color #009bbd", with the colour beside it; '3' as "Direction 3".
 function labelOf(direction) {
   const label = document.createElement('label');
-  label.textContent = direction.name.replace('=', ' ').replaceAll('_', ' ');
+  label.textContent = direction.name.replace(/^\d+$/, 'Direction $&').replace('=', ' ').replaceAll('_', ' ');
   const colour = direction.name.match(/#[0-9a-f]{6}$/i);
   if (colour) {
     const swatch = document.createElement('span');

@@ -1,4 +1,4 @@
-// The wall of new images, by seed; and which image a link, or the first seed, makes the current one.
+// The wall of new images, by seed; and which image a link, or the model's first seed, makes the current one.
 import { byId } from './draw.js';
 import { freshSeed } from './random.js';
 import { seedStart } from './state.js';
@@ -101,10 +101,10 @@ async function begin(studio, follow) {
     try {
       return await follow();
     } catch (error) {
-      studio.show(await studio.startOf(0), { quiet: true });
+      studio.show(await studio.startOf(studio.model.first), { quiet: true });
       return studio.say(`This link cannot be followed: ${error.message}.`);
     }
   }
-  studio.show(await studio.startOf(0), { quiet: true });
+  studio.show(await studio.startOf(studio.model.first), { quiet: true });
   return studio.say('Choose an image to change, mix or vary it.');
 }
