@@ -103,17 +103,20 @@ def test_a_warm_start_has_the_label_of_its_own(trained):
         seen.append(labels)
         return codes
 
-    own = np.array([0, 1, 2], np.int32)
     inverter = Inverter(generator, Way(starts=3, candidates=9, steps=1))
+    own = np.array([0, 1, 2], np.int32)
     found = inverter.find(targets.pixels, warm=lambda pixels, labels: (codes[:, None], own[:, None]))
     np.testing.assert_array_equal(found.labels, own)
     np.testing.assert_allclose(found.codes, codes, atol=1e-6)
-    starts, labels = inverter._starts(targets.pixels / 127.5 - 1, None, None, None)
-    nearest = np.asarray(labels)[:, 0]
-    warm, with_labels = of_encoder(encode)(targets.pixels, nearest)
-    np.testing.assert_array_equal(np.asarray(with_labels)[:, 0], nearest)
-    np.testing.assert_array_equal(seen[0], nearest)
-    assert warm.shape == (3, 1, 8) and starts.shape == (3, 3, 8)
+    plain, labels = inverter._starts(targets.pixels / 127.5 - 1, None, None, None)
+    warm = lambda labels: of_encoder(encode)(targets.pixels, (labels + 1) % 3)  # noqa: E731
+    starts, with_labels = inverter._starts(targets.pixels / 127.5 - 1, None, None, warm)
+    nearest = np.asarray(labels)
+    np.testing.assert_array_equal(seen[0], (nearest[:, 0] + 1) % 3)
+    np.testing.assert_array_equal(np.asarray(with_labels)[:, 0], seen[0])
+    np.testing.assert_array_equal(np.asarray(with_labels)[:, 1:], nearest[:, :2])
+    np.testing.assert_array_equal(starts[:, 0], codes)
+    np.testing.assert_array_equal(starts[:, 1:], plain[:, :2])
 
 
 @pytest.mark.slow
