@@ -39,8 +39,8 @@ def make_tuner(
     """Make a pure function that tunes all of a generator's weights towards some images, all together.
 
     ``mean_i |G'(w_i) - x_i|^2 + locality mean_j |G'(v_j) - G(v_j)|^2`` over pixels, by Adam, whose rate falls by a cosine to a
-    twentieth. The v_j are random codes, new in each step. Pixels alone: coarse averages and features help to find a code from afar,
-    and slow what is left at the pivot.
+    twentieth. The v_j are random codes, new in each step. Pixels alone: coarse averages, which help to find a code from afar,
+    slow what is left at the pivot (docs/studio.md); what a discriminator sees was not tried here.
 
     Args:
         space: of a generator.
