@@ -9,9 +9,6 @@ FOLDER/*.onnx                   of ``--format onnx``, beside the card alone: pro
 import contextlib
 import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +20,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxgan.errors import DamagedError, InputError, unknown
+from jaxgan.files import replacing_folder
 from jaxgan.strictjson import read_json
 from jaxgan.version import __version__
 
@@ -88,15 +86,9 @@ def save_files(
     if files:
         full['files'] = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     text = json.dumps(full, indent=2, allow_nan=False) + '\n'
-    temporary = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:8]}.tmp')
-    with _one_line(f'export {target} cannot be written'):
-        try:
-            temporary.mkdir(parents=True)
-            for name, content in {**weights, **files, CARD: text.encode()}.items():
-                _write(temporary / name, content)
-            _replace(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with _one_line(f'export {target} cannot be written'), replacing_folder(target) as temporary:
+        for name, content in {**weights, **files, CARD: text.encode()}.items():
+            (temporary / name).write_bytes(content)
     return target
 
 
@@ -239,28 +231,6 @@ def check_target(folder: str | Path) -> None:
     whole = CARD in names and names & {TENSORS, 'generator.onnx'}
     if names and not (whole and names <= BESIDE | {TENSORS, CARD}):
         raise InputError(f'cannot export to {target}: it holds other files; name a new folder')
-
-
-def _write(path: Path, data: bytes) -> None:
-    with path.open('wb') as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())  # before the rename, or a crash may leave a complete folder of empty files
-
-
-def _replace(new: Path, target: Path) -> None:
-    """Put ``new`` at ``target``; an older export there is deleted after that."""
-    if not target.exists() or not any(target.iterdir()):
-        new.rename(target)
-        return
-    old = target.with_name(f'{new.name}.old')
-    target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import errno
 import json
 import math
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -37,6 +38,39 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # what went wrong before says more
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(target: Path) -> Iterator[Path]:
+    """Write a folder whole or not at all, also where the power fails, and make the folders that it needs.
+
+    Yields:
+        A temporary folder beside it, which takes its place at the end; an older one is deleted after that.
+    """
+    temporary = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:8]}.tmp')
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        sync_tree(temporary)
+        _exchange(temporary, target)
+        sync(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(new: Path, target: Path) -> None:
+    """Put ``new`` at ``target``; what was there is deleted after that, or is back after an error."""
+    if not target.exists() or not any(target.iterdir()):
+        new.rename(target)
+        return
+    old = target.with_name(f'{new.name}.old')
+    target.rename(old)
+    try:
+        new.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    shutil.rmtree(old)
 
 
 def is_temporary(name: str) -> bool:

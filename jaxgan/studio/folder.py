@@ -1,12 +1,10 @@
 """A studio's folder, written whole or not at all."""
 
-import shutil
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from jaxgan.errors import InputError, MachineError
-from jaxgan.files import reason, sync_tree
+from jaxgan.files import reason, replacing_folder
 
 MARKS = ('index.html', 'model.json', 'worker.js')
 """The files by which a folder is known as a studio, which may be replaced."""
@@ -38,29 +36,11 @@ def write_folder(target: Path, contents: Mapping[str, bytes]) -> None:
     """
     check_target(target)
     target = target.absolute()
-    temporary = target.with_name(f'.{target.name}.{uuid.uuid4().hex[:8]}.tmp')
     try:
-        for name, data in contents.items():
-            path = temporary / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        sync_tree(temporary)
-        _replace(temporary, target)
+        with replacing_folder(target) as temporary:
+            for name, data in contents.items():
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
     except OSError as error:
         raise MachineError(f'{target} cannot be written: {reason(error)}') from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _replace(new: Path, target: Path) -> None:
-    if not target.exists():
-        new.rename(target)
-        return
-    old = target.with_name(f'{new.name}.old')
-    target.rename(old)
-    try:
-        new.rename(target)
-    except OSError:
-        old.rename(target)
-        raise
-    shutil.rmtree(old)
