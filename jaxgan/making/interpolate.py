@@ -265,14 +265,12 @@ def path_length(generator: Generator, points: Places, way: Way) -> tuple[float, 
     """
     ends = way.images[np.isin(way.t, np.arange(len(points.codes)))]
     least = float(np.square(np.diff(ends, axis=0)).mean())
-    params = tuned(generator, points)
+    params, (_, aux) = tuned(generator, points), generator.on_device
     speed = _speed(generator.network, points.space, generator.layers)
     n = MEASURED * (len(points.codes) - 1)
     middles = ((np.arange(n) + 0.5) / MEASURED).astype(np.float32)
     label = None if points.labels is None else points.labels[0]
-    found = in_chunks(
-        lambda t: speed(params, generator.aux, points.codes, points.noise, label, t), middles, n
-    )
+    found = in_chunks(lambda t: speed(params, aux, points.codes, points.noise, label, t), middles, n)
     return float(found.mean()), least
 
 
