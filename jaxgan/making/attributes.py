@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxgan.choices import made_for
 from jaxgan.data.pixel_avatars.sheet import attribute_names
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, unknown
 from jaxgan.making.projections import RECORD, open_places, take
 from jaxgan.making.starts import in_space, seeded
 from jaxgan.metrics.types import Extractor
@@ -69,13 +69,37 @@ def tell(extractor: Extractor, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return {head: np.asarray(x)[: len(pixels)].argmax(1).astype(np.int32) for head, x in logits.items()}
 
 
+def check_attributes(names: Sequence[str], known: Sequence[str]) -> None:
+    """Check that attributes are known; 'all' is any.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name in names:
+        if name not in (*known, 'all'):
+            raise unknown('attribute', name, (*known, 'all'))
+
+
+def heads_of(extractor: Extractor, shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """Name what a classifier tells, without running it, of images [h, w, c]."""
+    images = jax.ShapeDtypeStruct((1, *shape), np.uint8)
+    return tuple(jax.eval_shape(extractor.apply, extractor.params, images).logits)
+
+
 def by_classifier(
-    generator: Generator, space: str, samples: int, label: str | None = None
+    generator: Generator, space: str, samples: int, label: str | None = None, wanted: Sequence[str] = ()
 ) -> tuple[Labelled, Extractor]:
     """Label samples of the generator by the classifier that goes with its data.
 
+    Args:
+        generator: of the samples.
+        space: of the codes.
+        samples: how many.
+        label: the class of all; None: each in turn.
+        wanted: attributes that it must tell.
+
     Raises:
-        InputError: no classifier goes with it.
+        InputError: no classifier goes with it, or it does not tell what is wanted.
     """
     extractor = classifier_of(generator)
     if extractor is None:
@@ -83,6 +107,7 @@ def by_classifier(
             f'attributes: no classifier goes with the data {generator.card["data"]["name"]!r}: give --labels FILE.csv, '
             'or --projections FOLDER'
         )
+    check_attributes(wanted, heads_of(extractor, generator.shape))
     seeds = range(FIRST_SEED, FIRST_SEED + samples)
     found = classify(generator, extractor, seeds, label)
     codes = seeded(generator, seeds, space, label).codes
