@@ -108,6 +108,8 @@ def test_edits_add_up_and_say_so(found):
     d: Directions = found.directions
     step = 2 * d.scales[0] * d.vectors[0] - d.scales[1] * d.vectors[1]
     assert np.allclose(made.codes[1::2], CODES[:2] + step, atol=1e-5)
+    again = edited(begin._replace(names=('seed5', 'seed5')), found, ['1'], [(1.0,), (1.0,)])
+    assert again.names == ('seed5_+1', 'seed5_+1-2', 'seed5_+1-3', 'seed5_+1-4')
     assert made.origins[3] == {
         'seed': 1,
         'start': 'seed1',
