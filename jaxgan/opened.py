@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.export import flatten, load_export
 from jaxgan.inversion import apply_patch
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
+from jaxgan.sampling import make_sampler
 from jaxgan.spaces import Space, Statistics, count_layers, make_space, spaces_of, statistics
 from jaxgan.types import Network, Sampler
 
@@ -95,6 +97,10 @@ class Generator:
     @functools.cached_property
     def _tuned(self) -> dict[str, Any]:
         return {}
+
+    def sampler(self) -> Callable[..., np.ndarray]:
+        """Make ``sample(seeds, labels=None) -> uint8 [n, H, W, C]`` (``sampling.make_sampler``), which knows the classes."""
+        return make_sampler(self.network, self.latents, self.params, self.aux, classes=len(self.labels))
 
     def choose_space(self, name: str | None) -> Space:
         """Make the space named; by default w where there are styles, else z.

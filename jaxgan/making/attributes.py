@@ -16,7 +16,6 @@ from jaxgan.making.projections import RECORD, open_places, take
 from jaxgan.making.starts import in_space, seeded
 from jaxgan.metrics.types import Extractor
 from jaxgan.opened import Generator, choose_labels
-from jaxgan.sampling import make_sampler
 
 FIRST_SEED = 2**31  # of samples from which directions are learned: no sheet shows these
 AT_ONCE = 512  # images in memory
@@ -53,7 +52,7 @@ def classify(
     generator: Generator, extractor: Extractor, seeds: Sequence[int], label: str | None = None
 ) -> dict[str, np.ndarray]:
     """Tell by a classifier what the images of seeds show: a class number [n] for each of its heads."""
-    draw = make_sampler(generator.network, generator.latents, generator.params, generator.aux)
+    draw = generator.sampler()
     labels = choose_labels(generator.card, label, len(seeds))
     parts = []
     for start in range(0, len(seeds), AT_ONCE):

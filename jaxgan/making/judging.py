@@ -14,7 +14,6 @@ from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator
 from jaxgan.rejection import RATIOS, make_score
 from jaxgan.run.rundir import CONFIG
-from jaxgan.sampling import CHUNK, make_sampler
 from jaxgan.strictjson import read_json
 
 CALIBRATION = np.arange(2_048, dtype=np.uint32) + np.uint32(2**32 - 2**20)
@@ -97,7 +96,7 @@ def companions(found: Generator) -> tuple[int, Any]:
     if not n:
         return 0, None
     labels = np.arange(n, dtype=np.int32) % len(found.labels) if found.labels else None
-    draw = make_sampler(found.network, found.latents, found.params, found.aux, chunk=CHUNK)
+    draw = found.sampler()
     return n, (to_floats(draw(CALIBRATION[:n], labels)), labels)
 
 
