@@ -2,7 +2,8 @@
 
 A field of cells, each with latents of its own, is a part of an endless plane, or of a torus. Any window of it is made by the generator's
 own layers, from the cells around it, and cut out where the border of these cells is out of sight. So a canvas that tiles needs no layer
-that wraps, parts fit together without seams, and memory holds one window.
+that wraps, parts fit together without seams, and memory holds the cells and the layers of one window: a cell is drawn anew for each
+window that sees it, by its row, its column and the seed.
 """
 
 import functools
@@ -20,11 +21,24 @@ from jaxgan.types import Field, Key, Network, Sampler, StyleLatents
 WINDOW = 512  # pixels a side that are made at once
 
 
-def draw_keys(key: Key, rows: int, columns: int) -> Any:
-    """Make a key for each cell, [rows, columns], which depends on its row, its column and the key alone: larger fields begin alike."""
-    of_row = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(rows, dtype=jnp.uint32))
+Source = Callable[[Any, Any], tuple[Any, Any]]
+"""``source(rows, columns) -> (cells, keys)``: what ``decode`` takes of the cells at these indices, [h] and [w]."""
+
+
+def draw_keys(key: Key, rows: Any, columns: Any) -> Any:
+    """Make a key for each cell, which depends on its row, its column and the key alone: larger fields begin alike.
+
+    Args:
+        key: of the field.
+        rows: indices [h].
+        columns: indices [w].
+
+    Returns:
+        [h, w].
+    """
+    of_row = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.asarray(rows, jnp.uint32))
     of_cell = jax.vmap(jax.vmap(jax.random.fold_in, (None, 0)), (0, None))
-    return of_cell(of_row, jnp.arange(columns, dtype=jnp.uint32))
+    return of_cell(of_row, jnp.asarray(columns, jnp.uint32))
 
 
 def draw_latents(latents: Sampler, keys: Any) -> Any:
@@ -33,20 +47,51 @@ def draw_latents(latents: Sampler, keys: Any) -> Any:
     return flat.reshape(*keys.shape, flat.shape[-1])
 
 
+def draw_smooth(
+    latents: Sampler, key: Key, grid: tuple[int, int], rows: Any, columns: Any, span: int, signs: int = 0
+) -> Any:
+    """Draw a window of a field of latents that change over ``span`` cells, round the field's ends: no more of it is drawn than is seen.
+
+    Args:
+        latents: of one cell.
+        key: of the field.
+        grid: the field's rows and columns.
+        rows: indices [h] of neighbours, which may go round the field's end.
+        columns: the same, [w].
+        span: see ``smooth``.
+        signs: see ``smooth``.
+
+    Returns:
+        [h, w, Z].
+    """
+    wider = (
+        (indices[0] - (span - 1) + np.arange(len(indices) + 2 * (span - 1))) % n
+        for indices, n in zip((rows, columns), grid, strict=True)
+    )
+    return smooth(draw_latents(latents, draw_keys(key, *wider)), span, signs)
+
+
 def smooth(z: Any, span: int, signs: int = 0) -> Any:
-    """Let latents change over ``span`` cells, round the field's ends: ``sum_i k_i z_(c + i)`` with ``sum k^2 = 1``, k a Hann window.
+    """Let latents change over ``span`` cells: ``sum_i k_i z_(c + i)`` with ``sum k^2 = 1``, k a Hann window of ``2 span - 1``.
 
     Each stays distributed as N(0, I). Of ``signs`` last values, which are -1 or 1, the sign is taken.
 
     Args:
-        z: [rows, columns, Z], independent.
+        z: [rows + 2 span - 2, columns + 2 span - 2, Z], independent.
         span: 1: as they are.
         signs: of ``latents.with_signs``.
+
+    Returns:
+        [rows, columns, Z].
     """
     line = np.sin(np.pi * np.arange(1, 2 * span) / (2 * span)) ** 2
     line = (line / np.sqrt(np.sum(line**2))).astype(np.float32)
     for axis in (0, 1):
-        parts = [float(k) * jnp.roll(z, i - span + 1, axis) for i, k in enumerate(line)]
+        last, size = 2 * (span - 1), z.shape[axis] - 2 * (span - 1)
+        parts = [
+            float(k) * jax.lax.slice_in_dim(z, last - i, last - i + size, axis=axis)
+            for i, k in enumerate(line)
+        ]
         z = functools.reduce(jnp.add, parts)
     if not signs:
         return z
@@ -96,13 +141,18 @@ def decode(network: Network, params: Any, aux: Any, cells: Any, label: Any = Non
     return network.synthesis(params, aux, cells[None], noise)[0]
 
 
+def hold(cells: Any, keys: Any = None) -> Source:
+    """Make a source of a field that is held as a whole: cells [rows, columns, ...] and keys [rows, columns]."""
+    return lambda rows, columns: jax.tree.map(lambda values: values[rows][:, columns], (cells, keys))
+
+
 def paint(
     network: Network,
     params: Any,
     aux: Any,
-    cells: Any,
+    grid: tuple[int, int],
+    source: Source,
     label: Any = None,
-    keys: Any = None,
     *,
     tile: bool = True,
     window: int = WINDOW,
@@ -114,9 +164,9 @@ def paint(
         network: a generator with a ``field``.
         params: the generator's.
         aux: what belongs to them.
-        cells: see ``decode``.
+        grid: the field's rows and columns.
+        source: of its cells; asked for those of one window at a time.
         label: see ``decode``.
-        keys: see ``decode``.
         tile: the field is a torus: the canvas has ``rows x columns`` units, and its ends meet. Otherwise it has ``overlap`` more, and
             zeros around it as in training.
         window: pixels a side that are made at once, besides those out of sight.
@@ -129,7 +179,6 @@ def paint(
         InputError: this generator takes no fields.
     """
     field = check_field(network)
-    grid = tuple(jax.tree.leaves(cells)[0].shape[:2])
     total = tuple(n if tile else n + field.overlap for n in grid)
     size = tuple(min(max(1, window // field.unit), n) for n in total)
     taken = tuple(_cells_seen(field, s, n, tile) for s, n in zip(size, grid, strict=True))
@@ -140,8 +189,8 @@ def paint(
             begins = [_first_cell(field, u, n, k, tile) for u, n, k in zip(first, grid, taken, strict=True)]
             indices = [(b + np.arange(k)) % n for b, k, n in zip(begins, taken, grid, strict=True)]
             offset = np.asarray([u - b for u, b in zip(first, begins, strict=True)], np.int32)
-            part, its_keys = jax.tree.map(functools.partial(_take, *indices), (cells, keys))
-            made = np.asarray(run(params, aux, part, label, its_keys, offset))
+            cells, keys = source(*indices)
+            made = np.asarray(run(params, aux, cells, label, keys, offset))
             rows, columns = (
                 slice(u * field.unit, (u + s) * field.unit) for u, s in zip(first, size, strict=True)
             )
@@ -172,10 +221,6 @@ def check_field(network: Network) -> Field:
             'its image as a whole (dense layers, attention, or gates from the whole map)'
         )
     return network.field
-
-
-def _take(rows: Any, columns: Any, values: Any) -> Any:
-    return values[rows][:, columns]
 
 
 def _cells_seen(field: Field, units: int, cells: int, tile: bool) -> int:

@@ -24,7 +24,6 @@ from jaxgan.opened import Generator, open_generator
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.run.evaluator import NEAREST, append, write_nearest
 from jaxgan.runtime import keep_programs
-from jaxgan.sampling import make_sampler
 
 
 def evaluate_command(
@@ -166,7 +165,7 @@ def walks(found: Generator) -> Callable:
 def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     """Make images of a generator's seeds ``seed`` to ``seed + n - 1``."""
     card = found.card['architecture']
-    draw = make_sampler(found.network, found.latents, found.params, found.aux)
+    draw = found.sampler()
     walk = None if card['classes'] else walks(found)
     names = tuple(found.card['labels'])
     return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk, names)

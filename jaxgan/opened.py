@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from jaxgan.checkpoints.restore import restore_average, restore_discriminator
 from jaxgan.credentials import Credit, without_folders
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import flatten, load_export
+from jaxgan.inversion import apply_patch
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
+from jaxgan.sampling import make_sampler
 from jaxgan.spaces import Space, Statistics, count_layers, make_space, spaces_of, statistics
 from jaxgan.types import Network, Sampler
 
@@ -74,6 +77,30 @@ class Generator:
     def parts(self) -> int:
         """Count the parts of a latent that go to different layers; 1: it is not cut."""
         return build.latent_parts(self.card['architecture'])
+
+    @functools.cached_property
+    def on_device(self) -> tuple[Any, Any]:
+        """``(params, aux)`` on the device, put there once: for programs that run many times."""
+        return jax.device_put((self.params, self.aux))
+
+    def tuned(self, patch: dict[str, np.ndarray]) -> Any:
+        """Add a patch to the parameters, on the device; the last one is kept.
+
+        Raises:
+            InputError: it is of another generator.
+        """
+        if self._tuned.get('patch') is not patch:
+            params = jax.device_put(apply_patch(self.params, patch))
+            self._tuned.update(patch=patch, params=params)
+        return self._tuned['params']
+
+    @functools.cached_property
+    def _tuned(self) -> dict[str, Any]:
+        return {}
+
+    def sampler(self) -> Callable[..., np.ndarray]:
+        """Make ``sample(seeds, labels=None) -> uint8 [n, H, W, C]`` (``sampling.make_sampler``), which knows the classes."""
+        return make_sampler(self.network, self.latents, self.params, self.aux, classes=len(self.labels))
 
     def choose_space(self, name: str | None) -> Space:
         """Make the space named; by default w where there are styles, else z.

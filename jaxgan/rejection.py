@@ -121,7 +121,7 @@ def acceptance(d: Logits, reference: Reference) -> tuple[PerSample, Reference]:
     so it moves with the maximum.
 
     Args:
-        d: [B]; ``-inf`` for what is none.
+        d: [B]; what is not finite is none: it is never accepted, and no maximum.
         reference: of the images before.
 
     Returns:
@@ -130,6 +130,7 @@ def acceptance(d: Logits, reference: Reference) -> tuple[PerSample, Reference]:
     References:
         Azadi et al. 2018, arXiv 1810.06758, section 3.2 and equation 8.
     """
+    d = jnp.where(jnp.isfinite(d), d, -jnp.inf)
     maxima = jnp.maximum(jax.lax.cummax(d), reference.maximum)
     odds = log_odds(d, maxima) - log_odds(reference.typical, maxima)
     return jax.nn.sigmoid(odds), reference._replace(maximum=maxima[-1])

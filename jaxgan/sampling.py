@@ -157,6 +157,7 @@ def make_sampler(
     asked: Asked = NOTHING,
     chunk: int = CHUNK,
     devices: Sequence[Any] | None = None,
+    classes: int | None = None,
 ) -> Callable[..., np.ndarray]:
     """Make a function from seeds to images.
 
@@ -170,6 +171,7 @@ def make_sampler(
         asked: temperature and truncation.
         chunk: images computed at once on one device; another size may change a last bit.
         devices: whole chunks go to each in turn; all of this process's by default.
+        classes: how many there are, to check labels, for a program takes others for the nearest class; None: not known.
 
     Returns:
         ``sample(seeds, labels=None) -> uint8 [n, H, W, C]``; labels are integers [n] for a network that takes
@@ -182,7 +184,7 @@ def make_sampler(
 
     def sample(seeds: Any, labels: Any = None) -> np.ndarray:
         seeds = check_seeds(seeds)
-        parts = split((seeds, check_labels(labels, len(seeds))), chunk)
+        parts = split((seeds, check_labels(labels, len(seeds), classes)), chunk)
         return np.concatenate(list(stream(parts)))
 
     return sample
@@ -266,22 +268,30 @@ def _padded(values: np.ndarray, chunk: int) -> np.ndarray:
     )
 
 
-def check_labels(labels: Any, n: int) -> Any:
-    """Return labels as int32 [n], or a mixture with n rows.
+def check_labels(labels: Any, n: int, classes: int | None = None) -> Any:
+    """Return labels as int32 [n], or a mixture with n rows; of so many classes, where that is known.
 
     Raises:
-        InputError: they are not one integer a seed.
+        InputError: they are not one integer a seed, or there is no such class.
     """
     if labels is None:
         return None
     if isinstance(labels, Mixture):
-        classes, weights = np.asarray(labels.classes, np.int32), np.asarray(labels.weights, np.float32)
-        if classes.ndim != 2 or classes.shape != weights.shape or len(classes) != n:
+        numbers, weights = np.asarray(labels.classes), np.asarray(labels.weights, np.float32)
+        if numbers.ndim != 2 or numbers.shape != weights.shape or len(numbers) != n:
             raise InputError(
-                f'a mixture needs classes and weights [{n}, k], one row a seed; got {classes.shape}'
+                f'a mixture needs classes and weights [{n}, k], one row a seed; got {numbers.shape}'
             )
-        return Mixture(classes, weights)
+        _check_range(numbers, classes)
+        return Mixture(numbers.astype(np.int32), weights)
     labels = np.asarray(labels)
     if labels.shape != (n,) or not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f'labels must be {n} integers, one a seed; got {labels.dtype} {list(labels.shape)}')
+    _check_range(labels, classes)
     return labels.astype(np.int32)
+
+
+def _check_range(labels: np.ndarray, classes: int | None) -> None:
+    wrong = labels[(labels < 0) | (labels >= classes)] if classes is not None else labels[:0]
+    if wrong.size:
+        raise InputError(f'label {wrong.flat[0]} is out of range: this generator has {classes} classes')

@@ -154,6 +154,7 @@ CASES = [
     asked('sample --steps 9', '--steps 9 has no meaning without --reject ddls'),
     asked('sample --out picture.png', 'picture.png: it is a folder'),
     asked('sample --out a.tiff', "'.tiff'"),
+    asked('sample --percentile 80', '--percentile 80 has no meaning without --reject drs'),
     asked('vary 3 --strength 2', 'strength 2 must be in [0, 1]'),
     asked('vary 3 --strength nan', 'strength nan'),
     asked('vary 3 --n 1000000000000', 'n 1000000000000'),

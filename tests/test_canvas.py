@@ -32,7 +32,7 @@ def made(name):
     keys = jax.random.split(jax.random.key(3), len(leaves))
     moved = [leaf + 0.1 * jax.random.normal(key, leaf.shape) for leaf, key in zip(leaves, keys, strict=True)]
     params = jax.tree.unflatten(tree, moved)
-    keys = canvas.draw_keys(jax.random.key(5), 5, 4)
+    keys = canvas.draw_keys(jax.random.key(5), range(5), range(4))
     cells = canvas.draw_latents(latents.normal(Z), keys)
     if network.mapping is not None:
         codes = network.mapping(params, aux, cells.reshape(-1, Z), None)
@@ -50,7 +50,10 @@ def whole(name, cells=None, keys=None, window=10**6, tile=True):
     field = canvas.check_field(network)
     size = [(n if tile else n + field.overlap) * field.unit for n in cells.shape[:2]]
     return canvas.assemble(
-        canvas.paint(network, params, aux, cells, None, keys, tile=tile, window=window), *size
+        canvas.paint(
+            network, params, aux, cells.shape[:2], canvas.hold(cells, keys), tile=tile, window=window
+        ),
+        *size,
     )
 
 
@@ -96,7 +99,7 @@ def test_a_window_that_sees_too_little_shows(monkeypatch):
     """The reach is no larger than it must be, or the test above could not fail."""
     network, params, aux, cells, keys = made('dcgan')
     blind = network._replace(field=canvas.check_field(network)._replace(reach=1))
-    parts = canvas.paint(blind, params, aux, cells, None, keys, window=2 * unit_of(network))
+    parts = canvas.paint(blind, params, aux, (5, 4), canvas.hold(cells, keys), window=2 * unit_of(network))
     found = canvas.assemble(parts, 40, 32)
     assert np.abs(found - whole('dcgan')).max() > 1e-3
 
@@ -105,9 +108,9 @@ def test_a_window_that_sees_too_little_shows(monkeypatch):
 def test_seams_are_as_steep_as_the_inside():
     """The mean difference of neighbours across the edges where a tiled canvas meets itself, and everywhere."""
     network, params, aux, _, _ = made('dcgan')
-    keys = canvas.draw_keys(jax.random.key(9), 24, 24)
+    keys = canvas.draw_keys(jax.random.key(9), range(24), range(24))
     cells = np.asarray(canvas.draw_latents(latents.normal(Z), keys))
-    found = canvas.assemble(canvas.paint(network, params, aux, cells), 192, 192)
+    found = canvas.assemble(canvas.paint(network, params, aux, (24, 24), canvas.hold(cells)), 192, 192)
     for axis in (0, 1):
         steps = np.abs(found - np.roll(found, 1, axis)).mean(axis=(1 - axis, 2))
         phase = steps.reshape(-1, unit_of(network))[:, 0]  # the layers' own grid repeats with the unit
@@ -115,7 +118,7 @@ def test_seams_are_as_steep_as_the_inside():
 
 
 def test_a_larger_world_begins_alike():
-    small, large = (canvas.draw_keys(jax.random.key(2), *size) for size in ((2, 3), (4, 5)))
+    small, large = (canvas.draw_keys(jax.random.key(2), *map(range, size)) for size in ((2, 3), (4, 5)))
     sampler = latents.normal(Z)
     np.testing.assert_array_equal(
         canvas.draw_latents(sampler, small), canvas.draw_latents(sampler, large)[:2, :3]
@@ -123,16 +126,43 @@ def test_a_larger_world_begins_alike():
     assert len(np.unique(np.asarray(canvas.draw_latents(sampler, large)).reshape(20, Z), axis=0)) == 20
 
 
+@pytest.mark.parametrize('span', [1, 3])
+def test_a_window_s_cells_are_those_of_the_field(span):
+    """Bit for bit, also round the field's ends: so a window needs no other cells."""
+    sampler, key, grid = latents.with_signs(Z, 2), jax.random.key(4), (5, 4)
+    draw = functools.partial(canvas.draw_smooth, sampler, key, grid, span=span, signs=2)
+    whole = np.asarray(draw(np.arange(5), np.arange(4)))
+    rows, columns = np.arange(3, 6) % 5, np.arange(2, 8) % 4
+    np.testing.assert_array_equal(draw(rows, columns), whole[rows][:, columns])
+
+
+def test_no_window_asks_for_the_whole_field():
+    network, params, aux, cells, keys = made('dcgan')
+    held, asked = canvas.hold(np.tile(cells, (4, 4, 1)), keys), []
+
+    def source(rows, columns):
+        asked.append((len(rows), len(columns)))
+        return held(rows, columns)
+
+    parts = list(canvas.paint(network, params, aux, (20, 16), source, window=2 * unit_of(network)))
+    assert len(parts) == 80 == len(asked) and len(set(asked)) == 1
+    assert max(asked[0]) < 10
+
+
 @pytest.mark.slow
 def test_smooth_fields_stay_normal_and_periodic():
     z = latents.normal(40)(jax.random.key(0), 30 * 30).reshape(30, 30, 40)
-    found = np.asarray(canvas.smooth(z, 3))
+    found = np.asarray(canvas.smooth(np.pad(z, ((2, 2), (2, 2), (0, 0)), 'wrap'), 3))
     assert abs(found.std() - 1) < 0.05
     neighbours = np.mean(found * np.roll(found, 1, 0)) / np.mean(found**2)
     assert 0.6 < neighbours < 0.95 and abs(np.mean(found * np.roll(found, 6, 0))) < 0.1
-    np.testing.assert_allclose(canvas.smooth(jnp.roll(z, 2, 1), 3), np.roll(found, 2, 1), atol=1e-5)
+    np.testing.assert_allclose(
+        canvas.smooth(np.pad(np.roll(z, 2, 1), ((2, 2), (2, 2), (0, 0)), 'wrap'), 3),
+        np.roll(found, 2, 1),
+        atol=1e-5,
+    )
     np.testing.assert_allclose(canvas.smooth(z, 1), z, rtol=1e-6)
-    signs = np.asarray(canvas.smooth(latents.with_signs(4, 2)(jax.random.key(0), 9).reshape(3, 3, 4), 2, 2))
+    signs = np.asarray(canvas.smooth(latents.with_signs(4, 2)(jax.random.key(0), 25).reshape(5, 5, 4), 2, 2))
     assert (np.abs(signs[..., 2:]) == 1).all()
 
 

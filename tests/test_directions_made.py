@@ -8,13 +8,15 @@ import pytest
 
 from jaxgan.directions import Directions
 from jaxgan.errors import DamagedError, InputError
+from jaxgan.making import attributes
 from jaxgan.making.attributes import Labelled, kinds, named, read_table
 from jaxgan.making.direction_files import load_directions, save_directions
 from jaxgan.making.direction_sheets import captioned, file_name, parse_amounts
-from jaxgan.making.directions import as_json, best_told, keep
+from jaxgan.making.directions import as_json, best_told, keep, remove_sheets, sheets_in
 from jaxgan.making.edit import edited, parse_columns
 from jaxgan.making.finding import by_labels, set_apart
 from jaxgan.making.projections import Places
+from jaxgan.opened import Generator
 
 MODEL = 'a' * 64
 D = 6
@@ -72,6 +74,24 @@ def test_files(found, tmp_path):
         load_directions(tmp_path)
 
 
+def test_an_unknown_attribute_is_named_before_images_are_classified(monkeypatch):
+    monkeypatch.setattr(attributes, 'classify', None)
+    card = {'data': {'name': 'pixel_avatars'}, 'architecture': {'size': 16, 'channels': 3}, 'labels': []}
+    with pytest.raises(InputError, match="unknown attribute 'hairr'; did you mean 'hair'"):
+        attributes.by_classifier(Generator({}, {}, card), 'z', 100, wanted=('all', 'hairr'))
+
+
+def test_only_sheets_of_a_folder_s_directions_are_removed(found, tmp_path):
+    assert sheets_in(tmp_path) == []
+    save_directions(tmp_path, found, MODEL)
+    names = ['0_hat_yes.png', '1_hair_a.png', '2_hair_b.png', '3_hair_c.png', 'all.png']
+    assert [path.name for path in sheets_in(tmp_path)] == names
+    for name in (*names[1:], 'mine.png', '4_hair_d.png'):
+        (tmp_path / name).touch()
+    remove_sheets(sheets_in(tmp_path))
+    assert {path.name for path in tmp_path.glob('*.png')} == {'mine.png', '4_hair_d.png'}
+
+
 def test_what_the_studio_gets(found):
     chosen = best_told(found, 2, least=0.8, of_one=1)
     told = as_json(keep(found, chosen))
@@ -88,6 +108,8 @@ def test_edits_add_up_and_say_so(found):
     d: Directions = found.directions
     step = 2 * d.scales[0] * d.vectors[0] - d.scales[1] * d.vectors[1]
     assert np.allclose(made.codes[1::2], CODES[:2] + step, atol=1e-5)
+    again = edited(begin._replace(names=('seed5', 'seed5')), found, ['1'], [(1.0,), (1.0,)])
+    assert again.names == ('seed5_+1', 'seed5_+1-2', 'seed5_+1-3', 'seed5_+1-4')
     assert made.origins[3] == {
         'seed': 1,
         'start': 'seed1',

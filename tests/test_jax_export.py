@@ -17,6 +17,7 @@ from jaxgan.making.export import export_command
 from jaxgan.making.programs import make_programs, weights_of
 from jaxgan.modelconfig import DCGAN, StyleGAN2
 from jaxgan.opened import Generator, open_generator
+from jaxgan.ops import native
 from jaxgan.sampling import make_sampler
 
 pytest.importorskip('flatbuffers', reason='jax.export writes with flatbuffers')
@@ -66,6 +67,19 @@ def test_a_program_samples_batches_of_any_size_on_any_platform(found, files):
         made = np.asarray(loaded.call(weights_of(found), np.arange(3, 3 + n, dtype=np.uint32)))
         assert made.dtype == np.uint8
         assert np.abs(made.astype(int) - wanted[:n]).max() <= 1
+
+
+def test_no_compiled_kernels_are_in_a_program(found):
+    seen = []
+    program = make_programs(found)['generator']
+
+    def function(*given):
+        seen.append(native.form.value)
+        return program.function(*given)
+
+    with native.form('native'):
+        jaxfile.export(program._replace(function=function), weights_of(found))
+    assert set(seen) == {'xla'}
 
 
 def test_other_pixels_are_not_written(found, files):

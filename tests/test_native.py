@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import jax
+import jax.export
 import jax.extend
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,8 @@ import pytest
 from test_ops import CASES, NETWORK_SHAPES, QUICK, array, assert_close, check_against, lax_conv, networks
 
 from jaxgan import kernels
+from jaxgan.making.jaxfile import export
+from jaxgan.making.programs import Program
 from jaxgan.ops import conv, conv_transpose, native, plain, portable
 from jaxgan.ops.geometry import Geometry, conv_padding
 from jaxgan.ops.primitives import mirror
@@ -29,6 +32,15 @@ def loaded():
     """Build the kernels for this machine; one that cannot must say so in ``.ci/run``, not skip."""
     if not native._types:
         native.register(ctypes.CDLL(str(kernels.build()[0])))
+
+
+def test_a_program_for_elsewhere_calls_no_kernel():
+    """What this process has enabled cannot be serialized."""
+    x, w = array(2, 8, 8, 4), array(3, 3, 4, 8, seed=1)
+    program = Program(lambda weights, x: conv(x, weights['w']), {'x': ((8, 8, 4), 'float32')}, 'y')
+    with native.form('native'):
+        loaded = jax.export.deserialize(bytearray(export(program, {'w': np.asarray(w)})))
+    assert_close(loaded.call({'w': w}, x), conv(x, w))
 
 
 def sizes(batch, height, width, channels, kernel, features, stride, padding, groups):

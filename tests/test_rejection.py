@@ -148,3 +148,13 @@ def test_scores_do_not_depend_on_neighbours_where_the_discriminator_compares(key
     for i in range(8):
         np.testing.assert_allclose(score({}, {}, beside, x[i : i + 1], None)[0], whole[i], rtol=1e-6)
     assert not np.allclose(mixing_discriminator().infer({}, {}, x, None), whole)
+
+
+def test_a_score_that_is_not_finite_is_never_accepted_and_no_maximum():
+    reference = Reference(jnp.float32(2), jnp.float32(1))
+    d = jnp.asarray([0.5, jnp.nan, jnp.inf, 1.5, -jnp.inf], jnp.float32)
+    found, after = acceptance(d, reference)
+    wanted, _ = acceptance(d[jnp.asarray([0, 3])], reference)
+    np.testing.assert_array_equal(found[jnp.asarray([0, 3])], wanted)
+    assert (found[jnp.asarray([1, 2, 4])] == 0).all()
+    assert after.maximum == 2

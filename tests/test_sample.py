@@ -17,6 +17,7 @@ from jaxgan.making.duplicates import Duplicates, thumbnail
 from jaxgan.making.folders import RECORD
 from jaxgan.making.labelling import read_labelling
 from jaxgan.making.pictures import read_credit
+from jaxgan.making.tracing import open_trace
 from jaxgan.modelconfig import DCGAN, StyleGAN2
 from jaxgan.opened import open_generator
 
@@ -154,6 +155,20 @@ class TestTraces:
         assert np.abs(images.astype(int) - found['images']).max() <= 1
 
 
+def test_a_trace_of_what_is_not_finite_is_json(tmp_path):
+    results = {
+        'seeds': np.asarray([1, 2], np.uint32),
+        'labels': None,
+        'z': np.asarray([[0.5, np.inf], [1, 2]], np.float32),
+        'score': np.asarray([np.nan, 3], np.float32),
+    }
+    with open_trace(str(tmp_path / 't'), {}) as trace:
+        trace(results, None)
+    first, second = (json.loads(line) for line in (tmp_path / 't').read_text().splitlines())
+    assert (first['z'], first['score']) == ([0.5, 'inf'], 'nan')
+    assert (second['z'], second['score']) == ([1.0, 2.0], 3.0)
+
+
 @pytest.mark.slow
 def test_a_mixture_of_classes_mixes_styles(styled, tmp_path):
     trace = tmp_path / 't.jsonl'
@@ -238,6 +253,8 @@ def test_bad_requests_are_refused_before_anything_is_written(
     ('label', 'words'),
     [
         ('cat:0', "cannot read 'cat:0'"),
+        ('cat:1e308,dog:1e308', "the weight 1e+308 of 'cat' must be in 1e-06..1e+06"),
+        ('cat:1e-300', 'must be in'),
         ('cat:1,dog', "cannot read 'dog'"),
         ('cow:1', "unknown label 'cow'"),
         ('cat:1,0:2', 'names a class twice'),

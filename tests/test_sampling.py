@@ -1,6 +1,7 @@
 """A seed is an image: the same bytes wherever it stands, whatever stands beside it, on however many devices."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -152,6 +153,17 @@ class TestImages:
     def test_labels_that_do_not_match_are_refused(self, labels):
         with pytest.raises(InputError, match='labels must be 2 integers, one a seed'):
             make_sampler(LABELLED, LATENTS, PARAMS, AUX)([0, 1], labels)
+
+    @pytest.mark.parametrize('label', [-1, CLASSES, 2**40])
+    def test_classes_that_do_not_exist_are_refused(self, label):
+        sample = make_sampler(LABELLED, LATENTS, PARAMS, AUX, classes=CLASSES)
+        message = f'label {label} is out of range: this generator has {CLASSES} classes'
+        with pytest.raises(InputError, match=re.escape(message)):
+            sample([1, 2], [0, label])
+        with pytest.raises(InputError, match=re.escape(message)):
+            sample([1], Mixture(np.asarray([[0, label]]), np.full((1, 2), 0.5)))
+        with pytest.raises(InputError, match='label 0 is out of range: this generator has 0 classes'):
+            make_sampler(PLAIN, LATENTS, PARAMS, AUX, classes=0)([1], [0])
 
     def test_chunks_are_positive(self):
         with pytest.raises(InputError, match='chunk 0 is not positive'):

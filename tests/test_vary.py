@@ -14,9 +14,9 @@ from jaxgan.making import starts
 from jaxgan.making.encoding import load_encoder
 from jaxgan.making.interpolate import distances, join, jump, travel
 from jaxgan.making.layers import parse_layers
-from jaxgan.making.painting import decode
+from jaxgan.making.painting import decode, tuned
 from jaxgan.making.pictures import read_credit
-from jaxgan.making.projections import load_places, save_places
+from jaxgan.making.projections import load_places, save_places, take
 from jaxgan.making.starts import find_one, find_start, in_space
 from jaxgan.making.vary import Request, distance, parse_strengths, vary
 from jaxgan.modelconfig import StyleGAN2
@@ -85,6 +85,16 @@ class TestStarts:
         found = find_start(str(projected), generator)
         for other in (found._replace(noise=None), found._replace(patch=None)):
             assert np.abs(decode(generator, other)[1] - decode(generator, found)[1]).max() > 1e-3
+
+    def test_weights_are_put_on_the_device_and_patched_once(self, generator, projected):
+        found = find_start(str(projected), generator)
+        once = tuned(generator, take(found, [0]))
+        assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(once))
+        assert tuned(generator, take(found, [1])) is once
+        plain = found._replace(patch=None)
+        assert tuned(generator, plain) is tuned(generator, plain) is not once
+        other = found._replace(patch={name: 2 * value for name, value in (found.patch or {}).items()})
+        assert tuned(generator, other) is not once
 
     def test_spaces_widen(self, generator):
         z = find_start('3', generator, 'z')

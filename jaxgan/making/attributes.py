@@ -11,12 +11,11 @@ import numpy as np
 
 from jaxgan.choices import made_for
 from jaxgan.data.pixel_avatars.sheet import attribute_names
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, unknown
 from jaxgan.making.projections import RECORD, open_places, take
 from jaxgan.making.starts import in_space, seeded
 from jaxgan.metrics.types import Extractor
 from jaxgan.opened import Generator, choose_labels
-from jaxgan.sampling import make_sampler
 
 FIRST_SEED = 2**31  # of samples from which directions are learned: no sheet shows these
 AT_ONCE = 512  # images in memory
@@ -53,7 +52,7 @@ def classify(
     generator: Generator, extractor: Extractor, seeds: Sequence[int], label: str | None = None
 ) -> dict[str, np.ndarray]:
     """Tell by a classifier what the images of seeds show: a class number [n] for each of its heads."""
-    draw = make_sampler(generator.network, generator.latents, generator.params, generator.aux)
+    draw = generator.sampler()
     labels = choose_labels(generator.card, label, len(seeds))
     parts = []
     for start in range(0, len(seeds), AT_ONCE):
@@ -69,13 +68,37 @@ def tell(extractor: Extractor, pixels: np.ndarray) -> dict[str, np.ndarray]:
     return {head: np.asarray(x)[: len(pixels)].argmax(1).astype(np.int32) for head, x in logits.items()}
 
 
+def check_attributes(names: Sequence[str], known: Sequence[str]) -> None:
+    """Check that attributes are known; 'all' is any.
+
+    Raises:
+        InputError: one is not.
+    """
+    for name in names:
+        if name not in (*known, 'all'):
+            raise unknown('attribute', name, (*known, 'all'))
+
+
+def heads_of(extractor: Extractor, shape: tuple[int, int, int]) -> tuple[str, ...]:
+    """Name what a classifier tells, without running it, of images [h, w, c]."""
+    images = jax.ShapeDtypeStruct((1, *shape), np.uint8)
+    return tuple(jax.eval_shape(extractor.apply, extractor.params, images).logits)
+
+
 def by_classifier(
-    generator: Generator, space: str, samples: int, label: str | None = None
+    generator: Generator, space: str, samples: int, label: str | None = None, wanted: Sequence[str] = ()
 ) -> tuple[Labelled, Extractor]:
     """Label samples of the generator by the classifier that goes with its data.
 
+    Args:
+        generator: of the samples.
+        space: of the codes.
+        samples: how many.
+        label: the class of all; None: each in turn.
+        wanted: attributes that it must tell.
+
     Raises:
-        InputError: no classifier goes with it.
+        InputError: no classifier goes with it, or it does not tell what is wanted.
     """
     extractor = classifier_of(generator)
     if extractor is None:
@@ -83,6 +106,7 @@ def by_classifier(
             f'attributes: no classifier goes with the data {generator.card["data"]["name"]!r}: give --labels FILE.csv, '
             'or --projections FOLDER'
         )
+    check_attributes(wanted, heads_of(extractor, generator.shape))
     seeds = range(FIRST_SEED, FIRST_SEED + samples)
     found = classify(generator, extractor, seeds, label)
     codes = seeded(generator, seeds, space, label).codes

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -93,14 +94,9 @@ def make(
 ) -> np.ndarray:
     """Make a canvas of (rows, columns) cells, cut to (height, width): uint8 [height, width, C]."""
     network, field = generator.network, canvas.check_field(generator.network)
-    keys = canvas.draw_keys(jax.random.key(seed), *grid)
-    signs = generator.card['architecture'].get('signs', 0)
-    z = canvas.smooth(canvas.draw_latents(generator.latents, keys), span, signs)
-    cells = _cells(generator, z, label, psi)
-    noise = None if network.synthesis is None or grid == (1, 1) else keys
-    parts = canvas.paint(
-        network, generator.params, generator.aux, cells, label, noise, tile=tile, convert=to_pixels
-    )
+    params, aux = jax.device_put((generator.params, generator.aux))
+    source = _source(generator, params, aux, grid, seed, span, psi, label)
+    parts = canvas.paint(network, params, aux, grid, source, label, tile=tile, convert=to_pixels)
     count = _count_windows(field, grid, tile)
     console = Console(stderr=True)
     hidden = not console.is_terminal or count < 4
@@ -108,21 +104,55 @@ def make(
     return canvas.assemble(iter(shown), *size)
 
 
-def _cells(generator: Generator, z: Any, label: Any, psi: float) -> Any:
-    """Turn latents into what the generator takes a field of: latents, or styles; truncated."""
+def _source(
+    generator: Generator,
+    params: Any,
+    aux: Any,
+    grid: tuple[int, int],
+    seed: int,
+    span: int,
+    psi: float,
+    label: Any,
+) -> canvas.Source:
+    """Make a source of what the generator takes a field of, and of its noise, from a seed."""
+    key, signs = jax.random.key(seed), generator.card['architecture'].get('signs', 0)
+    has_noise = generator.network.synthesis is not None and grid != (1, 1)
     if generator.network.synthesis is None:
-        signs = generator.card['architecture'].get('signs', 0)
+        to_cells = _truncated(signs, psi)
+    else:
+        to_cells = _styles(generator, params, aux, label, psi)
+
+    def source(rows: Any, columns: Any) -> tuple[Any, Any]:
+        z = canvas.draw_smooth(generator.latents, key, grid, rows, columns, span, signs)
+        return to_cells(z), canvas.draw_keys(key, rows, columns) if has_noise else None
+
+    return source
+
+
+def _truncated(signs: int, psi: float) -> Callable[[Any], Any]:
+    """Make a function that pulls latents to their mean, 0; signs are choices, and stay."""
+
+    def to_cells(z: Any) -> Any:
         is_sign = np.arange(z.shape[-1]) >= z.shape[-1] - signs
-        return np.asarray(z) * np.where(is_sign, 1, psi).astype(
-            np.float32
-        )  # the mean is 0; signs are choices
+        return np.asarray(z) * np.where(is_sign, 1, psi).astype(np.float32)
+
+    return to_cells
+
+
+def _styles(generator: Generator, params: Any, aux: Any, label: Any, psi: float) -> Callable[[Any], Any]:
+    """Make a function from latents to styles, truncated; compiled once for all windows, which are of one shape."""
     space = generator.choose_space('w+')
-    flat = z.reshape(-1, z.shape[-1])
-    labels = None if label is None else np.full(len(flat), label, np.int32)
-    codes = jax.jit(space.encode)(generator.params, generator.aux, flat, labels)
-    if psi != 1:
-        codes = truncate(codes, generator.center(space, None if label is None else int(label)).mean, psi)
-    return np.asarray(codes).reshape(*z.shape[:2], *codes.shape[1:])
+    encode = jax.jit(space.encode)
+    mean = None if psi == 1 else generator.center(space, None if label is None else int(label)).mean
+
+    def to_cells(z: Any) -> Any:
+        flat = z.reshape(-1, z.shape[-1])
+        labels = None if label is None else np.full(len(flat), label, np.int32)
+        codes = encode(params, aux, flat, labels)
+        codes = codes if mean is None else truncate(codes, mean, psi)
+        return codes.reshape(*z.shape[:2], *codes.shape[1:])
+
+    return to_cells
 
 
 def _count_windows(field: Field, grid: tuple[int, int], tile: bool) -> int:

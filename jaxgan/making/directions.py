@@ -1,6 +1,7 @@
 """``jaxgan directions``: what can be changed in a generator's images, found and shown; and the same for the studio."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,17 @@ from rich.table import Table
 
 from jaxgan import kernels
 from jaxgan.errors import InputError
-from jaxgan.making.attributes import Labelled, by_classifier, by_folders, by_table, classifier_of
-from jaxgan.making.direction_files import save_directions
-from jaxgan.making.direction_sheets import ALL, MOST, parse_amounts, write_sheets
+from jaxgan.files import or_machine_error
+from jaxgan.making.attributes import (
+    Labelled,
+    by_classifier,
+    by_folders,
+    by_table,
+    check_attributes,
+    classifier_of,
+)
+from jaxgan.making.direction_files import load_directions, save_directions
+from jaxgan.making.direction_sheets import ALL, MOST, file_name, parse_amounts, write_sheets
 from jaxgan.making.finding import Found, by_components, by_factors, by_labels, check_space
 from jaxgan.making.layers import parse_layers
 from jaxgan.opened import Generator, choose_labels, open_generator
@@ -60,7 +69,7 @@ def directions_command(
     space = check_space(generator, space)
     moved = choose_styles(generator, space, layers)
     if method == 'attributes':
-        labelled = _labelled(generator, space, samples, label, labels, projections)
+        labelled = _labelled(generator, space, samples, label, labels, projections, apart)
         found = by_labels(labelled, space, moved, apart, apart_ridge)
         found = found if count is None else keep(found, best_told(found, count))
     elif method == 'sefa':
@@ -69,8 +78,10 @@ def directions_command(
         chosen = choose_labels(generator.card, label, 1)
         number = None if label is None or chosen is None else int(chosen[0])
         found = by_components(generator, space, count or COUNT, samples, moved, feature, number)
+    before = sheets_in(target)
     save_directions(target, found, generator.digest)
     paths = write_sheets(target, generator, found, shown, columns) if shown else []
+    remove_sheets(path for path in before if path not in paths)
     show(Console(highlight=False), found)
     print(
         f'wrote {target}: {len(found.facts)} directions in {space}'
@@ -125,12 +136,33 @@ def _labelled(
     label: str | None,
     labels: str | None,
     projections: str | None,
+    apart: tuple[str, ...],
 ) -> Labelled:
+    if labels is None and projections is None:
+        return by_classifier(generator, space, samples, label, apart)[0]
     if labels is not None:
-        return by_table(generator, space, labels, projections, label)
-    if projections is not None:
-        return by_folders(generator, space, projections)
-    return by_classifier(generator, space, samples, label)[0]
+        found = by_table(generator, space, labels, projections, label)
+    else:
+        found = by_folders(generator, space, str(projections))
+    check_attributes(apart, [attribute.name for attribute in found.attributes])
+    return found
+
+
+def sheets_in(folder: Path) -> list[Path]:
+    """Name the sheets of the directions that a folder holds; none where it holds no directions."""
+    try:
+        names = load_directions(folder).directions.names
+    except InputError:
+        return []
+    return [folder / f'{file_name(k, name, len(names))}.png' for k, name in enumerate(names)] + [folder / ALL]
+
+
+def remove_sheets(paths: Iterable[Path]) -> None:
+    """Remove sheets of directions that are no more."""
+    for path in paths:
+        if path.is_file():
+            with or_machine_error(f'{path} cannot be removed'):
+                path.unlink()
 
 
 def show(console: Console, found: Found) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from jaxgan import build
-from jaxgan.making.judging import Judge, judged
+from jaxgan.making.judging import Judge, judged, read_judging
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.opened import Generator
 from jaxgan.rejection import chances, langevin
@@ -66,6 +66,7 @@ def _painting(found: Generator, options: SampleOptions) -> Callable:
 
 def _moving(found: Generator, judge: Judge, options: SampleOptions) -> Callable:
     """Make latents by Langevin steps, and their images."""
+    how = read_judging(options)
     moves = 1 - build.build_temperatures(found.card['architecture'], 0.0)  # signs stay
 
     @jax.jit
@@ -82,7 +83,7 @@ def _moving(found: Generator, judge: Judge, options: SampleOptions) -> Callable:
     draw = jax.jit(lambda *given: to_pixels(draw_images(found.network, *given)))
 
     def paint(params: Any, aux: Any, asked: Asked, judging: Any, seeds: Any, labels: Any) -> Any:
-        z = move(params, aux, asked, judging, seeds, labels, options.steps, options.step_size)
+        z = move(params, aux, asked, judging, seeds, labels, how.steps, how.step_size)
         return z, draw(params, aux, z, labels, asked)
 
     return paint

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxgan.errors import InputError
 
+NEAR = 8.0  # levels of 255 by which the parts of nearly equal images differ
 SIDE = 8  # parts of a side of an image that is compared
 
 

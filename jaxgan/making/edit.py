@@ -114,7 +114,7 @@ def parse_columns(
 def edited(
     begin: Places, found: Found, direction: Sequence[str], columns: Sequence[tuple[float, ...]]
 ) -> Places:
-    """Move each place by each column of amounts: the first place's images first, and so on.
+    """Move each place by each column of amounts: the first place's images first, and so on; a place or a column may come twice.
 
     Raises:
         InputError: there is no such direction, or the codes have no such layers.
@@ -126,7 +126,7 @@ def edited(
         far = np.tile(np.asarray([column[k] for column in columns], np.float32), n)
         codes = edit(codes, found.directions, name, far)
     words = [_told(column) for column in columns]
-    names = tuple(f'{name}_{word.replace(",", "_")}' for name in begin.names for word in words)
+    names = numbered([f'{name}_{word.replace(",", "_")}' for name in begin.names for word in words])
     chosen = [found.directions.names[position(found.directions, name)] for name in direction]
     origins = tuple(
         {**origin, 'start': name, 'directions': chosen, 'amounts': list(column)}
@@ -134,6 +134,21 @@ def edited(
         for column in columns
     )
     return every._replace(codes=np.asarray(codes), names=names, origins=origins)
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Number names that come again, so that each has a file of its own.
+
+    >>> numbered(['a', 'b', 'a', 'a-2', 'a'])
+    ('a', 'b', 'a-2', 'a-2-2', 'a-3')
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        chosen, number = name, 2
+        while chosen in found:
+            chosen, number = f'{name}-{number}', number + 1
+        found[chosen] = None
+    return tuple(found)
 
 
 def _told(amounts: Sequence[float]) -> str:

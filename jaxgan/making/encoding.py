@@ -127,7 +127,7 @@ def load_encoder(folder: Path, generator: Generator, space: str) -> Callable[...
     spread = generator.center(generator.choose_space(space))
     network = make_encoder(spread.mean.shape, len(generator.labels), found['width'])
     _check(network, params, generator, str(folder))
-    player = Player(params, {}, ())
+    player, spread = jax.device_put((Player(params, {}, ()), spread))
     run = _runner(network)
 
     def codes(pixels: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:

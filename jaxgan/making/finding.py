@@ -23,7 +23,7 @@ from jaxgan.directions import (
 from jaxgan.directions.attributes import HELD_OUT
 from jaxgan.directions.components import CHUNK
 from jaxgan.errors import InputError, unknown
-from jaxgan.making.attributes import FIRST_SEED, Labelled
+from jaxgan.making.attributes import FIRST_SEED, Labelled, check_attributes
 from jaxgan.making.starts import seeded
 from jaxgan.opened import Generator
 from jaxgan.types import Network, Sampler
@@ -202,9 +202,7 @@ def set_apart(vectors: Any, owners: Sequence[str], apart: Sequence[str], ridge: 
         InputError: there is no such attribute.
     """
     names = tuple(dict.fromkeys(owners))
-    for name in apart:
-        if name not in (*names, 'all'):
-            raise unknown('attribute', name, (*names, 'all'))
+    check_attributes(apart, names)
     found = []
     for vector, owner in zip(vectors, owners, strict=True):
         others = [other != owner and (other in apart or 'all' in apart) for other in owners]

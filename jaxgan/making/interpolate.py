@@ -20,6 +20,7 @@ from jaxgan.making.made import counted
 from jaxgan.making.painting import decode, in_chunks, tuned
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.types import Network
@@ -27,6 +28,7 @@ from jaxgan.types import Network
 MOST = 10_000  # images
 FINER = 8  # places that are tried for each image, where they are to follow each other evenly
 MEASURED = 64  # places on each piece at which its length is measured
+SECONDS = 0.1  # that an animation shows each image
 FILMS = ('.gif', '.webp', '.apng', '.mp4')
 
 
@@ -48,7 +50,7 @@ def interpolate_command(
     steps: int,
     even: bool,
     loop: bool,
-    seconds: float,
+    seconds: float | None,
     space: str | None,
     label: str | None,
     scale: int | None,
@@ -59,6 +61,9 @@ def interpolate_command(
     """Write the images between places, and print how they follow each other."""
     target = check_target(out, scale, FILMS)
     check_apart(target, places)
+    if target.suffix.lower() not in FILMS:
+        refuse(f'without --out FILE{", ".join(FILMS)}', seconds=seconds)
+    seconds = SECONDS if seconds is None else seconds
     if target.suffix.lower() in FILMS:
         check_seconds(target, seconds)
     if not 2 <= steps <= MOST:
@@ -260,14 +265,12 @@ def path_length(generator: Generator, points: Places, way: Way) -> tuple[float, 
     """
     ends = way.images[np.isin(way.t, np.arange(len(points.codes)))]
     least = float(np.square(np.diff(ends, axis=0)).mean())
-    params = tuned(generator, points)
+    params, (_, aux) = tuned(generator, points), generator.on_device
     speed = _speed(generator.network, points.space, generator.layers)
     n = MEASURED * (len(points.codes) - 1)
     middles = ((np.arange(n) + 0.5) / MEASURED).astype(np.float32)
     label = None if points.labels is None else points.labels[0]
-    found = in_chunks(
-        lambda t: speed(params, generator.aux, points.codes, points.noise, label, t), middles, n
-    )
+    found = in_chunks(lambda t: speed(params, aux, points.codes, points.noise, label, t), middles, n)
     return float(found.mean()), least
 
 

@@ -100,7 +100,8 @@ class Inverter:
     @functools.cached_property
     def eye(self) -> Eye:
         """What looks besides pixels."""
-        return choose_eye(self.generator, self.way.features)
+        eye = choose_eye(self.generator, self.way.features)
+        return eye._replace(params=jax.device_put(eye.params))
 
     @functools.cached_property
     def objective(self) -> Objective:
@@ -151,7 +152,7 @@ class Inverter:
             masks = None if mask is None else np.broadcast_to(mask, (*part.shape[:3], 1))
             own = jax.tree.map(lambda a, i=i: _padded(a[i : i + self.chunk], self.chunk), (starts, labels))
             found = self._project(
-                self.generator.params, self.generator.aux, self.eye.params, self.spread, part, *own, key, masks
+                *self.generator.on_device, self.eye.params, self.spread, part, *own, key, masks
             )  # fmt: skip
             done.append(jax.tree.map(np.asarray, found))
             if progress:
@@ -183,12 +184,28 @@ class Inverter:
 
     def draw(self, params: Any, key: Any, n: int, label: int | None = None) -> tuple[Any, Any]:
         """Draw random codes and their labels, each class in turn; pure."""
+        labels = self._classes(n, label)
+        return self._codes(params, self.generator.aux, key, labels, n), labels
+
+    def _classes(self, n: int, label: int | None) -> Any:
         labels = None
         if self.generator.labels:
             labels = jnp.arange(n, dtype=jnp.int32) % len(self.generator.labels)
             labels = labels if label is None else jnp.full((n,), label, jnp.int32)
-        z = self.generator.latents(key, n)
-        return self.space.encode(params, self.generator.aux, z, labels), labels
+        return labels
+
+    @functools.cached_property
+    def _codes(self) -> Callable:
+        space, latents = self.space, self.generator.latents
+
+        def codes(params: Any, aux: Any, key: Any, labels: Any, n: int) -> Any:
+            return space.encode(params, aux, latents(key, n), labels)
+
+        return jax.jit(codes, static_argnums=4)
+
+    @functools.cached_property
+    def _decode(self) -> Callable:
+        return jax.jit(self.space.decode)
 
     @functools.cached_property
     def _project(self) -> Callable:
@@ -201,12 +218,12 @@ class Inverter:
     def _candidates(self, label: int | None) -> tuple[Any, Any, Any]:
         """Draw candidates for starts, and make their images: codes, labels, images."""
         n = max(self.way.candidates, self.way.starts)
-        generator, key = self.generator, jax.random.fold_in(jax.random.key(self.way.seed), CANDIDATES)
-        codes, labels = jax.jit(lambda params, key: self.draw(params, key, n, label))(generator.params, key)
-        decode = jax.jit(self.space.decode)
+        key = jax.random.fold_in(jax.random.key(self.way.seed), CANDIDATES)
+        weights, labels = self.generator.on_device, self._classes(n, label)
+        codes = self._codes(*weights, key, labels, n)
         rows = jax.tree.map(lambda a: _padded(np.asarray(a), -(-n // DECODED) * DECODED), (codes, labels))
         parts = [jax.tree.map(operator.itemgetter(slice(i, i + DECODED)), rows) for i in range(0, n, DECODED)]
-        images = [decode(generator.params, generator.aux, *part) for part in parts]
+        images = [self._decode(*weights, *part) for part in parts]
         return codes, labels, jnp.concatenate(images)[:n]
 
     def _starts(

@@ -11,6 +11,7 @@ import numpy as np
 from jaxgan.errors import InputError, UnverifiedError
 from jaxgan.making.programs import Program, abstract, make_programs, weights_of
 from jaxgan.opened import Generator
+from jaxgan.ops import uncompiled
 
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 SCRIPT = Path(__file__).parent / 'exported_sample.py'
@@ -42,9 +43,12 @@ def to_programs(found: Generator, psi: float | None = None) -> dict[str, bytes]:
 
 
 def export(program: Program, weights: Mapping[str, np.ndarray]) -> bytes:
-    """Lower a program for all platforms, and serialize it."""
+    """Lower a program for all platforms, and serialize it: without compiled kernels, whatever this process has enabled."""
     shapes = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in weights.items()}
-    exported = jax.export.export(jax.jit(program.function), platforms=PLATFORMS)(shapes, *abstract(program))
+    with uncompiled():
+        exported = jax.export.export(jax.jit(program.function), platforms=PLATFORMS)(
+            shapes, *abstract(program)
+        )
     return bytes(exported.serialize())
 
 

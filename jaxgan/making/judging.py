@@ -10,10 +10,10 @@ import numpy as np
 from jaxgan.errors import InputError
 from jaxgan.making.labelling import Labelling
 from jaxgan.making.options.sample import SampleOptions
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator
 from jaxgan.rejection import RATIOS, make_score
 from jaxgan.run.rundir import CONFIG
-from jaxgan.sampling import CHUNK, make_sampler
 from jaxgan.strictjson import read_json
 
 CALIBRATION = np.arange(2_048, dtype=np.uint32) + np.uint32(2**32 - 2**20)
@@ -27,27 +27,37 @@ class Judge(NamedTuple):
     weights: tuple[Any, Any, Any]  # parameters, aux, and images that stand beside each
 
 
-def check_judging(options: SampleOptions) -> None:
-    """Check what needs no generator.
+class Judging(NamedTuple):
+    """How images are judged."""
+
+    percentile: float = 80.0  # of DRS
+    steps: int = 50  # of DDLS
+    step_size: float = 0.01
+
+
+def read_judging(options: SampleOptions) -> Judging:
+    """Read what needs no generator; what is not given is as usual.
 
     Raises:
         InputError: a number is out of range, or options do not go together.
     """
-    if not 0 < options.percentile <= 100:
-        raise InputError(f'percentile {options.percentile:g} must be above 0 and at most 100')
-    if not 1 <= options.steps <= 100_000:
-        raise InputError(f'steps {options.steps} must be in 1..100000')
-    if not 0 < options.step_size <= 1:
-        raise InputError(f'step-size {options.step_size:g} must be above 0 and at most 1')
-    needed = {'percentile': ('reject', 'drs'), 'steps': ('reject', 'ddls'), 'step_size': ('reject', 'ddls')}
-    for name, (other, wanted) in {**needed, 'near': ('dedup', 'near')}.items():
-        if getattr(options, name) != getattr(SampleOptions, name) and getattr(options, other) != wanted:
-            given = f'--{name.replace("_", "-")} {getattr(options, name):g}'
-            raise InputError(f'{given} has no meaning without --{other} {wanted}')
+    given = {name: getattr(options, name) for name in Judging._fields}
+    judging = Judging(**{name: value for name, value in given.items() if value is not None})
+    if not 0 < judging.percentile <= 100:
+        raise InputError(f'percentile {judging.percentile:g} must be above 0 and at most 100')
+    if not 1 <= judging.steps <= 100_000:
+        raise InputError(f'steps {judging.steps} must be in 1..100000')
+    if not 0 < judging.step_size <= 1:
+        raise InputError(f'step-size {judging.step_size:g} must be above 0 and at most 1')
+    if options.reject != 'drs':
+        refuse('without --reject drs', percentile=options.percentile)
+    if options.reject != 'ddls':
+        refuse('without --reject ddls', steps=options.steps, step_size=options.step_size)
     if options.reject == 'ddls' and options.temperature not in (None, 1.0):
         raise InputError(
             f'temperature {options.temperature:g} does not go with --reject ddls, which draws latents of its own deviation'
         )
+    return judging
 
 
 def open_judge(found: Generator, run: Path, labelling: Labelling, reject: str) -> Judge:
@@ -86,7 +96,7 @@ def companions(found: Generator) -> tuple[int, Any]:
     if not n:
         return 0, None
     labels = np.arange(n, dtype=np.int32) % len(found.labels) if found.labels else None
-    draw = make_sampler(found.network, found.latents, found.params, found.aux, chunk=CHUNK)
+    draw = found.sampler()
     return n, (to_floats(draw(CALIBRATION[:n], labels)), labels)
 
 

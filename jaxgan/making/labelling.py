@@ -9,6 +9,8 @@ from jaxgan.errors import InputError
 from jaxgan.opened import choose_labels
 from jaxgan.types import Mixture
 
+LEAST, MOST = 1e-6, 1e6  # weights: their parts of a sum are numbers above 0 in float32
+
 
 class Labelling(NamedTuple):
     """The classes of a request."""
@@ -69,6 +71,8 @@ def _read_part(card: dict[str, Any], part: str) -> tuple[int, float]:
         raise InputError(
             f"label: cannot read {part.strip()!r}; wanted classes and weights like 'dog:0.7,cat:0.3'"
         )
+    if not LEAST <= weight <= MOST:
+        raise InputError(f'label: the weight {weight:g} of {name!r} must be in {LEAST:g}..{MOST:g}')
     found = choose_labels(card, name, 1)
     assert found is not None
     return int(found[0]), weight

@@ -11,7 +11,6 @@ import jax
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.inversion import apply_patch
 from jaxgan.making.projections import Places
 from jaxgan.opened import Generator
 from jaxgan.sampling import CHUNK
@@ -25,14 +24,14 @@ def decode(generator: Generator, places: Places) -> np.ndarray:
     Raises:
         InputError: the patch or the noise of the places does not fit the generator.
     """
-    params = tuned(generator, places)
+    params, (_, aux) = tuned(generator, places), generator.on_device
     run = _decoder(generator.network, places.space, generator.layers)
     rows = (places.codes, places.labels, places.noise)
-    return in_chunks(lambda part: run(params, generator.aux, *part), rows, len(places.codes))
+    return in_chunks(lambda part: run(params, aux, *part), rows, len(places.codes))
 
 
 def tuned(generator: Generator, places: Places) -> Any:
-    """Return the generator's parameters as they were tuned for places.
+    """Return the generator's parameters as they were tuned for places, on the device.
 
     Raises:
         InputError: the patch or the noise of the places is of another generator.
@@ -41,7 +40,7 @@ def tuned(generator: Generator, places: Places) -> Any:
     for name, maps in (places.noise or {}).items():
         if name not in kept or kept[name].shape != maps.shape[1:]:
             raise InputError(f'the noise of the projections does not fit this generator: {name}')
-    return apply_patch(generator.params, places.patch) if places.patch else generator.params
+    return generator.tuned(places.patch) if places.patch else generator.on_device[0]
 
 
 def in_chunks(function: Callable, rows: Any, n: int) -> np.ndarray:

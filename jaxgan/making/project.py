@@ -16,7 +16,8 @@ from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
-from jaxgan.making.tuned import Tuning, check_tuning, tune_found
+from jaxgan.making.tuned import Tuning, choose_tuning, tune_found
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED
@@ -108,17 +109,17 @@ def project_command(
     label: str | None,
     features: str,
     mask: str | None,
-    paste: bool,
+    no_paste: bool,
     coarse: int,
     noise: bool,
     prior: float | None,
     tune: bool,
-    tune_steps: int,
-    locality: float,
+    tune_steps: int | None,
+    locality: float | None,
     warm_start: str | None,
     from_data: str | None,
     own: int | None,
-    n: int,
+    n: int | None,
     step: int | None,
     best: bool,
 ) -> int:
@@ -127,10 +128,13 @@ def project_command(
     way = Way(
         space, starts, candidates, steps, seed, features, coarse, noise, usual if prior is None else prior
     )
-    tuning = Tuning(tune_steps, locality) if tune else None
-    check_tuning(Tuning(tune_steps, locality))
+    tuning = choose_tuning(tune, tune_steps, locality)
     if sum((bool(pictures), from_data is not None, own is not None)) != 1:
         raise InputError('name picture files, or --from-data SPLITS, or --own N: one of them')
+    if from_data is None:
+        refuse('without --from-data', n=n)
+    if no_paste and mask is None:
+        raise InputError('--no-paste has no meaning without --mask')
     if tune and (mask or coarse > 1):
         raise InputError('--tune is for whole pictures, not for --mask or --coarse')
     if own is not None and not 1 <= own <= min(MOST, MAX_SEED - seed):
@@ -142,7 +146,7 @@ def project_command(
     chosen = choose_label(generator, label)
     check_coarse(generator, coarse)
     known = None if mask is None else read_mask(Path(mask), generator)
-    groups = gather(generator, pictures, source_rights, from_data, own, n, seed)
+    groups = gather(generator, pictures, source_rights, from_data, own, 64 if n is None else n, seed)
     inverter = Inverter(generator, way)
     console = Console(highlight=False)
     results: dict[str, Result] = {}
@@ -151,7 +155,7 @@ def project_command(
         result = search(inverter, targets, chosen, known, warm, lambda text: print(text, flush=True))
         if tuning is not None:
             result = tuned(inverter, result, tuning)
-        if known is not None and paste:
+        if known is not None and not no_paste:
             result = result._replace(images=pasted(result.images, targets.pixels, known))
         results[name] = result
         folder = Path(out) / name if len(groups) > 1 else Path(out)

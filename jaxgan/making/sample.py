@@ -17,13 +17,14 @@ from jaxgan.making.asking import ask, check_options, told
 from jaxgan.making.choosing import Chooser, parts_of
 from jaxgan.making.destination import check_grid
 from jaxgan.making.drawing import Drawing, make_drawing
-from jaxgan.making.duplicates import Duplicates
-from jaxgan.making.judging import CALIBRATION, check_judging, open_judge
+from jaxgan.making.duplicates import NEAR, Duplicates
+from jaxgan.making.judging import CALIBRATION, open_judge, read_judging
 from jaxgan.making.labelling import Labelling, read_labelling
 from jaxgan.making.made import Made, Origin, Output, Target, counted
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.making.outputs import choose_target, open_output
 from jaxgan.making.tracing import Trace, open_trace
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
 from jaxgan.rejection import Reference, calibrate
 from jaxgan.runtime import keep_programs
@@ -40,7 +41,7 @@ def sample_command(**given: Any) -> int:
     found = open_generator(Path(options.source), options.step, options.best)
     kernels.enable()
     if target.kind == 'grid':
-        n = options.n if options.seeds is None else len(seeds)
+        n = _count(options) if options.seeds is None else len(seeds)
         check_grid(n, found.shape, options.columns, options.scale, target.form)
     labelling = read_labelling(found.card, options.label)
     asked = ask(options, found, labelling)
@@ -63,7 +64,9 @@ def sample_command(**given: Any) -> int:
 
 def _seeds(options: SampleOptions) -> Any:
     """List the seeds: those named, n from the first on, or all from the first on where others replace what is dropped."""
-    n, seed = options.n, options.seed
+    if options.seeds is not None:
+        refuse('with --seeds', n=options.n, seed=options.seed)
+    n, seed = _count(options), options.seed or 0
     if n < 1:
         raise InputError(f'n {n} must be at least 1')
     if n > MAX_SEEDS:
@@ -76,6 +79,10 @@ def _seeds(options: SampleOptions) -> Any:
     return range(seed, MAX_SEED + 1) if _replaces(options) else named
 
 
+def _count(options: SampleOptions) -> int:
+    return 64 if options.n is None else options.n
+
+
 def _filters(options: SampleOptions) -> bool:
     return options.reject == 'drs' or options.dedup != 'off'
 
@@ -86,7 +93,9 @@ def _replaces(options: SampleOptions) -> bool:
 
 def _check(options: SampleOptions, seeds: Any, target: Target) -> None:
     check_options(options)
-    check_judging(options)
+    read_judging(options)
+    if options.dedup != 'near':
+        refuse('without --dedup near', near=options.near)
     if target.kind == 'folder' and options.seeds is not None and len(set(seeds)) < len(seeds):
         raise InputError(f'seeds {options.seeds} name one twice: a folder has one file a seed')
     if options.trace == '-' and target.path is None:
@@ -97,7 +106,7 @@ def _check(options: SampleOptions, seeds: Any, target: Target) -> None:
 
 def _wanted(options: SampleOptions, seeds: Any, output: Output) -> int:
     if _replaces(options):
-        return options.n
+        return _count(options)
     return len(seeds) - len(output.there.intersection(seeds)) if _skips(options) else len(seeds)
 
 
@@ -108,10 +117,11 @@ def _skips(options: SampleOptions) -> bool:
 
 def _details(options: SampleOptions, labelling: Labelling) -> dict[str, str | None]:
     drs, ddls = options.reject == 'drs', options.reject == 'ddls'
+    how = read_judging(options)
     return told(options, labelling) | {
         'reject': None if options.reject == 'off' else options.reject,
-        'percentile': str(options.percentile) if drs else None,
-        'langevin': f'{options.steps} steps of {options.step_size}' if ddls else None,
+        'percentile': str(how.percentile) if drs else None,
+        'langevin': f'{how.steps} steps of {how.step_size}' if ddls else None,
     }
 
 
@@ -124,9 +134,9 @@ def _origin(options: SampleOptions, found: Generator, labelling: Labelling) -> O
 
     record: dict[str, Any] = {'model': found.digest, 'data': found.data}
     record |= {name: value for name, value in details.items() if value is not None}
-    record['seeds'] = options.seeds or f'from {options.seed}'
+    record['seeds'] = options.seeds or f'from {options.seed or 0}'
     if options.dedup != 'off':
-        record['dedup'] = f'near {options.near}' if options.dedup == 'near' else options.dedup
+        record['dedup'] = f'near {_near(options)}' if options.dedup == 'near' else options.dedup
     return Origin(sign, record)
 
 
@@ -140,7 +150,11 @@ def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[st
 def _duplicates(options: SampleOptions, found: Generator) -> Duplicates | None:
     if options.dedup == 'off':
         return None
-    return Duplicates(options.near if options.dedup == 'near' else None, found.shape)
+    return Duplicates(_near(options) if options.dedup == 'near' else None, found.shape)
+
+
+def _near(options: SampleOptions) -> float:
+    return NEAR if options.near is None else options.near
 
 
 def _calibrated(drawing: Drawing, options: SampleOptions, labelling: Labelling) -> Reference:
@@ -150,7 +164,7 @@ def _calibrated(drawing: Drawing, options: SampleOptions, labelling: Labelling) 
     scores = np.concatenate([result['score'] for result in results])
     if not np.isfinite(scores).all():
         raise InputError('--reject drs: the discriminator gives scores that are not finite')
-    return jax.tree.map(np.asarray, calibrate(jax.numpy.asarray(scores), options.percentile))
+    return jax.tree.map(np.asarray, calibrate(jax.numpy.asarray(scores), read_judging(options).percentile))
 
 
 def _make(

@@ -141,7 +141,7 @@ def _encoded(generator: Generator, space: str, z: np.ndarray, labels: np.ndarray
     if space == 'z':
         return z
     encode = _encoder(generator.network, space)
-    return in_chunks(lambda rows: encode(generator.params, generator.aux, *rows), (z, labels), len(z))
+    return in_chunks(lambda rows: encode(*generator.on_device, *rows), (z, labels), len(z))
 
 
 @functools.lru_cache(maxsize=8)

@@ -15,7 +15,6 @@ from jaxgan.data.pixels import decode, describe_changes, to_pixels
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator, choose_labels
 from jaxgan.realimages import read_bytes
-from jaxgan.sampling import make_sampler
 
 RESERVED = ('projections', 'codes')
 
@@ -119,7 +118,7 @@ def of_data(generator: Generator, split: str, n: int) -> Targets:
 
 def of_own(generator: Generator, seeds: Sequence[int]) -> Targets:
     """Make samples of the generator itself; each class in turn."""
-    draw = make_sampler(generator.network, generator.latents, generator.params, generator.aux)
+    draw = generator.sampler()
     pixels = draw(seeds, choose_labels(generator.card, None, len(seeds)))
     return Targets(pixels, tuple(f'seed{seed}' for seed in seeds), tuple({'seed': seed} for seed in seeds))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxgan.files import replacing, unwritable
+from jaxgan.files import finite, replacing, unwritable
 from jaxgan.types import Mixture
 
 Trace = Callable[[dict[str, Any], list[str] | None], None]
@@ -48,11 +48,20 @@ def _write(file: Any, results: dict[str, Any], names: list[str] | None, common: 
             'class': names[i] if names else None,
             'label': _label(results['labels'], i),
         }
-        line |= {name: results[name][i].tolist() for name in ('z', 'w') if name in results} | common
+        line |= {name: _numbers(results[name][i].tolist()) for name in ('z', 'w') if name in results} | common
         line |= {
-            name: float(results[name][i]) for name in ('score', 'probability', 'chance') if name in results
+            name: _numbers(float(results[name][i]))
+            for name in ('score', 'probability', 'chance')
+            if name in results
         }
         file.write(json.dumps(line, allow_nan=False) + '\n')
+
+
+def _numbers(values: Any) -> Any:
+    """Write numbers, or lists of them, as JSON can hold them."""
+    if isinstance(values, list):
+        return [_numbers(value) for value in values]
+    return finite(values) if isinstance(values, float) else values
 
 
 def _label(labels: Any, i: int) -> Any:

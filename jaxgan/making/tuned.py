@@ -10,6 +10,7 @@ from jaxgan.errors import InputError
 from jaxgan.images import to_float
 from jaxgan.making.inverting import Inverter
 from jaxgan.making.projections import Places
+from jaxgan.making.unused import refuse
 
 RATE = 1e-2
 DRIFT_SAMPLES = 256
@@ -22,12 +23,22 @@ class Tuning(NamedTuple):
     locality: float = 1.0
 
 
-def check_tuning(tuning: Tuning) -> None:
-    """Refuse steps and weights that are out of range."""
+def choose_tuning(tune: bool, steps: int | None, locality: float | None) -> Tuning | None:
+    """Say how to tune, if at all; None: the usual steps and weights.
+
+    Raises:
+        InputError: they are out of range, or there is nothing that they say.
+    """
+    if not tune:
+        refuse('without --tune', tune_steps=steps, locality=locality)
+        return None
+    usual = Tuning()
+    tuning = Tuning(usual.steps if steps is None else steps, usual.locality if locality is None else locality)
     if tuning.steps < 1 or not 0 <= tuning.locality < np.inf:
         raise InputError(
             f'tune-steps {tuning.steps} must be at least 1, and locality {tuning.locality} at least 0'
         )
+    return tuning
 
 
 def tune_found(inverter: Inverter, places: Places, pixels: np.ndarray, tuning: Tuning) -> Places:

@@ -16,6 +16,7 @@ from jaxgan.making.made import counted
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_one, find_start, in_space
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED, seed_keys
@@ -39,10 +40,10 @@ def vary_command(
     source: str,
     start: str,
     out: str,
-    strength: float,
+    strength: float | None,
     strengths: str | None,
     n: int | None,
-    seed: int,
+    seed: int | None,
     mix: str | None,
     layers: str | None,
     space: str | None,
@@ -55,7 +56,12 @@ def vary_command(
     """Write variations of one image, a row for each strength."""
     target = check_target(out, scale)
     check_apart(target, (start, mix))
-    asked = Request(parse_strengths(strengths, strength), n, seed, mix, layers, label, source_rights)
+    if strengths is not None:
+        refuse('with --strengths', strength=strength)
+    if mix is not None:
+        refuse('with --mix', seed=seed)
+    one, seed = 0.5 if strength is None else strength, seed or 0
+    asked = Request(parse_strengths(strengths, one), n, seed, mix, layers, label, source_rights)
     _check(asked)
     keep_programs()
     generator = open_generator(Path(source), step, best)

@@ -1,7 +1,7 @@
 """Convolutions that are fast on every platform, to every order of differentiation, and resampling by two."""
 
 from jaxgan.ops.conv import conv, conv_transpose
-from jaxgan.ops.native import portable
+from jaxgan.ops.native import portable, uncompiled
 from jaxgan.ops.resample import blur2d, downsample2d, upsample2d
 
-__all__ = ['blur2d', 'conv', 'conv_transpose', 'downsample2d', 'portable', 'upsample2d']
+__all__ = ['blur2d', 'conv', 'conv_transpose', 'downsample2d', 'portable', 'uncompiled', 'upsample2d']

@@ -35,6 +35,11 @@ def portable() -> Any:
     return form('portable')
 
 
+def uncompiled() -> Any:
+    """Trace convolutions as XLA's forms, each platform's own, within this context: no kernel of this process is called."""
+    return form('xla')
+
+
 def register(library: ctypes.CDLL) -> None:
     """Make a loaded library's kernels known to XLA, once a process."""
     for target in TARGETS:

@@ -10,7 +10,7 @@ from jaxgan.making.directions import for_studio
 from jaxgan.making.judging import companions, to_floats
 from jaxgan.opened import Generator
 from jaxgan.rejection import make_score
-from jaxgan.sampling import make_sampler, normal_quantiles
+from jaxgan.sampling import normal_quantiles
 from jaxgan.spaces import count_layers, spaces_of
 from jaxgan.version import __version__
 
@@ -74,7 +74,7 @@ def choose_first(generator: Generator, count: int) -> int:
     network, params, aux = judge
     n, beside = companions(generator)
     labels = np.arange(count, dtype=np.int32) % len(generator.labels) if generator.labels else None
-    draw = make_sampler(generator.network, generator.latents, generator.params, generator.aux)
+    draw = generator.sampler()
     images = to_floats(draw(range(count), labels))
     score = jax.jit(make_score(network, lambda logits: logits, n))
     return int(np.argmax(score(params, aux, beside, images, labels)))

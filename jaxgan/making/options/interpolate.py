@@ -23,8 +23,8 @@ class InterpolateOptions:
     """Choose the images so that each differs equally much from the one before, instead of at equal distances of codes."""
     loop: bool = False
     """Go on from the last place to the first."""
-    seconds: float = 0.1
-    """How long an animation shows each image."""
+    seconds: float | None = None
+    """How long an animation shows each image (default: 0.1)."""
     space: str | None = None
     """z, w or w+ (default: the places' own; of seeds w where there are styles, else z)."""
     label: str | None = None

@@ -35,8 +35,8 @@ class ProjectOptions:
     none for an export, which has none)."""
     mask: str | None = None
     """A picture that is white where pixels are known, and black where they are to be made."""
-    paste: bool = True
-    """With --mask: keep the known pixels in the result as they are."""
+    no_paste: tyro.conf.FlagCreatePairsOff[bool] = False
+    """With --mask: show the known pixels as the generator makes them, instead of keeping them as they are."""
     coarse: int = 1
     """Compare averages over so many pixels a side only: a sketch whose details are to be made."""
     noise: bool = False
@@ -45,18 +45,18 @@ class ProjectOptions:
     """What it costs a code to be unlike random ones (default: 0.0001; 0.001 with --mask or --coarse, which say less)."""
     tune: bool = False
     """Move the generator's weights a little, so that its images become those asked for; kept as a patch."""
-    tune_steps: int = 350
-    """Of tuning."""
-    locality: float = 1.0
-    """What it costs if tuning changes other images; 0: nothing."""
+    tune_steps: int | None = None
+    """Of --tune (default: 350)."""
+    locality: float | None = None
+    """What it costs if --tune changes other images; 0: nothing (default: 1)."""
     warm_start: str | None = None
     """Starts, too: what jaxgan encoder wrote, or a folder of projections: of the same picture where there is one, else of all."""
     from_data: str | None = None
     """Splits of the training's data, such as train,test: so many (-n) of each are projected and compared."""
     own: int | None = None
     """So many of the generator's own samples are projected: what a perfect search finds exactly."""
-    n: int = 64
-    """Images of each split of --from-data."""
+    n: int | None = None
+    """Images of each split of --from-data (default: 64)."""
     step: int | None = None
     """A run's checkpoint (default: the latest)."""
     best: bool = False

@@ -17,12 +17,12 @@ class SampleOptions:
     where it was stopped; '-': to standard output."""
     format: Literal['png', 'webp', 'npz'] | None = None
     """Of a folder's pictures (png or webp), or of what goes to standard output (default: png)."""
-    n: int = 64
-    """How many images, from --seed on."""
-    seed: int = 0
-    """The first seed."""
+    n: int | None = None
+    """How many images, from --seed on (default: 64)."""
+    seed: int | None = None
+    """The first seed (default: 0)."""
     seeds: str | None = None
-    """Seeds by name instead, such as 0-63,100; those that --reject or --dedup drops are then not replaced by others."""
+    """Seeds by name instead of --n and --seed, such as 0-63,100; those that --reject or --dedup drops are then not replaced by others."""
     label: str | None = None
     """A class of a conditional generator, by name or number, or a mixture such as dog:0.7,cat:0.3 (default: each class in turn)."""
     temperature: float | None = None
@@ -37,16 +37,16 @@ class SampleOptions:
     """Truncate only the first so many layers, which decide the coarse things."""
     dedup: Literal['off', 'exact', 'near'] = 'off'
     """Drop images equal, or nearly equal, to one before, and take the next seeds instead."""
-    near: float = 8.0
-    """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square."""
+    near: float | None = None
+    """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square (default: 8)."""
     reject: Literal['off', 'drs', 'ddls'] = 'off'
     """Of a run: let the discriminator choose among images (drs), or move their latents (ddls)."""
-    percentile: float = 80.0
-    """Of drs: the score at this percentile is accepted with probability 1/2; higher rejects more."""
-    steps: int = 50
-    """Of ddls: Langevin steps of each latent."""
-    step_size: float = 0.01
-    """Of ddls: the size of a step."""
+    percentile: float | None = None
+    """Of drs: the score at this percentile is accepted with probability 1/2; higher rejects more (default: 80)."""
+    steps: int | None = None
+    """Of ddls: Langevin steps of each latent (default: 50)."""
+    step_size: float | None = None
+    """Of ddls: the size of a step (default: 0.01)."""
     trace: str | None = None
     """Explain each image as a line of JSON (seed, class, z, w, what was asked, the model): a file, or '-' to print."""
     columns: int | None = None

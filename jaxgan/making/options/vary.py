@@ -16,14 +16,14 @@ class VaryOptions:
     out: str = 'variations.png'
     """FILE.png, .webp or .jpg: a sheet with a row for each strength; a folder (no suffix): single PNGs, and their codes, from which jaxgan
     vary, interpolate and others can go on."""
-    strength: float = 0.5
-    """How far to go: 0: not at all, 1: as far as another image."""
+    strength: float | None = None
+    """How far to go: 0: not at all, 1: as far as another image (default: 0.5)."""
     strengths: str | None = None
     """Several instead, such as 0,0.25,0.5,0.75,1: the same variations at each."""
     n: int | None = None
     """How many variations (default: 16; 8 for several strengths). With --mix there is one for each place that it names."""
-    seed: int = 0
-    """Of the directions: the same ones at all strengths."""
+    seed: int | None = None
+    """Of the random directions, the same ones at all strengths (default: 0)."""
     mix: str | None = None
     """Go towards these instead of random directions; named as the start, and there may be several, such as seed:0-7."""
     layers: str | None = None
