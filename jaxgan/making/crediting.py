@@ -1,8 +1,26 @@
 """Where images that were made from places come from."""
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 from jaxgan.credentials import Credit
 from jaxgan.making.projections import Places
 from jaxgan.opened import Generator
+
+
+def united(origins: Iterable[Mapping[str, Any]], name: str) -> str | None:
+    """Tell what origins say by one name, each once; None: nothing.
+
+    >>> united([{'source': 'a'}, {'seed': 1}, {'source': 'b'}, {'source': 'a'}], 'source')
+    'a; b'
+    """
+    return '; '.join(dict.fromkeys(str(one[name]) for one in origins if one.get(name) is not None)) or None
+
+
+def parents(origins: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Tell what must stand with all that is made of pictures: their digests, and what was said of the rights in them."""
+    told = {name: united(origins, name) for name in ('source', 'rights')}
+    return {name: text for name, text in told.items() if text}
 
 
 def credit_of(generator: Generator, places: Places, **details: object) -> Credit:
@@ -14,15 +32,10 @@ def credit_of(generator: Generator, places: Places, **details: object) -> Credit
         details: what else was asked for; those that are None are left out.
     """
 
-    def told(name: str) -> str | None:
-        found = dict.fromkeys(str(origin[name]) for origin in places.origins if origin.get(name) is not None)
-        return '; '.join(found) or None
-
     return generator.credit(
-        (told('seed') or '').replace('; ', ','),
+        (united(places.origins, 'seed') or '').replace('; ', ','),
         **details,
-        source=told('source'),
-        rights=told('rights'),
+        **parents(places.origins),
         label=None
         if places.labels is None
         else ', '.join(generator.labels[i] for i in dict.fromkeys(places.labels.tolist())),

@@ -72,12 +72,9 @@ def edit_command(
     }
     if target.suffix:
         told = {'amount': '; '.join(map(_told, columns)), **details}
-        one = pixels[0] if len(pixels) == 1 and scale is None else None
-        sheet = (
-            images.grid(pixels, len(columns) if len(columns) > 1 else None, scale=scale)
-            if one is None
-            else one
-        )
+        alone = len(pixels) == 1 and scale is None
+        width = len(columns) if len(columns) > 1 else None
+        sheet = pixels[0] if alone else images.grid(pixels, width, scale=scale)
         pictures.write_picture(target, sheet, credit_of(generator, made, **told))
     else:
         for i, (name, image) in enumerate(zip(made.names, pixels, strict=True)):

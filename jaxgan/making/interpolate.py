@@ -14,10 +14,10 @@ from jaxgan import images, kernels, spaces, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
 from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
-from jaxgan.making.crediting import credit_of
+from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.made import counted
-from jaxgan.making.painting import decode, in_chunks, tuned
+from jaxgan.making.painting import concatenate, decode, in_chunks, tuned
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
 from jaxgan.making.unused import refuse
@@ -61,10 +61,11 @@ def interpolate_command(
     """Write the images between places, and print how they follow each other."""
     target = check_target(out, scale, FILMS)
     check_apart(target, places)
-    if target.suffix.lower() not in FILMS:
+    film = target.suffix.lower() in FILMS
+    if not film:
         refuse(f'without --out FILE{", ".join(FILMS)}', seconds=seconds)
     seconds = SECONDS if seconds is None else seconds
-    if target.suffix.lower() in FILMS:
+    if film:
         check_seconds(target, seconds)
     if not 2 <= steps <= MOST:
         raise InputError(f'steps {steps} must be in 2..{MOST}: both ends are images')
@@ -78,7 +79,7 @@ def interpolate_command(
         raise InputError(f'{" ".join(places)}: one place, and a path needs two')
     if (len(points.codes) - 1) * (steps - 1) >= MOST:
         raise InputError(f'{len(points.codes)} places in {steps} steps are more than {MOST:,} images')
-    if target.suffix.lower() in FILMS:
+    if film:
         height, width, channels = generator.shape
         factor = enlargement(height, width, scale)
         count = (len(points.codes) - 1) * (steps - 1) + 1
@@ -93,7 +94,7 @@ def interpolate_command(
     }
     credit = credit_of(generator, points, **details)
     pixels = images.to_uint8(way.images)
-    if target.suffix.lower() in FILMS:
+    if film:
         write_animation(
             target, (images.visible(pixels[:-1] if loop else pixels)), seconds, credit, scale=scale
         )
@@ -142,31 +143,11 @@ def join(generator: Generator, parts: Sequence[Places]) -> Places:
             raise InputError(
                 'two of these folders have generators that were tuned differently: project all pictures at once'
             )
-    labels = None if parts[0].labels is None else np.concatenate([part.labels for part in parts])  # type: ignore[misc]
-    if labels is not None and parts[0].space == 'z' and len(set(labels.tolist())) > 1:
-        names = ', '.join(generator.labels[i] for i in dict.fromkeys(labels.tolist()))
+    classes = dict.fromkeys(i for part in parts if part.labels is not None for i in part.labels.tolist())
+    if parts[0].space == 'z' and len(classes) > 1:
+        names = ', '.join(generator.labels[i] for i in classes)
         raise InputError(f'no path in z leads from one class to another ({names}): give --label')
-    noise = None
-    if any(part.noise for part in parts):
-        kept = spaces.kept_noise(generator.aux)
-        own = [part.noise or {} for part in parts]
-        noise = {
-            name: np.concatenate(
-                [
-                    maps.get(name, np.repeat(np.asarray(kept[name])[None], len(part.codes), 0))
-                    for maps, part in zip(own, parts, strict=True)
-                ]
-            )
-            for name in dict.fromkeys(name for maps in own for name in maps)
-        }
-    return parts[0]._replace(
-        codes=np.concatenate([part.codes for part in parts]),
-        names=tuple(name for part in parts for name in part.names),
-        labels=labels,
-        origins=tuple(origin for part in parts for origin in part.origins),
-        noise=noise,
-        patch=patches[0] if patches else None,
-    )
+    return concatenate(generator, parts)._replace(patch=patches[0] if patches else None)
 
 
 def travel(generator: Generator, points: Places, steps: int, even: bool) -> Way:
@@ -209,21 +190,16 @@ def way_at(generator: Generator, points: Places, t: np.ndarray) -> Way:
             for name, maps in points.noise.items()
         }
     origins = tuple(
-        {**_parents(points, i), 'between': [points.names[i], points.names[i + 1]], 't': float(at - i)}
+        {
+            **parents(points.origins[i : i + 2]),
+            'between': [points.names[i], points.names[i + 1]],
+            't': float(at - i),
+        }
         for i, at in zip(first, t, strict=True)
     )
     names = tuple(f'{n:05d}' for n in range(len(t)))
     made = every._replace(codes=codes, names=names, origins=origins, noise=noise)
     return Way(t, made, decode(generator, made))
-
-
-def _parents(points: Places, i: int) -> dict[str, str]:
-    pair = points.origins[i : i + 2]
-    told = {
-        name: '; '.join(dict.fromkeys(str(o[name]) for o in pair if name in o))
-        for name in ('source', 'rights')
-    }
-    return {name: text for name, text in told.items() if text}
 
 
 def between_in(space: str) -> Callable:

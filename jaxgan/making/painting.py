@@ -4,7 +4,7 @@ Every command that shows a place shows these: what ``project`` writes is bit for
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -41,6 +41,26 @@ def tuned(generator: Generator, places: Places) -> Any:
         if name not in kept or kept[name].shape != maps.shape[1:]:
             raise InputError(f'the noise of the projections does not fit this generator: {name}')
     return generator.tuned(places.patch) if places.patch else generator.on_device[0]
+
+
+def concatenate(generator: Generator, parts: Sequence[Places]) -> Places:
+    """Put places of one space and patch together; where some have noise of their own, the others get what the generator keeps."""
+    kept = kept_noise(generator.aux)
+
+    def maps(part: Places, name: str) -> np.ndarray:
+        if part.noise and name in part.noise:
+            return part.noise[name]
+        return np.repeat(np.asarray(kept[name])[None], len(part.codes), axis=0)
+
+    fitted = dict.fromkeys(name for part in parts for name in part.noise or {})
+    labels = [part.labels for part in parts if part.labels is not None]
+    return parts[0]._replace(
+        codes=np.concatenate([part.codes for part in parts]),
+        names=tuple(name for part in parts for name in part.names),
+        labels=np.concatenate(labels) if labels else None,
+        origins=tuple(origin for part in parts for origin in part.origins),
+        noise={name: np.concatenate([maps(part, name) for part in parts]) for name in fitted} or None,
+    )
 
 
 def in_chunks(function: Callable, rows: Any, n: int) -> np.ndarray:

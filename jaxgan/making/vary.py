@@ -9,7 +9,7 @@ import numpy as np
 from jaxgan import images, kernels, variation
 from jaxgan.errors import InputError
 from jaxgan.making import pictures
-from jaxgan.making.crediting import credit_of
+from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.layers import choose_layers
 from jaxgan.making.made import counted
@@ -157,12 +157,7 @@ def _parents(begin: Places, others: Places | None, i: int) -> dict[str, Any]:
     }
     if others is None:
         return found
-    other = others.origins[i]
-    joined = {
-        name: '; '.join(dict.fromkeys(str(o[name]) for o in (found, other) if name in o))
-        for name in ('source', 'rights')
-    }
-    return {**found, **{name: text for name, text in joined.items() if text}, 'mix': others.names[i]}
+    return {**found, **parents((found, others.origins[i])), 'mix': others.names[i]}
 
 
 def _others(generator: Generator, begin: Places, asked: Request) -> tuple[Places, Places | None]:

@@ -18,13 +18,13 @@ from jaxgan.making.animation import check_seconds, check_size, enlargement, writ
 from jaxgan.making.asking import check_psi
 from jaxgan.making.crediting import credit_of
 from jaxgan.making.destination import check_file
-from jaxgan.making.painting import decode
+from jaxgan.making.painting import concatenate, decode
 from jaxgan.making.projections import Places, take
 from jaxgan.making.starts import find_start
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import CHUNK
-from jaxgan.spaces import kept_noise, truncate
+from jaxgan.spaces import truncate
 
 TRIED = 1024  # places of a path whose images are in memory at once, where as much shall change each time
 MAX_FRAMES = 100_000  # beyond that it is rather mistyped
@@ -109,25 +109,7 @@ def join(generator: Generator, found: Sequence[Places]) -> Places:
             raise InputError(f'places in {first.space} and in {other.space}: choose one with --space')
         if not _equal(first.patch, other.patch):
             raise InputError('places of differently tuned generators: a walk leads through one')
-    noisy = [part.noise for part in found if part.noise]
-    return first._replace(
-        codes=np.concatenate([part.codes for part in found]),
-        names=tuple(name for part in found for name in part.names),
-        labels=None if first.labels is None else np.concatenate([part.labels for part in found]),  # pyright: ignore[reportArgumentType, reportCallIssue]
-        origins=tuple(origin for part in found for origin in part.origins),
-        noise=_join_noise(generator, found, list(noisy[0])) if noisy else None,
-    )
-
-
-def _join_noise(generator: Generator, found: Sequence[Places], names: list[str]) -> dict[str, np.ndarray]:
-    kept = kept_noise(generator.aux)
-
-    def maps(part: Places, name: str) -> np.ndarray:
-        if part.noise and name in part.noise:
-            return part.noise[name]
-        return np.repeat(np.asarray(kept[name])[None], len(part.codes), axis=0)
-
-    return {name: np.concatenate([maps(part, name) for part in found]) for name in names}
+    return concatenate(generator, found)
 
 
 def _equal(a: dict[str, np.ndarray] | None, b: dict[str, np.ndarray] | None) -> bool:
