@@ -35,7 +35,7 @@ class TrainOptions:
 
     recipe: Annotated[Config, tyro.conf.arg(name='')]
     config: str | None = None
-    """Python file with get_config() -> Config, or its name in configs/; None: the embedded pixel_avatars."""
+    """Python file with get_config() -> Config, or its name in configs/, or a run's config.json; None: the embedded pixel_avatars."""
     workdir: str | None = None
     """The run's folder (default: runs/ and the configuration's name)."""
     steps: int | None = None
