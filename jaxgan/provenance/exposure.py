@@ -28,7 +28,7 @@ def exposure_command(run: str, images: tuple[str, ...], json: bool, until: int |
     if not any(one.images for one in found):
         raise InputError('; '.join(f'{one.asked}: {one.how}' for one in found))
     seen = {one.image: one for one in expose(history, sorted({i for one in found for i in one.images}))}
-    report = describe(history, finder, found, seen)
+    report = describe(history, finder, found, seen, until)
     if json:
         _print_json(report)
     else:
@@ -48,7 +48,7 @@ def identify(finder: Finder, images: tuple[str, ...]) -> list[Found]:
 
 
 def describe(
-    history: History, finder: Finder, found: list[Found], seen: dict[int, Exposure]
+    history: History, finder: Finder, found: list[Found], seen: dict[int, Exposure], until: int | None
 ) -> dict[str, Any]:
     """Put together what is known, as JSON has it."""
     info = history.source.info
@@ -56,6 +56,7 @@ def describe(
         'run': history.run.name,
         'data': {'name': info.name, 'split': info.split, 'count': info.count},
         'steps': history.steps,
+        'steps_are': 'taken' if until is None else 'asked for',
         'images_a_step': step_images(history.config),
         'epochs': round(history.places / len(history.source), 3),
         'checkpoints': list(history.checkpoints),
@@ -109,7 +110,8 @@ def lines(report: dict[str, Any]) -> Iterator[str]:
             yield f'{found}image {match["index"]}{name}: {_uses(match)}'
     for first, last in report['undone']:
         yield f'steps {first:,} to {last:,} were taken, and thrown away after step {last:,} had failed'
-    yield 'as far as checkpoints and metrics.jsonl reach: a run that was killed may have taken a few steps more'
+    if report['steps_are'] == 'taken':
+        yield 'as far as checkpoints and metrics.jsonl reach: a run that was killed may have taken a few steps more'
 
 
 def _uses(match: dict[str, Any]) -> str:
