@@ -59,7 +59,7 @@ def evaluate_command(
     chosen = choose_data(source, trained_on, data, fakes, given)
     mirrored = flip if flip is not None else chosen.flip
     opened = open_source(chosen)
-    reals = Reals(opened, real, mirrored, excluded_images(opened, chosen.exclude))
+    reals = Reals(opened, real, mirrored, left_out(opened, chosen, trained_on))
     other = open_held_out(chosen, held_out)
     kernels.enable()
     network = choose_extractor(chosen.name, fakes.size, extractor, weights, download)
@@ -118,6 +118,14 @@ def choose_data(
         else {}
     )
     return DataConfig(name or '', **(of_images | given))
+
+
+def left_out(source: ImageSource, chosen: DataConfig, trained_on: DataConfig | None) -> np.ndarray:
+    """Find what the training excluded, by the pixels that it saw, which may have been prepared in another way."""
+    if not chosen.exclude or trained_on is None:
+        return excluded_images(source, chosen.exclude)
+    before = dataclasses.replace(trained_on, data_dir=chosen.data_dir)
+    return excluded_images(source if before == chosen else open_source(before), chosen.exclude)
 
 
 def open_fakes(
