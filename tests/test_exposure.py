@@ -243,6 +243,7 @@ def test_what_is_no_run_is_refused(tmp_path):
         ((str(run), ('1',), False, 0), 'until 0 must be at least 1'),
         ((str(run), ('1',), False, 2**31), 'until .* must be at most'),
         ((str(run), ('0' * 64,), False, None), 'no image has this SHA-256'),
+        ((str(run), ('1',), False, 2**31 // 8 - 1), 'at most 16,777,216 are listed'),
     ):
         with pytest.raises(InputError, match=message):
             exposure_command(*asked)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgan.checkpoints.restore import load_record
 from jaxgan.checkpoints.retention import found_steps
-from jaxgan.config import Config, step_images
+from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import read_config
 from jaxgan.data import ImageSource, open_source
 from jaxgan.data.exclusion import excluded_images
@@ -19,6 +19,7 @@ from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
 from jaxgan.strictjson import parse_json
 
 METRICS = 'metrics.jsonl'
+MOST_USES = 1 << 24  # that are computed at once: of images and of excluded ones, one an epoch
 
 
 class History(NamedTuple):
@@ -68,7 +69,7 @@ def open_history(run: Path, until: int | None = None) -> History:
         raise InputError(f'{run} is no run: it has no {CONFIG}' if run.exists() else f'there is no run {run}')
     if until is not None and until < 1:
         raise InputError(f'until {until} must be at least 1 step')
-    config = read_config(run / CONFIG)
+    config = check(read_config(run / CONFIG))
     longest = (2**31 - 1) // step_images(config)
     if until is not None and until > longest:
         raise InputError(f'until {until} must be at most {longest} steps, as a training is')
@@ -90,7 +91,12 @@ def open_history(run: Path, until: int | None = None) -> History:
 
 
 def expose(history: History, images: list[int]) -> list[Exposure]:
-    """Compute how a run has seen images; nothing was ever logged for it, and nothing is read."""
+    """Compute how a run has seen images; nothing was ever logged for it, and nothing is read.
+
+    Raises:
+        InputError: the uses would be too many to list.
+    """
+    check_uses(history, len(images))
     found = uses(history.order, np.array(images, np.int64), history.places)
     per_step = step_images(history.config)
     barred = set(history.order.excluded.tolist())
@@ -98,6 +104,21 @@ def expose(history: History, images: list[int]) -> list[Exposure]:
         _exposure(history, image, image in barred, places // per_step + 1)
         for image, places in zip(images, found, strict=True)
     ]
+
+
+def check_uses(history: History, images: int) -> None:
+    """Check that the uses of so many images, and of those that are excluded, can be held.
+
+    Raises:
+        InputError: they cannot.
+    """
+    epochs = -(-history.places // len(history.source))
+    found = (images + len(history.order.excluded)) * epochs
+    if found > MOST_USES:
+        raise InputError(
+            f'{history.steps:,} steps are {epochs:,} epochs, with about {found:,} uses of the {images:,} images and of those that are '
+            f'excluded; at most {MOST_USES:,} are listed: name fewer images, or fewer steps by --until'
+        )
 
 
 def _exposure(history: History, image: int, excluded: bool, steps: np.ndarray) -> Exposure:

@@ -22,7 +22,7 @@ from jaxgan.data.ledger import parting
 from jaxgan.errors import DamagedError, InputError
 from jaxgan.files import append_lines, or_machine_error, reason, replacing_folder, unwritable
 from jaxgan.provenance.exposure import identify
-from jaxgan.provenance.history import METRICS, History, open_history
+from jaxgan.provenance.history import METRICS, History, check_uses, open_history
 from jaxgan.provenance.identify import Finder
 from jaxgan.run.recovery import FAULTS
 from jaxgan.run.rundir import CHECKPOINTS, CONFIG, check_name
@@ -84,6 +84,7 @@ def excluding(history: History, finder: Finder, images: list[int]) -> tuple[Conf
     names = history.config.data.exclude + tuple(f'{i}:{finder.pixels[i]}' for i in new)
     if len(names) > MOST_EXCLUDED:
         raise InputError(f'{len(names):,} images would be excluded; at most {MOST_EXCLUDED:,} can be')
+    check_uses(history, len(new))
     both = np.union1d(history.order.excluded, new).astype(np.int32)
     check_share(history.source, len(both))
     data = dataclasses.replace(history.config.data, exclude=names)
