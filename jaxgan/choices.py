@@ -1,9 +1,9 @@
 """What a user leaves open when something is measured: the extractor that goes with the data, the held-out images."""
 
-import dataclasses
 import re
 
 from jaxgan.data import DataConfig, ImageSource, open_source
+from jaxgan.data.config import with_split
 from jaxgan.data.splits import split_name
 from jaxgan.errors import InputError
 from jaxgan.metrics.assets import MissingAsset
@@ -23,11 +23,11 @@ def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
         InputError: the split named cannot be opened.
     """
     if split is not None:
-        return None if split == 'none' else open_source(dataclasses.replace(config, split=split))
+        return None if split == 'none' else open_source(with_split(config, split))
     if split_name(config.split) == 'test' or config.name.startswith('folder:'):
         return None
     try:
-        return open_source(dataclasses.replace(config, split='test'))
+        return open_source(with_split(config, 'test'))
     except InputError:
         return None
 

@@ -35,7 +35,7 @@ class TrainOptions:
 
     recipe: Annotated[Config, tyro.conf.arg(name='')]
     config: str | None = None
-    """Python file with get_config() -> Config, or its name in configs/; None: the embedded pixel_avatars."""
+    """Python file with get_config() -> Config, or its name in configs/, or a run's config.json; None: the embedded pixel_avatars."""
     workdir: str | None = None
     """The run's folder (default: runs/ and the configuration's name)."""
     steps: int | None = None
@@ -134,6 +134,12 @@ COMMANDS: dict[str, Command | None] = {
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
+    'exposure': Command(
+        'jaxgan.provenance.options.exposure:ExposureOptions', 'jaxgan.provenance.exposure:exposure_command'
+    ),
+    'remove': Command(
+        'jaxgan.provenance.options.remove:RemoveOptions', 'jaxgan.provenance.removal:remove_command'
+    ),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),

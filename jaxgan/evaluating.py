@@ -15,6 +15,8 @@ from jaxgan import kernels
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source
+from jaxgan.data.config import with_split
+from jaxgan.data.exclusion import excluded_images
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
 from jaxgan.metrics.path_length import PathLength, path_length
@@ -56,7 +58,8 @@ def evaluate_command(
     given = {'crop': crop, 'data_dir': data_dir, 'channels': channels, 'split': split}
     chosen = choose_data(source, trained_on, data, fakes, given)
     mirrored = flip if flip is not None else chosen.flip
-    reals = Reals(open_source(chosen), real, mirrored)
+    opened = open_source(chosen)
+    reals = Reals(opened, real, mirrored, left_out(opened, chosen, trained_on))
     other = open_held_out(chosen, held_out)
     kernels.enable()
     network = choose_extractor(chosen.name, fakes.size, extractor, weights, download)
@@ -107,13 +110,22 @@ def choose_data(
     if name is None and trained_on is None:
         raise InputError(f'{source} says nothing of its data: give --data')
     if trained_on is not None and name in (None, trained_on.name):
-        return dataclasses.replace(trained_on, **given)
+        chosen = with_split(trained_on, given.get('split', trained_on.split))
+        return dataclasses.replace(chosen, **given)
     of_images: dict[str, Any] = (
         {'size': fakes.size, 'channels': fakes.channels}
         if fakes.size > 1 and fakes.channels in (1, 3)
         else {}
     )
     return DataConfig(name or '', **(of_images | given))
+
+
+def left_out(source: ImageSource, chosen: DataConfig, trained_on: DataConfig | None) -> np.ndarray:
+    """Find what the training excluded, by the pixels that it saw, which may have been prepared in another way."""
+    if not chosen.exclude or trained_on is None:
+        return excluded_images(source, chosen.exclude)
+    before = dataclasses.replace(trained_on, data_dir=chosen.data_dir)
+    return excluded_images(source if before == chosen else open_source(before), chosen.exclude)
 
 
 def open_fakes(

@@ -2,12 +2,15 @@
 
 import dataclasses
 import functools
+import hashlib
+import json
 from collections.abc import Iterator
 
 import numpy as np
 
 from jaxgan.data import ImageSource, read_many, shuffled_index
 from jaxgan.data.fingerprint import fingerprint
+from jaxgan.data.order import NONE_EXCLUDED
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
 from jaxgan.metrics.gather import Batch, Sample, gather
@@ -26,11 +29,16 @@ class Reals:
     """How many, chosen by a fixed permutation; None: all."""
     flip: bool = False
     """Count each mirrored, too."""
+    excluded: np.ndarray = dataclasses.field(default_factory=lambda: NONE_EXCLUDED)
+    """Images that do not count, as ``data.exclusion`` finds them."""
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """A SHA-256 of the source's images and labels (``data.fingerprint``)."""
-        return fingerprint(self.source)
+        """A SHA-256 of the source's images and labels (``data.fingerprint``), and of which of them do not count."""
+        found = fingerprint(self.source)
+        if not len(self.excluded):
+            return found
+        return hashlib.sha256(json.dumps([found, self.excluded.tolist()]).encode()).hexdigest()
 
 
 class Sightings:
@@ -55,14 +63,17 @@ class Sightings:
 
 def order(reals: Reals) -> np.ndarray:
     """List the places of the real images that count: all, or the first so many of a fixed permutation."""
-    total = len(reals.source)
+    total = len(reals.source) - len(reals.excluded)
     if reals.count is None:
-        return np.arange(total)
+        return np.setdiff1d(np.arange(len(reals.source)), reals.excluded)
     if not 2 <= reals.count <= total:
         raise InputError(
             f'{reals.count} images of {reals.source.info.name} (allowed: 2 to {total}, which it has)'
         )
-    return np.asarray(shuffled_index(0, np.arange(reals.count), total))
+    # so many more as may fall on those that do not count
+    places = np.arange(reals.count + len(reals.excluded))
+    found = np.asarray(shuffled_index(0, places, len(reals.source)))
+    return found[~np.isin(found, reals.excluded)][: reals.count]
 
 
 def read_bytes(source: ImageSource, places: np.ndarray) -> Batch:

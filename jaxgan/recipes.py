@@ -1,11 +1,11 @@
-"""Recipes from files: a Python file whose ``get_config()`` returns a ``Config``."""
+"""Recipes from files: a Python file whose ``get_config()`` returns a ``Config``, or the ``config.json`` of a run."""
 
 import contextlib
 import importlib.util
 from pathlib import Path
 
 from jaxgan.config import Config
-from jaxgan.configjson import from_dict, to_dict
+from jaxgan.configjson import from_dict, read_config, to_dict
 from jaxgan.errors import InputError, unknown
 
 
@@ -18,6 +18,8 @@ def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
     if name is None:
         return Config()
     path = _find(name, folder)
+    if path.suffix == '.json':
+        return read_config(path)
     spec = importlib.util.spec_from_file_location(f'jaxgan_recipe_{path.stem}', path)
     if spec is None or spec.loader is None:
         raise InputError(f'config {path} is not a Python file')

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 import typing
 from typing import Literal
 
@@ -9,6 +10,8 @@ from jaxgan.errors import InputError, unknown
 
 Crop = Literal['none', 'center']
 Filter = Literal['lanczos', 'bicubic', 'box', 'nearest']
+MOST_EXCLUDED = 10_000
+_EXCLUDED = re.compile(r'\d{1,10}(:[0-9a-f]{64})?|[0-9a-f]{64}')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,9 @@ class DataConfig:
     """What to do if files of a folder cannot be read: stop and name them, or leave them out and name them."""
     residence: Literal['auto', 'device', 'stream'] = 'auto'
     """Keep all images on the device, or stream them (auto: on the device up to 1 GiB)."""
+    exclude: tuple[str, ...] = ()
+    """Images that the training may not see: INDEX in the order of the source, SHA256 of the pixels, or INDEX:SHA256, which is
+    checked; the other images keep their places in the order. Of a run that has begun: jaxgan remove."""
 
     def __post_init__(self):
         types = typing.get_type_hints(type(self))
@@ -48,6 +54,22 @@ class DataConfig:
             raise unknown('value of data.channels', self.channels, (1, 3))
         if self.size is not None and self.size < 1:
             raise InputError(f'data.size is {self.size}; it must be at least 1 pixel')
+        _check_excluded(self.exclude)
+
+
+def _check_excluded(names: tuple[str, ...]) -> None:
+    if len(names) > MOST_EXCLUDED:
+        raise InputError(f'data.exclude names {len(names):,} images; at most {MOST_EXCLUDED:,} can be')
+    for name in names:
+        if not (isinstance(name, str) and _EXCLUDED.fullmatch(name)):
+            raise InputError(
+                f'data.exclude {name!r} is none of INDEX, INDEX:SHA256 and SHA256 (64 digits 0 to f, of the pixels)'
+            )
+
+
+def with_split(config: DataConfig, split: str) -> DataConfig:
+    """Return the configuration of another split; what is excluded are images of this one, and says nothing of another."""
+    return dataclasses.replace(config, split=split, exclude=config.exclude if split == config.split else ())
 
 
 def path_of(name: str) -> pathlib.Path:

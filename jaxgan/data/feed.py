@@ -1,7 +1,7 @@
 """Feeds bring batches to the step: from images that live on the device, or from a stream that is read ahead.
 
 Both give the same batches, bit by bit: sample ``s`` of step ``n`` is image ``shuffled_index(seed, n *
-batch_size + s)``.
+batch_size + s)``, and never one that is excluded.
 """
 
 import operator
@@ -14,7 +14,7 @@ import numpy as np
 from jax.sharding import Mesh, Sharding
 
 from jaxgan.data.config import DataConfig
-from jaxgan.data.order import shuffled_index
+from jaxgan.data.order import NONE_EXCLUDED, shuffled_index
 from jaxgan.data.source import DataInfo, ImageSource, read_all, read_many
 from jaxgan.parallel.placing import join_rows, own_rows, spread
 from jaxgan.parallel.sharding import replicated, split
@@ -50,6 +50,7 @@ def open_feed(
     seed: int,
     mesh: Mesh | None = None,
     divided: bool = True,
+    excluded: np.ndarray = NONE_EXCLUDED,
 ) -> Feed:
     """Open the feed that suits a source: on the device if it is small (or asked for), else a stream.
 
@@ -60,6 +61,7 @@ def open_feed(
         seed: decides the order of the images.
         mesh: where the data go: whole onto every device, or the batches of a stream split over ``data``.
         divided: split the batches of a stream; otherwise they go whole onto every device, too.
+        excluded: images that may not come, as ``shuffled_index`` takes them.
     """
     size = source.info.count * _sample_bytes(source.info)
     if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
@@ -70,9 +72,10 @@ def open_feed(
             batch_size=batch_size,
             seed=seed,
             place=place,
+            excluded=excluded,
         )
     place = (split(mesh, axis=1) if divided else replicated(mesh)) if mesh else None
-    return stream_feed(source, batch_size=batch_size, seed=seed, sharding=place)
+    return stream_feed(source, batch_size=batch_size, seed=seed, sharding=place, excluded=excluded)
 
 
 def device_feed(
@@ -97,6 +100,7 @@ def _resident(
     batch_size: int,
     seed: int,
     place: Sharding | None,
+    excluded: np.ndarray = NONE_EXCLUDED,
 ) -> Feed:
     """Feed from arrays of known shapes that are read when they are first asked for."""
     count = shapes['image'].shape[0]
@@ -111,7 +115,7 @@ def _resident(
     def batch(data: Any, step: Any, i: Any) -> Batch:
         del i  # the step alone decides
         first = jnp.asarray(step).astype(jnp.uint32) * np.uint32(batch_size)
-        images = shuffled_index(seed, first + jnp.arange(batch_size, dtype=jnp.uint32), count)
+        images = shuffled_index(seed, first + jnp.arange(batch_size, dtype=jnp.uint32), count, excluded)
         return {key: value.at[images].get(mode='promise_in_bounds') for key, value in data.items()}
 
     return Feed(
@@ -142,7 +146,13 @@ def _placed(shapes: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.
 
 
 def stream_feed(
-    source: ImageSource, *, batch_size: int, seed: int, threads: int = 8, sharding: Sharding | None = None
+    source: ImageSource,
+    *,
+    batch_size: int,
+    seed: int,
+    threads: int = 8,
+    sharding: Sharding | None = None,
+    excluded: np.ndarray = NONE_EXCLUDED,
 ) -> Feed:
     """Read batches from a source ahead of their use, in threads; of several processes each reads its own rows.
 
@@ -152,11 +162,12 @@ def stream_feed(
         seed: decides the order.
         threads: how many batches are read at the same time.
         sharding: where the batches of a dispatch, [k, B, ...], go.
+        excluded: images that may not come.
 
     ``take`` raises InputError, naming the image, if one cannot be read.
     """
     rows = own_rows(sharding, batch_size)
-    stream = _Stream(_Batches(source, batch_size, seed, rows), threads)
+    stream = _Stream(_Batches(source, batch_size, seed, rows, excluded), threads)
 
     def take(step: int, k: int) -> Any:
         stream.seek(step)
@@ -201,9 +212,14 @@ class _Batches:
     """The batches of a run, or some rows of each, by the number of their step: random access, as Grain wants it."""
 
     def __init__(
-        self, source: ImageSource, batch_size: int, seed: int, rows: Sequence[tuple[int, int]] | None = None
+        self,
+        source: ImageSource,
+        batch_size: int,
+        seed: int,
+        rows: Sequence[tuple[int, int]] | None = None,
+        excluded: np.ndarray = NONE_EXCLUDED,
     ):
-        self._source, self._batch_size, self._seed = source, batch_size, seed
+        self._source, self._batch_size, self._seed, self._excluded = source, batch_size, seed, excluded
         ranges = [(0, batch_size)] if rows is None else rows
         self._rows = np.concatenate([np.arange(first, last) for first, last in ranges])
 
@@ -212,7 +228,7 @@ class _Batches:
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, np.ndarray]:
         places = operator.index(index) * self._batch_size + self._rows
-        images = shuffled_index(self._seed, places, len(self._source))
+        images = shuffled_index(self._seed, places, len(self._source), self._excluded)
         samples = read_many(self._source, images.tolist())
         return {key: np.stack([sample[key] for sample in samples]) for key in samples[0]}
 

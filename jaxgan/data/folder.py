@@ -67,6 +67,10 @@ class FolderSource:
         sample = {'image': pixels}
         return sample | {'label': self._labels[index]} if self.info.classes else sample
 
+    def file(self, index: int) -> pathlib.Path:
+        """Tell the file of an image."""
+        return self._root / self._names[index]
+
     def labels(self) -> np.ndarray:
         """Read all labels, int32 [N]; [0] if there are none."""
         return self._labels

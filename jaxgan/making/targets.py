@@ -11,6 +11,8 @@ import numpy as np
 
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, open_source, shuffled_index
+from jaxgan.data.config import with_split
+from jaxgan.data.exclusion import excluded_images
 from jaxgan.data.pixels import decode, describe_changes, to_pixels
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator, choose_labels
@@ -93,14 +95,16 @@ def of_data(generator: Generator, split: str, n: int) -> Targets:
     Raises:
         InputError: the data are not here, or are fewer.
     """
-    config = dataclasses.replace(_preparation(generator), split=split)
+    config = with_split(_preparation(generator), split)
     source = open_source(config)
-    info = source.info
+    excluded, info = excluded_images(source, config.exclude), source.info
     if (info.size, info.size, info.channels) != generator.shape:
         raise InputError(f'{info.name} has other images than the generator')
-    if not 1 <= n <= len(source):
-        raise InputError(f'n {n} of {info.name}, split {split} (allowed: 1 to {len(source)}, which it has)')
-    places = np.asarray(shuffled_index(0, np.arange(n), len(source)))
+    most = len(source) - len(excluded)
+    if not 1 <= n <= most:
+        raise InputError(f'n {n} of {info.name}, split {split} (allowed: 1 to {most}, which it has)')
+    found = np.asarray(shuffled_index(0, np.arange(n + len(excluded)), len(source)))
+    places = found[~np.isin(found, excluded)][:n]
     pixels, _ = read_bytes(source, places)
     origins = tuple(
         {

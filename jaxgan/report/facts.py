@@ -21,6 +21,7 @@ KNOWN_FILES = {
     'evaluations.jsonl': 'metrics with their protocols',
     'nearest.npz': 'the nearest real images',
     'warnings.jsonl': 'signs of trouble',
+    'removals.jsonl': 'images that were removed, and why',
     'sessions.jsonl': 'where the time of each start went',
     'samples': 'grids of fixed latents',
     'checkpoints': 'states from which the run continues',

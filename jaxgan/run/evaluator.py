@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.data import DataConfig, ImageSource
+from jaxgan.data.order import NONE_EXCLUDED
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Findings, Plan, check_measures, measure, plan
 from jaxgan.files import append_lines, replacing
@@ -40,7 +41,13 @@ class Evaluator(NamedTuple):
     """What a user should know before the training, on one line; empty: nothing."""
 
 
-def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource, classes: int) -> Evaluator:
+def make_evaluator(
+    evaluation: Evaluation,
+    data: DataConfig,
+    source: ImageSource,
+    classes: int,
+    excluded: np.ndarray = NONE_EXCLUDED,
+) -> Evaluator:
     """Prepare evaluation; real images are looked at when it is first asked for.
 
     Args:
@@ -48,6 +55,7 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
         data: of the training, of which ``source`` is made.
         source: the training's images.
         classes: labels that the generator takes; 0: none.
+        excluded: images that the training does not see, and with which nothing is compared.
 
     Raises:
         InputError: a measure or an extractor does not exist, or does not go with the data.
@@ -57,7 +65,8 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
     check_measures(evaluation.measures)  # also where their weights are missing
     try:
         extractor = choose_extractor(data.name, source.info.size, evaluation.extractor, None, False)
-        made, notes = _plan(evaluation, data, source, classes, extractor)
+        reals = Reals(source, evaluation.real, data.flip, excluded)
+        made, notes = _plan(evaluation, data, reals, classes, extractor)
     except MissingAsset as error:
         return Evaluator(None, '', f'nothing is evaluated: {error}')
     best = '' if evaluation.best == 'none' else called(evaluation.best.upper(), extractor)
@@ -68,13 +77,12 @@ def make_evaluator(evaluation: Evaluation, data: DataConfig, source: ImageSource
 
 
 def _plan(
-    evaluation: Evaluation, data: DataConfig, source: ImageSource, classes: int, extractor: Extractor
+    evaluation: Evaluation, data: DataConfig, reals: Reals, classes: int, extractor: Extractor
 ) -> tuple[Plan, str]:
     """Plan the measures; those whose weights are not here are left out, and said."""
-    reals = Reals(source, evaluation.real, data.flip)
     wanted = any(MEASURES[name].held_out for name in evaluation.measures)
     held_out = open_held_out(data, None) if wanted else None
-    fakes = _fakes(evaluation, source, classes, _undrawn)
+    fakes = _fakes(evaluation, reals.source, classes, _undrawn)
     try:
         return plan(extractor, reals, fakes, held_out, evaluation.measures), ''
     except MissingAsset as error:

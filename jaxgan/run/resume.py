@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.checkpoints.retention import DAMAGED
 from jaxgan.config import step_images
+from jaxgan.configjson import from_dict
+from jaxgan.data.exclusion import excluded_images
+from jaxgan.data.ledger import Order, parting
 from jaxgan.errors import InputError
 from jaxgan.run.origin import Origin
 from jaxgan.run.rundir import CHECKPOINTS
@@ -35,7 +39,7 @@ def continued(
     """Restore the newest checkpoint that is whole, if there are any, and compare what it was made of.
 
     Raises:
-        InputError: all are damaged, or the newest does not fit or was made of other data.
+        InputError: all are damaged, or the newest does not fit or was made of other data, or has seen what is excluded.
         MachineError: its environment is another, and ``strict``.
     """
     folder = workdir / CHECKPOINTS
@@ -47,6 +51,33 @@ def continued(
             raise InputError(f'no checkpoint in {folder} but damaged ones ({", ".join(damaged)}); give another --workdir')  # fmt: skip
         return None
     state, meta = opened().restore(like)
-    origin.check(meta, f'checkpoint {folder / str(int(state.step))}', strict, print)
+    name = f'checkpoint {folder / str(int(state.step))}'
+    origin.check(meta, name, strict, print)
+    check_exclusion(trainer, meta, name, int(state.step))
     print(f'continuing from {int(state.images_seen):,} images')
     return state
+
+
+def check_exclusion(trainer: Trainer, meta: dict[str, Any], name: str, step: int) -> None:
+    """Check that a checkpoint has seen the images that it would have seen if the same ones had always been excluded.
+
+    So it is with one from before the first use of an image that is newly excluded, which ``jaxgan remove`` looks for.
+
+    Raises:
+        InputError: it has not.
+    """
+    config, source = trainer.config, trainer.source
+    there = from_dict(meta.get('config', {}).get('data', {}).get('exclude', []), tuple[str, ...], name)
+    if there == config.data.exclude:
+        return
+    orders = [
+        Order(config.seed, len(source), excluded_images(source, names))
+        for names in (there, config.data.exclude)
+    ]
+    places = step * step_images(config)
+    first = parting(orders[0], orders[1], places)
+    if first < places:
+        raise InputError(
+            f'{name} was trained without leaving out the same images: step {first // step_images(config) + 1} had '
+            'one that data.exclude names now, or left out one that it does not; jaxgan remove begins a new run from before'
+        )

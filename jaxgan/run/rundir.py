@@ -44,8 +44,10 @@ def open_run(workdir: Path, config: Config) -> None:
             return
     changed = differences(saved, config)
     if changed:
+        removal = any(text.startswith('data.exclude: ') for text in changed)
+        advice = 'jaxgan remove makes a run that has not seen an image, or give' if removal else 'give'
         raise InputError(f'{workdir} holds a run with another configuration ({"; ".join(changed[:3])}); '
-                         'give another --workdir')  # fmt: skip
+                         f'{advice} another --workdir')  # fmt: skip
 
 
 def check_name(workdir: Path) -> None:

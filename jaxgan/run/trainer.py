@@ -14,6 +14,7 @@ from jaxgan import build
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
 from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
+from jaxgan.data.exclusion import excluded_images
 from jaxgan.parallel.placing import local
 from jaxgan.parallel.sharding import (
     Sharding,
@@ -101,6 +102,7 @@ def make_trainer(
     classes, players, recipe = made.classes, (made.generator, made.discriminator), made.recipe
     if sharding.batch:
         recipe = recipe._replace(latents=split_latents(recipe.latents, mesh))
+    excluded = excluded_images(source, config.data.exclude)
     feed = open_feed(
         source,
         config.data,
@@ -108,6 +110,7 @@ def make_trainer(
         seed=config.seed,
         mesh=mesh,
         divided=sharding.batch,
+        excluded=excluded,
     )
     total_steps = math.ceil(config.images / step_images(config))
     length = min(config.steps_per_dispatch, total_steps)
@@ -146,8 +149,8 @@ def make_trainer(
         total_steps=total_steps,
         length=length,
         draw=functools.partial(_drawer, players[0], latents),
-        evaluator=make_evaluator(config.evaluation, config.data, source, classes),
-        alarms=functools.partial(_alarms, config, source),
+        evaluator=make_evaluator(config.evaluation, config.data, source, classes, excluded),
+        alarms=functools.partial(_alarms, config, source, excluded),
         source=source,
         devices=mesh.size,
     )
@@ -187,11 +190,12 @@ def _drawer(generator: Network, latents: Sampler, state: GanState) -> Callable:
     return make_sampler(generator, latents, average.params, average.aux)
 
 
-def _alarms(config: Config, source: ImageSource) -> Alarms:
+def _alarms(config: Config, source: ImageSource, excluded: np.ndarray) -> Alarms:
     loss = build.LOSSES[config.loss]
-    if len(source) < 2:
+    count = len(source) - len(excluded)
+    if count < 2:
         return Alarms(loss, config.batch_size, None)
-    images, _ = read_bytes(source, order(Reals(source, min(len(source), IMAGES))))
+    images, _ = read_bytes(source, order(Reals(source, min(count, IMAGES), excluded=excluded)))
     return Alarms(loss, config.batch_size, images)
 
 
