@@ -387,7 +387,7 @@ def penalty_value(member, pair):
     return value
 
 
-@pytest.mark.parametrize('name', battery.slow_but(('r1', 'r2', 'wgan_gp', 'lecam', 'zcr'), build.PENALTIES))
+@pytest.mark.parametrize('name', battery.slow_but(('r1', 'r2', 'wgan_gp', 'zcr'), build.PENALTIES))
 def test_penalty(name):
     member = penalty_of(name)
     value = penalty_value(member, battery.toy_pair(SHAPE))

@@ -19,7 +19,7 @@ MODELS = {
     'sngan': SNGANGenerator(32, width=2),
     'stylegan2': StyleGAN2Generator(8, w_dim=6, mapping_layers=1, channel_base=64, channel_max=8),
 }
-NAMES = ['dcgan', 'stylegan2', *(pytest.param(name, marks=pytest.mark.slow) for name in ('r3gan', 'sngan'))]
+NAMES = ['dcgan', *(pytest.param(name, marks=pytest.mark.slow) for name in ('stylegan2', 'r3gan', 'sngan'))]
 
 
 @functools.cache
@@ -126,7 +126,7 @@ def test_a_larger_world_begins_alike():
     assert len(np.unique(np.asarray(canvas.draw_latents(sampler, large)).reshape(20, Z), axis=0)) == 20
 
 
-@pytest.mark.parametrize('span', [1, 3])
+@pytest.mark.parametrize('span', [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_window_s_cells_are_those_of_the_field(span):
     """Bit for bit, also round the field's ends: so a window needs no other cells."""
     sampler, key, grid = latents.with_signs(Z, 2), jax.random.key(4), (5, 4)

@@ -209,6 +209,7 @@ class TestRecord:
             restore_state(folder / '3', make_state())
         one_line(info)
 
+    @pytest.mark.slow
     def test_a_removed_folder_of_arrays_is_damage(self, saved, tmp_path, capfd):
         folder = copy_of(saved, tmp_path)
         (folder / '3' / 'state').rename(tmp_path / 'away')

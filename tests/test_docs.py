@@ -19,7 +19,14 @@ MODULES = sorted(
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.mark.parametrize('path', sorted(ROOT.glob('docs/*.md')), ids=lambda path: path.name)
+LONG = ('studio.md',)  # examples that compile much
+PAGES = [
+    pytest.param(path, marks=pytest.mark.slow) if path.name in LONG else path
+    for path in sorted(ROOT.glob('docs/*.md'))
+]
+
+
+@pytest.mark.parametrize('path', PAGES, ids=lambda path: path.name)
 def test_pages(path):
     failed, _ = doctest.testfile(str(path), module_relative=False, optionflags=FLAGS)
     assert failed == 0

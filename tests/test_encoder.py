@@ -69,6 +69,7 @@ def test_the_generator_stays(trained):
     assert (trained[0].g_ema.params['paint'] == PAINT).all()
 
 
+@pytest.mark.slow
 def test_beside_a_gan_it_moves_nobody_else():
     recipe = Recipe(losses.hinge, optax.sgd(0.1), optax.sgd(0.1), normal(3))
     extended = recipe._replace(extensions=(encoder_extension(phase(), player()),))

@@ -48,7 +48,8 @@ def weights(critic, real, fake, keys):
     return 0.5 * optax.tree.norm(critic.trained, squared=True)
 
 
-@pytest.mark.parametrize('name', slow_but('two', MAKERS))
+@pytest.mark.slow
+@pytest.mark.parametrize('name', MAKERS)
 def test_generator_penalties_add_their_gradient_in_every_training(name, key):
     g, d = pair()
     batch = points(key, N)

@@ -301,6 +301,7 @@ def test_vgg16_with_the_published_weights_tells_pictures_apart():
 # --- the small ones
 
 
+@pytest.mark.slow
 def test_the_classifier_of_avatars_knows_unseen_ones():
     made = load('pixel_avatars')
     images, codes = sheet.read_images('test')[:500], sheet.read_codes('test')[:500]

@@ -137,6 +137,7 @@ def test_gradients_are_the_simultaneous_ones(name, key, both_ways):
     assert float(metrics['d/grad_norm']) == pytest.approx(float(optax.tree.norm(for_d)), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_hinge_beyond_its_margin(key, both_ways):
     """Where the discriminator's own cotangent is exactly 0, the generator still gets its whole gradient."""
     (g, d, made, state, batch), one_pass, plain = both_ways

@@ -184,6 +184,7 @@ class TestAsked:
         z = of_keys(LATENTS, seed_keys([5, 6])) * scale[None]
         assert np.abs(images.astype(int) - to_uint8(PLAIN.infer(PARAMS, AUX, z, None))).max() <= 1
 
+    @pytest.mark.slow
     def test_psi_pulls_to_the_nearest_or_to_the_class_s_centre(self):
         z = of_keys(LATENTS, seed_keys([1, 2, 3]))
         w = STYLED.mapping(PARAMS, AUX, z, None)

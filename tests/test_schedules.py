@@ -72,6 +72,7 @@ def test_half_life_halves_after_that_many_images():
     assert float(ramped(jnp.int32(0), 100)) == 0.0
 
 
+@pytest.mark.slow
 def test_signs_stand_behind_normal_values(key):
     drawn = np.asarray(with_signs(5, 3)(key, 4_000))
     assert set(np.unique(drawn[:, 2:])) == {-1.0, 1.0}

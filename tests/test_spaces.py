@@ -111,6 +111,7 @@ def test_a_cutoff_leaves_the_later_layers_as_they_are(key):
     np.testing.assert_array_equal(truncate(codes, own, 0.0)[:, 2], own[:, 0])
 
 
+@pytest.mark.slow
 def test_clusters_are_found(key):
     centers = jnp.asarray([[0.0, 0.0], [5.0, 0.0], [0.0, 5.0]])
     codes = centers[jnp.arange(90) % 3] + 0.1 * jax.random.normal(key, (90, 2))

@@ -222,12 +222,14 @@ class TestInterpolate:
         assert (way.images[[0, 4, 8]] == decode(generator, points)).all()
         assert jump(distances(way.images)) <= 3
 
+    @pytest.mark.slow
     def test_even_steps_are_more_even(self, generator):
         points = find_start('seed:1-2', generator, 'z')
         jumps = [jump(distances(travel(generator, points, 9, even).images)) for even in (False, True)]
         assert jumps[1] < jumps[0]
         assert jumps[1] < 1.2
 
+    @pytest.mark.slow
     def test_noise_goes_along(self, generator, projected):
         points = find_start(str(projected), generator)
         way = travel(generator, points, 3, False)
@@ -255,6 +257,7 @@ class TestInterpolate:
 
 
 class TestEncoder:
+    @pytest.mark.slow
     def test_a_command_trains_one_that_project_can_start_from(self, exported, generator, tmp_path, capsys):
         folder = tmp_path / 'encoder'
         given = ['--steps', '3', '--batch', '4', '--width', '2', '--out', str(folder)]

@@ -112,6 +112,7 @@ def test_an_even_walk_changes_evenly(codes, name):
     assert spread(wrapped) < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_signs_are_those_of_the_nearest_code(name):
     z = with_signs(8, 3)(jax.random.key(5), K)
