@@ -37,6 +37,17 @@ def model_key(digest: str, secret: bytes = b'') -> bytes:
     return hmac.new(secret, DOMAIN + digest.encode(), hashlib.sha256).digest()
 
 
+def weights_key(secret: bytes) -> bytes:
+    """Make the key of a mark in a generator's weights: HMAC-SHA256(secret, 'weights'), as there is no digest before the training.
+
+    Raises:
+        InputError: the secret is empty.
+    """
+    if not secret:
+        raise InputError('the secret of a mark in weights is empty')
+    return hmac.new(secret, DOMAIN + b'weights', hashlib.sha256).digest()
+
+
 def tile_signs(key: bytes) -> np.ndarray:
     """Draw the signs of a whole period [PERIOD, PERIOD, COUNT]: SHAKE-256 of the key, one bit a sign, 1 for minus.
 
