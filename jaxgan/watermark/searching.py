@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgan.watermark.blocks import BASIS, SIDE, luma, to_blocks
-from jaxgan.watermark.detection import Detection, correlate, detect, fold, soft_sign
+from jaxgan.watermark.detection import Detection, correlate, detect, fold, readings, soft_sign
 from jaxgan.watermark.pattern import PERIOD, capacity, tile_signs
 from jaxgan.watermark.resizing import resize
 
@@ -123,10 +123,12 @@ def _whole(plane: np.ndarray, one: Try, signs: np.ndarray) -> Detection:
     moved = _resized(turned(plane, one.turn)[:side, :side], one.factor)
     if not capacity(*moved.shape):
         return Detection(0.0, 1.0, 0.0, 0, 0, 0, one.describe())
-    weights = fold(soft_sign(to_blocks(moved[None]) @ BASIS)[0].astype(np.float64))
-    return correlate(
-        weights, signs[: weights.shape[0], : weights.shape[1]], capacity(*moved.shape), one.describe()
-    )
+    coefficients, found = to_blocks(moved[None]) @ BASIS, []
+    for reading in readings(*moved.shape):
+        weights = fold(reading(coefficients)[0].astype(np.float64))
+        own = signs[: weights.shape[0], : weights.shape[1]]
+        found.append(correlate(weights, own, capacity(*moved.shape), one.describe()))
+    return min(found, key=lambda one: one.log10_p).corrected(len(found))
 
 
 def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detection]:
