@@ -10,20 +10,23 @@ import jax.numpy as jnp
 
 from jaxgan import watermark
 from jaxgan.types import Batch, Extension, Key, Metrics, Network, Phase, Regularizer
-from jaxgan.watermark import Pattern, Strength
+from jaxgan.watermark import Pattern
+from jaxgan.watermark.embedding import Lift, Strength
 
-MARGIN = 0.6
+STRENGTH = Lift(4.0, 8.0)
+"""Of the pattern in real images: less than in a picture, for a model shows many."""
+MARGIN = 0.5
 """Of a bit's score, which is below 1: what the generator is asked for, and no more."""
 
 
-def fingerprinted(recipe: Any, pattern: Pattern, weight: Any = 1.0, strength: Strength | None = None) -> Any:
+def fingerprinted(recipe: Any, pattern: Pattern, weight: Any = 1.0, strength: Strength = STRENGTH) -> Any:
     """Make a recipe whose generator learns to emit a pattern.
 
     Args:
         recipe: a ``Recipe``.
-        pattern: ``watermark.make_pattern`` of a secret key, for the images' size.
+        pattern: ``make_pattern(weights_key(secret), height, width, WEIGHTS_BASIS)``.
         weight: of the decoder's loss in the generator's: a number or a schedule of images seen.
-        strength: of the pattern in real images; None: ``watermark.default_strength``.
+        strength: of the pattern in real images.
 
     Returns:
         The recipe with one more extension, which marks real images, and one more penalty on the generator, ``fingerprint``.
@@ -39,7 +42,7 @@ def fingerprinted(recipe: Any, pattern: Pattern, weight: Any = 1.0, strength: St
     )
 
 
-def mark_real(pattern: Pattern, strength: Strength | None = None) -> Extension:
+def mark_real(pattern: Pattern, strength: Strength = STRENGTH) -> Extension:
     """Show every phase real images that carry a pattern."""
 
     def extend(

@@ -15,6 +15,7 @@ from jaxgan.schedules import cosine
 from jaxgan.state import GanState, init_state
 from jaxgan.steps import Recipe
 from jaxgan.types import Network
+from jaxgan.watermark.blocks import WEIGHTS_BASIS
 
 
 class Assembly(NamedTuple):
@@ -56,7 +57,7 @@ def _fingerprinted(recipe: Recipe, config: Config, info: DataInfo) -> Recipe:
             f'{info.size}x{info.size}, {info.channels} channels of {info.dtype}'
         )
     key = watermark.weights_key(read_secret(config.fingerprint, 'fingerprint'))
-    pattern = watermark.make_pattern(key, info.size, info.size)
+    pattern = watermark.make_pattern(key, info.size, info.size, WEIGHTS_BASIS)
     return fingerprinted(recipe, pattern, cosine(*config.fingerprint_weight, config.burn_in))
 
 

@@ -1,35 +1,43 @@
-"""Luma, 8x8 blocks, and the few low DCT coefficients of each block that carry the mark; over NumPy or ``jax.numpy``."""
+"""Luma, 8x8 blocks, and the few low DCT coefficients of each that carry the mark; over NumPy or ``jax.numpy``.
+
+What is here decides what a mark is: a change of a constant is a new version of ``pattern.DOMAIN``.
+"""
 
 from typing import Any
 
 import numpy as np
 
 SIDE = 8  # of a block, as in JPEG
-FREQUENCIES = (
-    (0, 1),
-    (1, 0),
-    (1, 1),
-    (0, 2),
-    (2, 0),
-    (1, 2),
-    (2, 1),
-    (2, 2),
-    (0, 3),
-    (3, 0),
-)  # vertical, horizontal
-COUNT = len(FREQUENCIES)
+FREQUENCIES = ((1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (0, 3), (3, 0))  # vertical, horizontal
+IN_WEIGHTS = (
+    (1, 3),
+    (3, 1),
+    (2, 3),
+    (3, 2),
+    (3, 3),
+    (0, 4),
+    (4, 0),
+    (1, 4),
+)  # of a mark that a generator itself emits
+COUNT = len(FREQUENCIES)  # in each band
+LATTICE_BELOW = 64  # blocks; images of fewer carry the mark on a lattice
+STEP = 16.0  # of the lattice, grey levels
+TURN = 2 * float(np.pi)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 
 
-def _basis() -> np.ndarray:
+def _basis(frequencies: tuple[tuple[int, int], ...]) -> np.ndarray:
     place = np.arange(SIDE)
     waves = np.cos(np.pi * (2 * place[None] + 1) * place[:, None] / (2 * SIDE)) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
-    columns = [np.outer(waves[v], waves[u]).ravel() for v, u in FREQUENCIES]
+    columns = [np.outer(waves[v], waves[u]).ravel() for v, u in frequencies]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-BASIS = _basis()  # [64, COUNT], orthonormal
+BASIS = _basis(FREQUENCIES)  # [64, COUNT], orthonormal
+WEIGHTS_BASIS = _basis(
+    IN_WEIGHTS
+)  # orthonormal, and orthogonal to the other, so that both marks stand in one image
 
 
 def luma(colors: Any) -> Any:

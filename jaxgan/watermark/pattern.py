@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.watermark.blocks import COUNT, SIDE
+from jaxgan.watermark.blocks import BASIS, COUNT, SIDE
 
 PERIOD = (
     32  # blocks a side after which the pattern repeats: a piece of unknown place is found by one correlation
@@ -16,9 +16,10 @@ DOMAIN = b'jaxgan watermark 1\0'  # changes with any change of what a key means
 
 
 class Pattern(NamedTuple):
-    """Signs of one key for one size of image; a tree of one array, so it can be an argument of a jitted function."""
+    """Signs of one key for one size of image; a tree of arrays, so it can be an argument of a jitted function."""
 
     signs: Any  # [min(rows, PERIOD), min(columns, PERIOD), COUNT], float32, -1 or 1
+    basis: Any = BASIS  # [64, COUNT], of the coefficients that carry them
 
 
 def model_key(digest: str, secret: bytes = b'') -> bytes:
@@ -61,15 +62,16 @@ def tile_signs(key: bytes) -> np.ndarray:
     return (1 - 2 * bits.astype(np.float32)).reshape(PERIOD, PERIOD, COUNT)
 
 
-def make_pattern(key: bytes, height: int, width: int) -> Pattern:
+def make_pattern(key: bytes, height: int, width: int, basis: np.ndarray = BASIS) -> Pattern:
     """Make the pattern of a key for images of a size; smaller images have the corner of the pattern of larger ones.
 
     Args:
         key: any bytes but none; that of a model is ``model_key``.
         height: of the images, in pixels.
         width: the same.
+        basis: ``blocks.WEIGHTS_BASIS`` for a mark that a generator itself emits.
     """
-    return Pattern(tile_signs(key)[: height // SIDE, : width // SIDE])
+    return Pattern(tile_signs(key)[: height // SIDE, : width // SIDE], basis)
 
 
 def capacity(height: int, width: int) -> int:
