@@ -156,7 +156,7 @@ def _best(images: np.ndarray, key: bytes, basis: np.ndarray) -> Detection:
         weights = read_scores(images, reading, basis).sum(0)
         own = signs[: weights.shape[0], : weights.shape[1]]
         found.append(correlate(weights, own, capacity(height, width)))
-    return min(found, key=lambda one: one.log10_p).corrected(len(found))
+    return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
 
 
 def scores(images: Any, pattern: Pattern) -> Any:
@@ -178,4 +178,4 @@ def scores(images: Any, pattern: Pattern) -> Any:
     bits = capacity(height, width)
     signs = jnp.tile(pattern.signs, (-(-rows // PERIOD), -(-columns // PERIOD), 1))[:rows, :columns]
     member = np.eye(bits, dtype=np.float32)[bit_places(rows, columns, bits).ravel()]
-    return (read * signs).reshape(len(images), -1) @ (member / np.maximum(member.sum(0), 1))
+    return (read * signs[None]).reshape(len(images), -1) @ (member / np.maximum(member.sum(0), 1))
