@@ -86,7 +86,7 @@ def _tiled(signs: Any, rows: int, columns: int, xp: Any) -> Any:
 
 def _embed_levels(colors: Any, signs: Any, strength: Strength, xp: Any) -> Any:
     """Embed into colours [n, h, w, 1 or 3] of levels in [0, 255], both sides whole blocks; signs [rows, columns, COUNT]."""
-    first = to_blocks(luma(colors))
+    first, signs = to_blocks(luma(colors)), signs[None]
     share = _masking(first, xp)
     for index in range(PASSES):
         found = (first if index == 0 else to_blocks(luma(colors))) @ BASIS
