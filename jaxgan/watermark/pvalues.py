@@ -73,7 +73,7 @@ def log_p_value(weights: np.ndarray, value: float) -> float:
     if value <= 0 or not len(weights):
         return 0.0
     z = value / math.sqrt(float((weights**2).sum()))
-    bound = min(0.0, math.log(BENTKUS) + log_normal_tail(z), _log_chernoff(weights, value))
+    bound = float(min(0.0, math.log(BENTKUS) + log_normal_tail(z), _log_chernoff(weights, value)))
     if len(weights) > (EXACT if bound < math.log(WORTH_COUNTING) else EXACT // 2):
         return bound
     return math.log(exact_tail(weights, value)) if value <= np.abs(weights).sum() * (1 + 1e-9) else -math.inf
