@@ -307,13 +307,14 @@ def main() -> None:
     parser.add_argument('--reals', nargs='*', default=[], metavar='NAME=FILE')
     parser.add_argument('--only', choices=PARTS, nargs='*', default=PARTS)
     parser.add_argument('--n', type=int, default=200)
+    parser.add_argument('--sides', type=int, nargs='*', default=(16, 32, 64, 128, 256))
     options = parser.parse_args()
     models = named(options.models)
 
     def images(side: int, n: int) -> np.ndarray:
         return photo_crops(options.photos, side, n) if options.photos else formula_images(side, n)
 
-    sides = {f'{"photos" if options.photos else "formula"} {side}': side for side in (16, 32, 64, 128, 256)}
+    sides = {f'{"photos" if options.photos else "formula"} {side}': side for side in options.sides}
     sets = {name: images(side, options.n if side < 256 else options.n // 2) for name, side in sides.items()}
     small = {f'{name} {x.shape[1]}': x[: options.n] for name, x in models.items()}
     if 'attacks' in options.only:

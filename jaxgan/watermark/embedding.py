@@ -43,7 +43,7 @@ def default_strength(height: int, width: int) -> Strength:
     """Give the strength for images of a size: more where there are few blocks, and the lattice below 64 of them."""
     blocks = (height // SIDE) * (width // SIDE)
     if blocks >= 1024:
-        return Lift(6.0, 2.0)
+        return Lift(5.0, 1.5) if blocks >= 4096 else Lift(6.0, 2.0)
     if blocks >= 256:
         return Lift(7.0, 5.0)
     return Lift(7.5, 11.0) if blocks >= LATTICE_BELOW else Lattice()

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 EXACT = 32  # weights up to which the tail is counted, 65,536 sums of each half
-WORTH_COUNTING = 0.2  # a bound above it proves nothing, and stays as it is beyond half as many weights
+WORTH_COUNTING = 0.01  # a bound above it proves nothing, and stays as it is beyond half as many weights
 BENTKUS = 0.25 / (0.5 * math.erfc(1.0))  # 3.178
 CHERNOFF_STEPS = 24
 LN10 = math.log(10)
@@ -35,9 +35,9 @@ def exact_tail(weights: np.ndarray, value: float) -> float:
         total = np.zeros(1)
         for weight in part:
             total = np.concatenate([total + weight, total - weight])
-        sums.append(total)
+        sums.append(np.sort(total))
     slack = 1e-9 * (np.abs(weights).sum() + 1e-300)
-    above = len(sums[1]) - np.searchsorted(np.sort(sums[1]), value - slack - sums[0])
+    above = len(sums[1]) - np.searchsorted(sums[1], value - slack - sums[0][::-1])
     return float(above.sum()) / 2.0 ** len(weights)
 
 
