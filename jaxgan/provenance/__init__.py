@@ -1,1 +1,1 @@
-"""Where images come from, and what was made of them: records, marks, manifests, audits."""
+"""Where images come from and what they were made of: records, signatures, what can be verified of a file."""
