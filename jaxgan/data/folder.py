@@ -187,8 +187,6 @@ def _check_files(
 
 def _read_bytes(path: str, name: str) -> tuple[bytes, bool]:
     """Read a file, or enough of a very large one; what is no file, a pipe perhaps, is left to the decoder's error."""
-    if not os.path.isfile(path):
-        return b'', False
     try:
         return read_bytes(path)
     except OSError as error:

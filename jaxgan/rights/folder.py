@@ -8,6 +8,7 @@ those above it, up to the one that is the data set: metadata.jsonl, metadata.csv
 import functools
 import os
 import posixpath
+import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -159,15 +160,30 @@ def read_bytes(path: str) -> tuple[bytes, bool]:
     """Read an image file for its statements: of a very large one its beginning and its end.
 
     Returns:
-        The bytes, and whether they are all.
+        The bytes, and whether they are all; of a pipe or a device none.
+
+    Raises:
+        OSError: it cannot be read.
     """
-    with open(path, 'rb') as file:
-        data = file.read(WHOLE)
-        size = os.fstat(file.fileno()).st_size
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return b'', False
+    file = os.open(path, os.O_RDONLY | getattr(os, 'O_BINARY', 0))  # a third of the time that open() takes
+    try:
+        size = os.fstat(file).st_size
+        data = _read_from(file, 0, min(size, WHOLE))
         if size > WHOLE:
-            file.seek(max(WHOLE, size - WHOLE))
-            data += file.read(WHOLE)
-    return data, size <= WHOLE
+            data += _read_from(file, max(WHOLE, size - WHOLE), WHOLE)
+        return data, size <= WHOLE
+    finally:
+        os.close(file)
+
+
+def _read_from(file: int, start: int, count: int) -> bytes:
+    os.lseek(file, start, os.SEEK_SET)
+    data = os.read(file, count)
+    while len(data) < count and (more := os.read(file, count - len(data))):
+        data += more
+    return data
 
 
 def whole_statement(around: Statement, own: Statement, folder: str = '') -> Statement:
