@@ -67,7 +67,10 @@ def _summary(source: ImageSource, entries: list[Entry]) -> Table:
     rows = [
         ('licences', _shown(counted(entries, 'licence'))),
         ('creators', _shown(counted(entries, 'creator'))),
-        ('near-duplicates', f'{len(numbers):,} images in {len(set(numbers)):,} groups' if numbers else 'none'),
+        (
+            'near-duplicates',
+            f'{len(numbers):,} images in {len(set(numbers)):,} groups' if numbers else 'none',
+        ),
         ('opted out', f'{info.opted_out:,} left out, {opted:,} used all the same'),
         ('left out', f'{len(info.skipped):,} files' if info.skipped else 'none'),
         *(('', f'{file}: {reason}') for file, reason in info.skipped[:SHOWN]),

@@ -5,7 +5,6 @@ References:
     Constraints; PLUS License Data Format, http://ns.useplus.org/ldf/vocab/; W3C TDM Reservation Protocol, section on XMP.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +13,8 @@ from jaxgan.rights.licences import known
 from jaxgan.rights.statement import OptOut, Statement, directives, plus, reserved, short, united
 
 MOST = 1 << 20  # bytes of a packet
-PACKETS = 16  # of a file
+PACKETS = 4  # of a file
+PROPERTIES = 1_000  # of a packet, that are wanted
 _RDF = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#'
 _DC, _TERMS = 'http://purl.org/dc/elements/1.1/', 'http://purl.org/dc/terms/'
 _PLUS = 'http://ns.useplus.org/ldf/xmp/1.0/'
@@ -120,15 +120,19 @@ def _fields(packet: bytes) -> dict[tuple[str, str], list[str]]:
     """List the values of the properties that are wanted, in whatever form RDF has them: attribute, text, URI, list."""
     if len(packet) > MOST:
         raise ValueError(f'it is larger than {MOST:,} bytes')
-    text = re.sub(r'<\?.*?\?>', '', _decoded(packet), flags=re.DOTALL).strip('\0 \r\n\t\ufeff')
+    text = _decoded(packet).strip('\0 \r\n\t\ufeff')
     if '<!DOCTYPE' in text:  # it may define entities that grow without bound
         raise ValueError('it has a document type')
     found: dict[tuple[str, str], list[str]] = {}
+    count = 0
     for node in ElementTree.fromstring(text).iter():
         for name, value in node.attrib.items():
             if name in _WANTED:
                 found.setdefault(_split(name), []).append(value)
         if node.tag in _WANTED:
+            count += 1
+            if count > PROPERTIES:
+                raise ValueError(f'it has more than {PROPERTIES:,} properties')
             found.setdefault(_split(node.tag), []).extend(_values(node))
     return found
 

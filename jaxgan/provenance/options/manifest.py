@@ -16,4 +16,4 @@ class ManifestOptions:
     """The data, as --data.name names them in a training: folder:PATH, npz:PATH, cifar10; or a run's folder: those that it trains on."""
     out: str | None = None
     """FILE.jsonl (default: data_manifest.jsonl, in the run's folder if one is named)."""
-    data: Annotated[DataConfig, tyro.conf.arg(name='')] = DataConfig()
+    data: Annotated[DataConfig, tyro.conf.arg(name='')] = dataclasses.field(default_factory=DataConfig)
