@@ -6,7 +6,7 @@ or whose assertion was redacted.
 
 References:
     CAWG Training and Data Mining Assertion 1.1 (2025); C2PA specification 1.4, section on training and data mining, and 2.x, embedding
-    in PNG (caBX), JPEG (APP11) and WebP; ISO 19566-5 (JUMBF).
+    in PNG (caBX), JPEG (APP11), GIF, WebP and TIFF; ISO 19566-5 (JUMBF).
 """
 
 import json
@@ -29,7 +29,8 @@ def read_store(data: bytes) -> Statement:
     """Read the assertions in an image file, or in what is left of one."""
     if data.find(b'jumd') < 0:
         return SILENT
-    store = _of_jpeg(data) if data.startswith(b'\xff\xd8') else data
+    joined = next((join for start, join in _JOINED.items() if data.startswith(start)), None)
+    store = joined(data) if joined else data
     found = [_read(kind, content) for kind, content in _assertions(store)]
     if not found and store.find(b'brob') >= 0 and store.find(b'c2pa') >= 0:
         found = [Statement(unread=('C2PA: its manifest is compressed',))]
@@ -54,6 +55,22 @@ def _of_jpeg(data: bytes) -> bytes:
         first, *rest = [part for _, part in sorted(parts)]
         joined.append(first + b''.join(part[_BOX:] for part in rest))
     return b''.join(joined)
+
+
+def _of_gif(data: bytes) -> bytes:
+    """Join the sub-blocks of the application extension in which a GIF has its store: each behind its length, the last of length 0."""
+    start = data.find(_GIF_BLOCK)
+    if start < 0:
+        return b''
+    at, parts = start + len(_GIF_BLOCK) + 3, []  # behind three bytes of its version
+    while at < len(data) and data[at]:
+        parts.append(data[at + 1 : at + 1 + data[at]])
+        at += 1 + data[at]
+    return b''.join(parts)
+
+
+_GIF_BLOCK = b'\x21\xff\x0bC2PA_GIF'
+_JOINED = {b'\xff\xd8': _of_jpeg, b'GIF8': _of_gif}  # how a file begins -> how its store comes in one piece
 
 
 def _assertions(store: bytes) -> Iterator[tuple[str, bytes]]:

@@ -86,7 +86,7 @@ def _iptc(info: Mapping[Any, Any]) -> Statement:
         if number in _IPTC_FREE:
             said += [OptOut('noai', 'IPTC', word) for word in directives(text, exact=True)]
         at += 5 + length
-    return Statement(**fields, opt_outs=tuple(said))
+    return _said(fields, said)
 
 
 def _texts(info: Mapping[Any, Any]) -> Statement:
@@ -105,4 +105,9 @@ def _texts(info: Mapping[Any, Any]) -> Statement:
         elif key in _TEXTS and text:
             fields.setdefault(_TEXTS[key], short(text))
         said += [OptOut('noai', 'text of the image', word) for word in directives(text, exact=True)]
-    return Statement(**fields, opt_outs=tuple(dict.fromkeys(said)))
+    return _said(fields, said)
+
+
+def _said(fields: Mapping[str, str], said: list[OptOut]) -> Statement:
+    licence, creator, source = (fields.get(name, '') for name in ('licence', 'creator', 'source'))
+    return Statement(licence, creator, source, tuple(dict.fromkeys(said)))

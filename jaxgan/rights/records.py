@@ -41,11 +41,12 @@ def read_record(record: Any, where: str) -> Statement:
             said.append(OptOut('tdmrep', where, 'tdm-reservation 1'))
         elif name in _MINING and text:
             mining.append(text)
-    told = {
-        field: next((fields[key] for key in sorted(fields) if key.startswith(field)), '')
+    licence, creator, source = (
+        next((fields[key] for key in sorted(fields) if key.startswith(field)), '')
         for field in ('licence', 'creator', 'source')
-    }
-    return united([Statement(**told, opt_outs=tuple(dict.fromkeys(said))), plus(mining, where)])
+    )
+    told = Statement(licence, creator, source, tuple(dict.fromkeys(said)))
+    return united([told, plus(mining, where)])
 
 
 def _walk(record: Any) -> Iterator[tuple[str, Any]]:
