@@ -19,7 +19,7 @@ from jaxgan.strictjson import parse_json
 
 TABLES = ('metadata.jsonl', 'metadata.csv', 'manifest.csv')
 LICENCES = ('LICENSE', 'LICENSE.txt', 'LICENSE.md', 'LICENCE', 'LICENCE.txt', 'LICENCE.md', 'COPYING')
-LARGEST_TABLE, LARGEST = 256 << 20, 1 << 20  # bytes of a table, of another file
+LARGEST_TABLE, LARGEST = 64 << 20, 1 << 20  # bytes of a table, of another file
 WHOLE = 32 << 20  # bytes of an image file that are searched: from its beginning, and as many to its end
 
 
