@@ -40,7 +40,9 @@ def main() -> None:
         path = folder / 'm.jsonl'
         _, seconds = timed(lambda: write_manifest(path, entries))
         size = path.stat().st_size
-        print(f'written: {seconds:.1f} s, {size / 2**20:.1f} MiB; read again: {timed(lambda: read_manifest(path))[1]:.1f} s')
+        print(
+            f'written: {seconds:.1f} s, {size / 2**20:.1f} MiB; read again: {timed(lambda: read_manifest(path))[1]:.1f} s'
+        )
 
 
 def steps(folder: Path, names: list[str]) -> None:
@@ -61,7 +63,9 @@ def steps(folder: Path, names: list[str]) -> None:
         'both': lambda: [whole_statement(a, o, f) for (a, f), o in zip(said, own, strict=True)],
     }
     for name, work in parts.items():
-        print(f'  {name}: {min(timed(work, time.process_time)[1] for _ in range(5)) / len(names) * 1e6:.1f} us')
+        print(
+            f'  {name}: {min(timed(work, time.process_time)[1] for _ in range(5)) / len(names) * 1e6:.1f} us'
+        )
 
 
 def timed(work, clock=time.perf_counter):
