@@ -24,7 +24,24 @@ MOST_BYTES = 2**28  # of a file
 MOST_HELD = 2**26  # bytes of pixels of several frames or images; one picture may have more
 FRAMES = 16  # of a film that are looked at
 SUFFIXES = frozenset(
-    '.png .apng .jpg .jpeg .webp .gif .bmp .tif .tiff .avif .heic .ppm .tga .jp2 .mp4 .npz'.split()
+    [
+        '.png',
+        '.apng',
+        '.jpg',
+        '.jpeg',
+        '.webp',
+        '.gif',
+        '.bmp',
+        '.tif',
+        '.tiff',
+        '.avif',
+        '.heic',
+        '.ppm',
+        '.tga',
+        '.jp2',
+        '.mp4',
+        '.npz',
+    ]
 )
 SECONDS = 20  # that ffmpeg may take
 
@@ -62,7 +79,9 @@ def list_files(names: tuple[str, ...]) -> list[Path]:
     found: dict[Path, None] = {}
     for path in map(Path, names):
         if path.is_dir():
-            inside = [one for one in sorted(path.iterdir()) if one.suffix.lower() in SUFFIXES and one.is_file()]
+            inside = [
+                one for one in sorted(path.iterdir()) if one.suffix.lower() in SUFFIXES and one.is_file()
+            ]
             if not inside:
                 raise InputError(f'{path} holds no pictures')
             found.update(dict.fromkeys(inside))
@@ -188,7 +207,9 @@ def _arrays(path: Path, data: bytes) -> tuple[np.ndarray, dict[str, str]]:
             f'{path}: images must be uint8 [n, h, w, 1 or 3], got {images.dtype} {list(images.shape)}'
         )
     told = parse_json(credit, f'{path}: credit')
-    return images, {str(k): v for k, v in told.items() if isinstance(v, str)} if isinstance(told, dict) else {}
+    return images, {str(k): v for k, v in told.items() if isinstance(v, str)} if isinstance(
+        told, dict
+    ) else {}
 
 
 def dump(value: Any) -> str:

@@ -1,0 +1,127 @@
+"""The watermark's layer: the mark of each candidate's key, in one image, in a film, or in many small images together."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan import watermark
+from jaxgan.provenance.alterations import enlargement
+from jaxgan.provenance.candidates import DIGEST, Candidate
+from jaxgan.provenance.layers import Layer
+from jaxgan.provenance.seen import Seen
+from jaxgan.watermark import Detection
+
+NAME = 'watermark'
+UNDERFLOW = -300.0  # of the logarithm of a p-value
+
+
+class Hit(NamedTuple):
+    """The best of all candidates and all ways."""
+
+    candidate: Candidate
+    found: Detection
+    log10_p: float
+    """Of the p-value, all tries counted."""
+    tries: int
+    """Keys times ways."""
+    how: str
+    """What had to be done to the image; empty: nothing."""
+
+    @property
+    def p_value(self) -> float:
+        """The p-value, all tries counted."""
+        return 10.0 ** max(self.log10_p, UNDERFLOW)
+
+
+def best(images: np.ndarray, keys: Sequence[Candidate], search: bool, fpr: float) -> Hit | None:
+    """Find the key whose mark an image, or images together, most probably carry; None: no keys, or images too small for a mark.
+
+    Each key is tried on the images as they are, on them reduced where they consist of squares of one colour, and then, where no mark is
+    found, by a search in the middle one. By Bonferroni's inequality the least p-value is multiplied by the number of keys and of ways,
+    whether all were gone or not.
+
+    Args:
+        images: uint8 [n, h, w, c].
+        keys: to try.
+        search: look in other places, too.
+        fpr: where less than this was found, no further way is gone.
+    """
+    if not keys or not len(images) or not watermark.capacity(*images.shape[1:3]):
+        return None
+    ways: list[tuple[str, Callable[[bytes], Detection]]] = [('', lambda key: _as_it_is(images, key))]
+    factor = enlargement(images[0]) if search else 1
+    reduced = images[:, ::factor, ::factor]
+    if factor > 1 and watermark.capacity(*reduced.shape[1:3]):
+        ways.append((f'when it is reduced by {factor}', lambda key: _as_it_is(reduced, key)))
+    if search:
+        ways.append(
+            ('', lambda key: getattr(watermark, 'search', watermark.detect)(images[len(images) // 2], key))
+        )
+    found = None
+    for how, look in ways:
+        hit = _least(look, how, keys, len(keys) * len(ways))
+        found = hit if found is None or hit.log10_p < found.log10_p else found
+        if found.p_value <= fpr:
+            break
+    return found
+
+
+def _as_it_is(images: np.ndarray, key: bytes) -> Detection:
+    return watermark.detect(images[0], key) if len(images) == 1 else watermark.batch(images, key)
+
+
+def _least(look: Callable[[bytes], Detection], how: str, keys: Sequence[Candidate], tries: int) -> Hit:
+    pairs = [(look(one.key), one) for one in keys]
+    found, candidate = min(pairs, key=lambda pair: pair[0].log10_p)
+    return Hit(candidate, found, min(0.0, found.log10_p + math.log10(tries)), tries, how or found.how)
+
+
+def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate]) -> Hit | None:
+    """Test images of one size as one: what many small ones show that none shows alone."""
+    images = np.concatenate(groups)
+    return best(images, keys, False, 0.0)
+
+
+def layer(seen: Seen, keys: Sequence[Candidate], hit: Hit | None, fpr: float) -> Layer:
+    """Say what the watermark says of a file."""
+    if not len(seen.images):
+        return Layer(NAME, 'not looked at', seen.problem)
+    if not keys:
+        return Layer(
+            NAME, 'not looked at', 'nothing names a model whose mark it may have: name one with --model'
+        )
+    if hit is None:
+        return Layer(NAME, 'nothing', 'it is too small for a mark (8 pixels a side)')
+    model, claimed = hit.candidate.model, seen.credit.get('model', '')
+    facts = {
+        'model': model, 'named_by': hit.candidate.named_by, 'secret': hit.candidate.secret, 'how': hit.how,
+        'bits': hit.found.bits, 'matches': hit.found.matches, 'tries': hit.tries,
+    }  # fmt: skip
+    if hit.p_value > fpr:
+        words = f'no mark of {_counted(len(keys), "key")}{_hint(seen)}'
+        return Layer(NAME, 'nothing', words, hit.p_value, facts)
+    words = f'the mark of model {model[:12]} ({hit.candidate.named_by}; {_secrecy(hit)})'
+    if len(seen.images) > 1:
+        words += f' in {len(seen.images)} {"frames" if seen.animated else "images"} together'
+    if DIGEST.fullmatch(claimed) and claimed != model:
+        words += f', which contradicts its metadata: they name model {claimed[:12]}'
+        facts['contradicts'] = claimed
+    return Layer(NAME, 'proves', words, hit.p_value, facts)
+
+
+def _secrecy(hit: Hit) -> str:
+    if hit.candidate.secret:
+        return 'made with the secret'
+    return 'public: who knows the model can forge it'
+
+
+def _hint(seen: Seen) -> str:
+    height, width = seen.size
+    small = len(seen.images) == 1 and height * width < 128 * 128
+    return f'; alone a picture of {width}x{height} pixels may be too small to show one' if small else ''
+
+
+def _counted(n: int, name: str) -> str:
+    return f'{n} {name}{"" if n == 1 else "s"}'
