@@ -1,0 +1,55 @@
+"""Luma, 8x8 blocks, and the few low DCT coefficients of each block that carry the mark; over NumPy or ``jax.numpy``."""
+
+from typing import Any
+
+import numpy as np
+
+SIDE = 8  # of a block, as in JPEG
+FREQUENCIES = (
+    (0, 1),
+    (1, 0),
+    (1, 1),
+    (0, 2),
+    (2, 0),
+    (1, 2),
+    (2, 1),
+    (2, 2),
+    (0, 3),
+    (3, 0),
+)  # vertical, horizontal
+COUNT = len(FREQUENCIES)
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
+
+
+def _basis() -> np.ndarray:
+    place = np.arange(SIDE)
+    waves = np.cos(np.pi * (2 * place[None] + 1) * place[:, None] / (2 * SIDE)) * np.sqrt(2 / SIDE)
+    waves[0] /= np.sqrt(2)
+    columns = [np.outer(waves[v], waves[u]).ravel() for v, u in FREQUENCIES]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+BASIS = _basis()  # [64, COUNT], orthonormal
+
+
+def luma(colors: Any) -> Any:
+    """Weigh colours [..., h, w, 1 or 3] to luma [..., h, w]."""
+    if colors.shape[-1] == 1:
+        return colors[..., 0]
+    return colors[..., 0] * LUMA[0] + colors[..., 1] * LUMA[1] + colors[..., 2] * LUMA[2]
+
+
+def to_blocks(plane: Any) -> Any:
+    """Cut planes [n, h, w] into whole blocks [n, h // 8, w // 8, 64]; what is left at the right and below is dropped."""
+    n, height, width = plane.shape
+    rows, columns = height // SIDE, width // SIDE
+    plane = plane[:, : rows * SIDE, : columns * SIDE]
+    grid = plane.reshape(n, rows, SIDE, columns, SIDE).transpose(0, 1, 3, 2, 4)
+    return grid.reshape(n, rows, columns, SIDE * SIDE)
+
+
+def from_blocks(blocks: Any) -> Any:
+    """Put blocks [n, rows, columns, 64] together to planes [n, 8 rows, 8 columns]."""
+    n, rows, columns, _ = blocks.shape
+    grid = blocks.reshape(n, rows, columns, SIDE, SIDE).transpose(0, 1, 3, 2, 4)
+    return grid.reshape(n, rows * SIDE, columns * SIDE)

@@ -1,0 +1,149 @@
+"""Detection: the correlation of an image's bounded scores with a key's signs, and its p-value."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxgan.errors import InputError
+from jaxgan.watermark.blocks import BASIS, COUNT, SIDE, luma, to_blocks
+from jaxgan.watermark.embedding import BAND
+from jaxgan.watermark.pattern import PERIOD, Pattern, capacity, tile_signs
+from jaxgan.watermark.pvalues import LN10, log_p_value
+
+SOFTNESS = 4.0  # grey levels: coefficients below count in proportion, those far above as their sign
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What was found of a key in an image, or in a batch.
+
+    ``statistic`` is sum_i s_i x_i / |x|, about a standard normal for a key that is not the image's; ``p_value`` bounds the probability that
+    a random key reaches it (0 only by underflow: ``log10_p``). Of ``bits`` known bits ``matches`` were read right, half by chance.
+    """
+
+    statistic: float
+    p_value: float
+    log10_p: float
+    bits: int
+    matches: int
+    coefficients: int  # that were not 0: with n of them no p-value is below 2^-n
+    how: str = ''  # what a search did to the image
+
+
+def soft_sign(coefficients: Any, xp: Any = np) -> Any:
+    """Bound coefficients to (-1, 1) by c / sqrt(c^2 + SOFTNESS^2), so that no single one decides."""
+    return coefficients / xp.sqrt(coefficients * coefficients + SOFTNESS * SOFTNESS)
+
+
+def fold(values: np.ndarray) -> np.ndarray:
+    """Add what lies under the same sign: [rows, columns, COUNT] to at most [PERIOD, PERIOD, COUNT]."""
+    rows, columns, count = values.shape
+    high, wide = -(-rows // PERIOD), -(-columns // PERIOD)
+    if (high, wide) == (1, 1):
+        return values
+    padded = np.zeros((high * PERIOD, wide * PERIOD, count))
+    padded[:rows, :columns] = values
+    folded = padded.reshape(high, PERIOD, wide, PERIOD, count).sum((0, 2))
+    return folded[: min(rows, PERIOD), : min(columns, PERIOD)]
+
+
+def read_scores(images: np.ndarray) -> np.ndarray:
+    """Read the scores of images uint8 [n, h, w, c], each folded: [n, min(rows, PERIOD), min(columns, PERIOD), COUNT].
+
+    Raises:
+        InputError: no images of bytes, or no whole block.
+    """
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4):
+        raise InputError(
+            f'images of shape {images.shape} and type {images.dtype}: uint8 [h, w, c] with c 1, 3 or 4 is expected'
+        )
+    n, height, width, _ = images.shape
+    rows, columns = height // SIDE, width // SIDE
+    if not capacity(height, width):
+        raise InputError(f'an image of {height}x{width} pixels carries no mark: {SIDE}x{SIDE} is the least')
+    out = np.zeros((n, min(rows, PERIOD), min(columns, PERIOD), COUNT))
+    many, band = max(BAND // (height * width), 1), PERIOD * max(BAND // (width * SIDE * PERIOD), 1)
+    for start in range(0, n, many):
+        for row in range(0, rows, band):
+            part = images[start : start + many, row * SIDE : (row + band) * SIDE, :, :3].astype(np.float32)
+            read = soft_sign(to_blocks(luma(part)) @ BASIS)
+            for index, one in enumerate(read):
+                folded = fold(one)
+                out[start + index, : folded.shape[0]] += folded
+    return out
+
+
+def bit_places(rows: int, columns: int, bits: int) -> np.ndarray:
+    """Give the bit that each coefficient belongs to: integers [rows, columns, COUNT]; all bits get about as many."""
+    place = np.arange(rows)[:, None, None] * 7 + np.arange(columns)[None, :, None]
+    return (place * COUNT + np.arange(COUNT)) % bits
+
+
+def judge(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
+    """Correlate scores [rows, columns, COUNT] with signs of the same shape."""
+    products = weights * signs
+    value, size = float(products.sum()), math.sqrt(float((weights**2).sum()))
+    log_p = log_p_value(weights, value)
+    sums = np.bincount(bit_places(*weights.shape[:2], bits).ravel(), products.ravel(), bits)
+    return Detection(
+        statistic=value / size if size else 0.0,
+        p_value=math.exp(log_p),
+        log10_p=log_p / LN10,
+        bits=bits,
+        matches=int((sums > 0).sum()),
+        coefficients=int(np.count_nonzero(weights)),
+        how=how,
+    )
+
+
+def detect(image: np.ndarray, key: bytes) -> Detection:
+    """Detect the mark of a key in one image as it is: not moved, turned or resized (``search``).
+
+    Args:
+        image: uint8 [h, w, c].
+        key: of the mark.
+
+    Raises:
+        InputError: no image of bytes, no whole block, or an empty key.
+    """
+    weights = read_scores(np.asarray(image)[None])[0]
+    signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
+    return judge(weights, signs, capacity(*image.shape[:2]))
+
+
+def batch(images: np.ndarray, key: bytes) -> Detection:
+    """Detect the mark of a key in many images of one model together: a proof where one image is too small for any.
+
+    The scores are added up for each coefficient first, so that images that are alike (or the same) do not count as independent.
+
+    Args:
+        images: uint8 [n, h, w, c].
+        key: of the mark.
+    """
+    weights = read_scores(np.asarray(images)).sum(0)
+    signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
+    return judge(weights, signs, capacity(*images.shape[1:3]), f'{len(images)} images together')
+
+
+def scores(images: Any, pattern: Pattern) -> Any:
+    """Score each bit of the mark in float images, differentiably: the mean of s_i x_i over the coefficients of the bit.
+
+    Args:
+        images: floats in [-1, 1] [n, h, w, c], of NumPy or JAX.
+        pattern: of their size, at most 256x256.
+
+    Returns:
+        [n, bits], each in (-1, 1); positive where the bit is read right, about 0 for another key.
+    """
+    import jax.numpy as jnp
+
+    height, width = images.shape[1:3]
+    levels = (jnp.asarray(images)[..., :3] + 1.0) * 127.5
+    read = soft_sign(to_blocks(luma(levels)) @ BASIS, jnp)
+    rows, columns = read.shape[1:3]
+    bits = capacity(height, width)
+    signs = jnp.tile(pattern.signs, (-(-rows // PERIOD), -(-columns // PERIOD), 1))[:rows, :columns]
+    member = np.eye(bits, dtype=np.float32)[bit_places(rows, columns, bits).ravel()]
+    return (read * signs).reshape(len(images), -1) @ (member / np.maximum(member.sum(0), 1))
