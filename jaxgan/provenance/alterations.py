@@ -1,7 +1,8 @@
 """What was done to a picture since it was written: only what can be seen of it, of its record, or of the original beside the record."""
 
 import math
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -10,6 +11,7 @@ from jaxgan.provenance.hashes import LUMA
 
 ALIKE = 20.0  # dB from which two pictures are the same one, altered
 CLEARER = 6.0  # dB by which one way of laying them upon each other must be better than a simpler one
+SQUEEZED = 0.05  # of the logarithm of the ratio of the sides
 LEVELS = 3.0  # of 255: a change of brightness that is told
 MOST_PIXELS = 1 << 22  # of pictures within which a piece is looked for
 
@@ -18,61 +20,73 @@ class Comparison(NamedTuple):
     """A picture laid upon its original."""
 
     psnr: float
-    """Of the luma, in dB, after the alterations named; inf: it is the same."""
+    """Of the luma, in dB, after the alterations named."""
     words: tuple[str, ...]
     """What was done to it."""
+    same: bool
+    """After those, every pixel is the same."""
+    whole: bool
+    """All of the original is there."""
+
+
+class Way(NamedTuple):
+    """How a picture may have become another."""
+
+    words: tuple[str, ...]
+    apply: Callable[[np.ndarray], np.ndarray]
+    """Of luma [H, W] or colours [H, W, c]."""
+    whole: bool = True
 
 
 def compare(original: np.ndarray, picture: np.ndarray) -> Comparison:
     """Lay a picture upon its original: as it is, mirrored, scaled, or as a piece of it; the simplest that fits.
 
     Args:
-        original: uint8 [H, W, 1 or 3].
-        picture: uint8 [h, w, 1 or 3].
+        original: uint8 [H, W, 1, 3 or 4].
+        picture: uint8 [h, w, 1, 3 or 4].
     """
     first, second = _luma(original), _luma(picture)
-    found: tuple[float, tuple[str, ...], np.ndarray] | None = None
-    for words, laid in _ways(first, second):
-        gain = _psnr(_levelled(laid, second), second)
-        if found is None or gain > found[0] + CLEARER:
-            found = gain, words, laid
+    found: tuple[float, Way] | None = None
+    for way in _ways(first, second):
+        psnr = _psnr(_levelled(way.apply(first), second), second)
+        if found is None or psnr > found[0] + CLEARER:
+            found = psnr, way
     if found is None:
-        return Comparison(0.0, ())
-    _, words, laid = found
+        return Comparison(0.0, (), False, False)
+    psnr, way = found
+    laid = way.apply(first)
+    same = bool(np.all(way.apply(_colours(original)) == _colours(picture)))
     shift = float(second.mean() - laid.mean())
-    if abs(shift) > LEVELS and found[0] >= ALIKE:
-        words = (
-            *words,
-            f'{"brighter" if shift > 0 else "darker"} by {abs(shift):.0f} of 255 levels on average',
-        )
-        return Comparison(found[0], words)
-    return Comparison(_psnr(laid, second), words)
+    if abs(shift) > LEVELS and psnr >= ALIKE:
+        more = f'{"brighter" if shift > 0 else "darker"} by {abs(shift):.0f} of 255 levels on average'
+        return Comparison(psnr, (*way.words, more), same, way.whole)
+    return Comparison(_psnr(laid, second), way.words, same, way.whole)
 
 
-def _ways(first: np.ndarray, second: np.ndarray) -> Any:
-    """List how the original may have become the picture, simplest first: (words, the original so altered)."""
+def _ways(first: np.ndarray, second: np.ndarray) -> Iterator[Way]:
+    """List how the original may have become the picture, the simplest first."""
     (height, width), size = first.shape, second.shape
     if first.shape == size:
-        yield (), first
-        yield ('mirrored',), first[:, ::-1]
-        yield ('turned upside down',), first[::-1]
+        yield Way((), lambda image: image)
+        yield Way(('mirrored',), lambda image: image[:, ::-1])
+        yield Way(('turned upside down',), lambda image: image[::-1])
         return
-    if abs(math.log(size[0] * width / (size[1] * height))) < 0.05:
-        scaled = _resized(first, size)
+    if abs(math.log(size[0] * width / (size[1] * height))) < SQUEEZED:
         name = _scaling((height, width), size)
-        yield (name,), scaled
-        yield (name, 'mirrored'), scaled[:, ::-1]
+        yield Way((name,), lambda image: _resized(image, size))
+        yield Way((name, 'mirrored'), lambda image: _resized(image, size)[:, ::-1])
     if size[0] <= height and size[1] <= width and first.size <= MOST_PIXELS:
-        for words, whole in (((), first), (('mirrored',), first[:, ::-1])):
-            top, left = _place(whole, second)
-            piece = whole[top : top + size[0], left : left + size[1]]
-            yield (
-                (
-                    f'cut to {size[1]}x{size[0]} of {width}x{height} pixels, from column {left}, row {top}',
-                    *words,
-                ),
-                piece,
-            )
+        yield _cut(first, second, ())
+        yield _cut(first[:, ::-1], second, ('mirrored',))
+
+
+def _cut(whole: np.ndarray, piece: np.ndarray, words: tuple[str, ...]) -> Way:
+    """Make the way of cutting a piece out where it differs least."""
+    (height, width), (h, w) = whole.shape, piece.shape
+    top, left = _place(whole, piece)
+    step = -1 if words else 1
+    told = f'cut to {w}x{h} of {width}x{height} pixels, from column {left}, row {top}'
+    return Way((told, *words), lambda image: image[:, ::step][top : top + h, left : left + w], False)
 
 
 def _scaling(before: tuple[int, int], after: tuple[int, int]) -> str:
@@ -110,16 +124,29 @@ def _place(whole: np.ndarray, piece: np.ndarray) -> tuple[int, int]:
 
 
 def _luma(image: np.ndarray) -> np.ndarray:
+    return (
+        _colours(image) @ np.asarray(LUMA, np.float32)
+        if image.shape[-1] > 1
+        else image[..., 0].astype(np.float32)
+    )
+
+
+def _colours(image: np.ndarray) -> np.ndarray:
+    """Lay transparency on white: float32 [h, w, 1 or 3]."""
     values = image.astype(np.float32)
-    return values[..., 0] if image.shape[-1] == 1 else values @ np.asarray(LUMA, np.float32)
+    if image.shape[-1] < 4:
+        return values
+    alpha = values[..., 3:] / 255
+    return values[..., :3] * alpha + 255 * (1 - alpha)
 
 
-def _resized(luma: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    factor = size[0] // luma.shape[0]
-    if factor > 1 and size == (luma.shape[0] * factor, luma.shape[1] * factor):
-        squares = luma.repeat(factor, axis=0).repeat(factor, axis=1)
-        return squares
-    return np.asarray(Image.fromarray(luma).resize((size[1], size[0]), Image.Resampling.BICUBIC))
+def _resized(image: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    factor = size[0] // image.shape[0]
+    if factor > 1 and size == (image.shape[0] * factor, image.shape[1] * factor):
+        return image.repeat(factor, axis=0).repeat(factor, axis=1)
+    if image.ndim == 3:
+        return np.stack([_resized(plane, size) for plane in np.moveaxis(image, -1, 0)], axis=-1)
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC))
 
 
 def _levelled(laid: np.ndarray, second: np.ndarray) -> np.ndarray:

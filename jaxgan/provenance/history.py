@@ -1,7 +1,7 @@
 """What was done to a file since it was written, in words: as far as its record, its watermark or the original show it."""
 
-import math
 from collections.abc import Iterator
+from typing import Any
 
 from jaxgan.making.animation import FORMATS as FILMS
 from jaxgan.making.pictures import FORMATS as PICTURES
@@ -47,10 +47,11 @@ def _storage(seen: Seen, known: Match, same: Comparison | None) -> Iterator[str]
         yield f'stored again as {seen.form} (it was {before})'
     if same is None:
         return
-    if math.isinf(same.psnr):
-        yield 'its pixels are the same' if not same.words else 'besides that its pixels are the same'
+    if same.same:
+        yield 'its pixels are those of the original' + (', but for what follows' if same.words else '')
     else:
-        yield f'its pixels differ from the original (PSNR of the luma {same.psnr:.1f} dB{" when laid upon it" if same.words else ""})'
+        laid = ' when laid upon it' if same.words else ''
+        yield f'its pixels differ from those of the original (PSNR of the luma {min(same.psnr, 99):.1f} dB{laid})'
 
 
 def _shape(seen: Seen, known: Match, marked: Hit | None, same: Comparison | None) -> Iterator[str]:
@@ -70,6 +71,19 @@ def _shape(seen: Seen, known: Match, marked: Hit | None, same: Comparison | None
         yield f'resized or cut from {before[1]}x{before[0]} to {now[1]}x{now[0]} pixels'  # type: ignore
     if marked is not None and marked.how:
         yield f'its watermark is found {marked.how}'
+
+
+def is_size(value: Any) -> bool:
+    """Say whether a record's field is height and width of a picture.
+
+    >>> is_size([32, 32]), is_size([0, 32]), is_size(None)
+    (True, False, False)
+    """
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(side) is int and 0 < side < 2**16 for side in value)
+    )
 
 
 def _of_mark(seen: Seen, marked: Hit) -> Iterator[str]:

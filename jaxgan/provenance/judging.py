@@ -62,7 +62,7 @@ def judge_file(path: Path, asked: Asked) -> Judged:
         xmp_layer(seen),
         signatures.layer(path, seen.form, asked.anchors),
         pixelmarks.layer(seen, keys, hit, asked.fpr),
-        matching.layer(found, record, confirmed),
+        matching.layer(found, record, confirmed, same is not None and same.same and same.whole),
     )
     known = found if found and (found.exact or confirmed) else None
     marked = hit if hit and hit.p_value <= asked.fpr else None
@@ -106,7 +106,11 @@ def _compared(seen: Seen, found: Match | None) -> Comparison | None:
 def _confirmed(found: Match | None, hit: Hit | None, same: Comparison | None, fpr: float) -> str:
     if found is None or found.exact:
         return ''
+    if same is not None and same.same:
+        return 'its pixels are those of the original'
     if same is not None:
-        return f'laid upon it, it agrees to {same.psnr:.0f} dB' if same.psnr >= ALIKE else ''
+        return (
+            f'laid upon the original, it agrees to {min(same.psnr, 99):.0f} dB' if same.psnr >= ALIKE else ''
+        )
     marked = hit is not None and hit.p_value <= fpr and hit.candidate.model == found.entry['model']
     return 'it has the watermark of that model' if marked and found.alike == 1 else ''

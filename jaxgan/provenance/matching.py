@@ -85,13 +85,14 @@ def match(seen: Seen, record: Record) -> Match | None:
     return Match(record.entries[found], record.places[found], False, distance, bool(mirrored), alike)
 
 
-def layer(found: Match | None, record: Record, confirmed: str) -> Layer:
-    """Say what the record says.
+def layer(found: Match | None, record: Record, confirmed: str, same: bool) -> Layer:
+    """Say what the record says: proof where the bytes are those that were written, or the pixels those of the file that is still there.
 
     Args:
         found: the file's line.
         record: in which was looked.
         confirmed: what shows that it is this line's, besides the likeness; empty: nothing.
+        same: all its pixels are those of the original, which is still there; at most mirrored or enlarged.
     """
     if not record.entries:
         return Layer(NAME, 'not looked at', 'no record: name one with --jsonl')
@@ -103,7 +104,9 @@ def layer(found: Match | None, record: Record, confirmed: str) -> Layer:
         )
     name, facts = str(found.entry['file']), _facts(found)
     if found.exact:
+        unmarked = found.entry.get('unmarked')
         words = f'every byte is as it was written as {name}, says {found.record}'
+        words += f', without marks for this reason: {unmarked}' if unmarked else ''
         return Layer(NAME, 'proves', words, facts=facts)
     how = f'{found.distance} of 64 bits of the perceptual hash differ{", mirrored" if found.mirrored else ""}'
     if confirmed:
@@ -112,7 +115,7 @@ def layer(found: Match | None, record: Record, confirmed: str) -> Layer:
         words = f'it may have been written as {name} or another of {found.alike} files that look as much like it, and altered ({how})'
     else:
         words = f'it looks like {name}, which may have been altered ({how}); others may look like it, too'
-    return Layer(NAME, 'claims', words, facts=facts)
+    return Layer(NAME, 'proves' if same else 'claims', words, facts=facts)
 
 
 def _facts(found: Match) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from jaxgan import watermark
 from jaxgan.provenance.alterations import enlargement
@@ -14,6 +15,7 @@ from jaxgan.provenance.seen import Seen
 from jaxgan.watermark import Detection
 
 NAME = 'watermark'
+MOST_SIZES = 4
 UNDERFLOW = -300.0  # of the logarithm of a p-value
 
 
@@ -78,10 +80,48 @@ def _least(look: Callable[[bytes], Detection], how: str, keys: Sequence[Candidat
     return Hit(candidate, found, min(0.0, found.log10_p + math.log10(tries)), tries, how or found.how)
 
 
-def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate]) -> Hit | None:
-    """Test images of one size as one: what many small ones show that none shows alone."""
+def together(
+    groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Sequence[tuple[int, int]]
+) -> Hit | None:
+    """Test images of one size as one: what many small ones show that none shows alone.
+
+    Args:
+        groups: uint8 [n, h, w, c] each.
+        keys: to try; on the images as they are, and mirrored.
+        sizes: (height, width) that they may have had before, by the record; they are tried brought back to these, too.
+    """
     images = np.concatenate(groups)
-    return best(images, keys, False, 0.0)
+    others = [size for size in dict.fromkeys(sizes) if size != images.shape[1:3]][:MOST_SIZES]
+    ways = [
+        ('', images),
+        *((f'when they are brought back to {size[1]}x{size[0]}', scaled(images, size)) for size in others),
+    ]
+    ways = [(how, tried) for how, tried in ways if watermark.capacity(*tried.shape[1:3])]
+    tries = len(keys) * len(ways) * 2
+    found = [
+        _least(
+            lambda key, t=turned: watermark.batch(t, key), ', '.join(filter(None, (how, name))), keys, tries
+        )
+        for how, tried in ways
+        for name, turned in (('', tried), ('mirrored', tried[:, :, ::-1]))
+        if keys
+    ]
+    return min(found, key=lambda hit: hit.log10_p, default=None)
+
+
+def scaled(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize images uint8 [n, h, w, c]: averaged where a side is a multiple, else bicubic."""
+    ways = Image.Resampling
+    whole = images.shape[1] % size[0] == 0 and images.shape[2] % size[1] == 0
+    found = [
+        np.asarray(
+            Image.fromarray(one[..., 0] if one.shape[-1] == 1 else one).resize(
+                (size[1], size[0]), ways.BOX if whole else ways.BICUBIC
+            )
+        )
+        for one in images
+    ]
+    return np.stack(found).reshape(len(images), *size, -1)
 
 
 def layer(seen: Seen, keys: Sequence[Candidate], hit: Hit | None, fpr: float) -> Layer:
@@ -100,7 +140,7 @@ def layer(seen: Seen, keys: Sequence[Candidate], hit: Hit | None, fpr: float) ->
         'bits': hit.found.bits, 'matches': hit.found.matches, 'tries': hit.tries,
     }  # fmt: skip
     if hit.p_value > fpr:
-        words = f'no mark of {_counted(len(keys), "key")}{_hint(seen)}'
+        words = f'no mark of {_counted(len(keys), "key")}{_hint(seen)}{_wanting(seen, keys)}'
         return Layer(NAME, 'nothing', words, hit.p_value, facts)
     words = f'the mark of model {model[:12]} ({hit.candidate.named_by}; {_secrecy(hit)})'
     if len(seen.images) > 1:
@@ -115,6 +155,12 @@ def _secrecy(hit: Hit) -> str:
     if hit.candidate.secret:
         return 'made with the secret'
     return 'public: who knows the model can forge it'
+
+
+def _wanting(seen: Seen, keys: Sequence[Candidate]) -> str:
+    if not seen.credit.get('key') or any(key.secret for key in keys):
+        return ''
+    return f'; its metadata name the secret {seen.credit["key"][:8]}, without which no mark of it is found (--mark-key)'
 
 
 def _hint(seen: Seen) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jaxgan.credentials import from_xmp
 from jaxgan.data.pixels import MAX_PIXELS, BadImage, decode, formats
@@ -22,6 +22,7 @@ from jaxgan.strictjson import parse_json
 
 MOST_BYTES = 2**28  # of a file
 MOST_HELD = 2**26  # bytes of pixels of several frames or images; one picture may have more
+FILMS = ('GIF', 'PNG', 'WEBP', 'AVIF')
 FRAMES = 16  # of a film that are looked at
 SUFFIXES = frozenset(
     [
@@ -57,7 +58,7 @@ class Seen(NamedTuple):
     credit: Mapping[str, str]
     """What it says of itself (``credentials.from_xmp``); empty: nothing of jaxgan."""
     images: np.ndarray
-    """uint8 [n, h, w, 1 or 3]: one picture, the first frames, all arrays; transparency is on white."""
+    """uint8 [n, h, w, 1, 3 or 4]: one picture, the first frames, or all arrays."""
     animated: bool
     problem: str = ''
     """Why there are no pixels, or what could not be read; empty: nothing."""
@@ -122,13 +123,21 @@ def _picture(path: Path, data: bytes, sha256: str) -> Seen:
     try:
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             form, frames = str(image.format), getattr(image, 'n_frames', 1)
-            more = [] if frames == 1 or form in ('TIFF', 'MPO') else _frames(image, first.shape)
+            film = frames > 1 and form in FILMS
             packet = _packet(image, data)
+            images = _frames(image) if film else _with_colours(image, first)[None]
     except Exception as error:  # a broken file: of many kinds
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BadImage(str(path), reason) from None
-    images = np.stack(more) if more else first[None]
-    return Seen(path, sha256, len(data), form, from_xmp(packet), images, frames > 1)
+    return Seen(path, sha256, len(data), form, from_xmp(packet), images, film)
+
+
+def _with_colours(image: Image.Image, first: np.ndarray) -> np.ndarray:
+    """Keep the colours under transparency, which carry the mark; without any, the picture is as it was decoded."""
+    if not image.has_transparency_data or image.format == 'GIF':
+        return first
+    turned = np.asarray(ImageOps.exif_transpose(image).convert('RGBA'))
+    return turned if (turned[..., 3] < 255).any() else first
 
 
 def _packet(image: Image.Image, data: bytes) -> bytes:
@@ -142,17 +151,15 @@ def _packet(image: Image.Image, data: bytes) -> bytes:
     return packet if isinstance(packet, bytes) and len(packet) <= packets.LONGEST else b''
 
 
-def _frames(image: Image.Image, shape: tuple[int, ...]) -> list[np.ndarray]:
-    """Decode the first frames of a film, all of one size, as many as may be held."""
-    channels = 3
-    count = min(FRAMES, max(1, MOST_HELD // (shape[0] * shape[1] * channels)))
+def _frames(image: Image.Image) -> np.ndarray:
+    """Decode the first frames of a film, as many as may be held."""
+    most = min(FRAMES, max(1, MOST_HELD // (image.width * image.height * 4)))
+    mode = 'RGBA' if image.has_transparency_data and image.format != 'GIF' else 'RGB'
     found = []
-    for number in range(min(count, getattr(image, 'n_frames', 1))):
+    for number in range(min(most, getattr(image, 'n_frames', 1))):
         image.seek(number)
-        frame = image.convert('RGBA')
-        white = Image.new('RGBA', frame.size, 'white')
-        found.append(np.asarray(Image.alpha_composite(white, frame).convert('RGB')))
-    return [frame for frame in found if frame.shape == found[0].shape]
+        found.append(np.asarray(image.convert(mode)))
+    return np.stack([frame for frame in found if frame.shape == found[0].shape])
 
 
 def _mp4_frames(path: Path) -> tuple[np.ndarray, str]:
@@ -202,9 +209,9 @@ def _arrays(path: Path, data: bytes) -> tuple[np.ndarray, dict[str, str]]:
     except Exception as error:  # by zipfile, zlib and NumPy, of all kinds
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f'cannot read {path} as npz: {reason}') from None
-    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3) or not images.size:
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[-1] not in (1, 3, 4) or not images.size:
         raise InputError(
-            f'{path}: images must be uint8 [n, h, w, 1 or 3], got {images.dtype} {list(images.shape)}'
+            f'{path}: images must be uint8 [n, h, w, 1, 3 or 4], got {images.dtype} {list(images.shape)}'
         )
     told = parse_json(credit, f'{path}: credit')
     return images, {str(k): v for k, v in told.items() if isinstance(v, str)} if isinstance(

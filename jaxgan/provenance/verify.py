@@ -10,6 +10,7 @@ from rich.text import Text
 from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
 from jaxgan.provenance import matching, pixelmarks
 from jaxgan.provenance.candidates import read_models
+from jaxgan.provenance.history import is_size
 from jaxgan.provenance.judging import Asked, Judged, judge_file
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.options.verify import VerifyOptions
@@ -18,6 +19,7 @@ from jaxgan.provenance.seen import dump, list_files
 from jaxgan.provenance.signatures import read_anchors
 
 STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
+LEAST = 1e-300  # p-values below are not told apart
 MOST_SET = 2**28  # bytes of pixels that are tested together
 
 
@@ -56,7 +58,7 @@ def verify_command(**given: Any) -> int:
             _show_failure(console, path, error, options.json)
         else:
             _show(console, judged[-1], options.json)
-    sets = find_sets(judged)
+    sets = find_sets(judged, _sizes(asked))
     for one in sets:
         _show_set(console, one, options)
     _end(judged, sets, failures, options.fpr)
@@ -64,7 +66,7 @@ def verify_command(**given: Any) -> int:
 
 
 def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
-    from jaxgan.provenance.secret import read_secret
+    from jaxgan.making.marks import read_secret
 
     secret, anchors = read_secret(options.mark_key), read_anchors(options.trust)
     if options.jsonl:
@@ -79,8 +81,20 @@ def _one_each(files: Sequence[Path]) -> list[Path]:
     return list({path.parent: path for path in files}.values())
 
 
-def find_sets(judged: Sequence[Judged]) -> list[Together]:
-    """Test pictures together that have one size and claim one model, where there are at least two."""
+def _sizes(asked: Asked) -> list[tuple[int, int]]:
+    """List the sizes of pictures in the records, the newest first."""
+    entries = [entry for record in asked.records.values() for entry in reversed(record.entries)]
+    found = dict.fromkeys(tuple(entry['size']) for entry in entries if is_size(entry.get('size')))
+    return [(height, width) for height, width in found]
+
+
+def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
+    """Test pictures together that have one size and claim one model, where there are at least two.
+
+    Args:
+        judged: all files.
+        sizes: that they may have had before.
+    """
     groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
     for one in judged:
         if len(one.seen.images) == 1 and not one.seen.animated:
@@ -92,7 +106,7 @@ def find_sets(judged: Sequence[Judged]) -> list[Together]:
         if len(members) < 2 or held > MOST_SET:
             continue
         keys = list({key.key: key for one in members for key in one.keys}.values())
-        hit = pixelmarks.together([one.seen.images for one in members], keys)
+        hit = pixelmarks.together([one.seen.images for one in members], keys, sizes)
         if hit is not None:
             found.append(Together(size, claimed, tuple(members), hit))
     return found
@@ -127,7 +141,9 @@ def _show(console: Console, one: Judged, as_json: bool) -> None:
 
 
 def _line(layer: Layer) -> Text:
-    p_value = '' if layer.p_value is None else f' (p = {layer.p_value:.2g})'
+    p_value = (
+        '' if layer.p_value is None else f' (p {"<" if layer.p_value <= LEAST else "="} {layer.p_value:.2g})'
+    )
     line = Text(f'  {layer.name:<10}')
     line.append(f'{layer.verdict}: ', style=STYLES[layer.verdict])
     return line.append(f'{one_line(layer.words)}{p_value}')
@@ -149,12 +165,20 @@ def told(one: Judged) -> dict[str, Any]:
 
 def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     proved = one.hit.p_value <= options.fpr
+    if not options.json and all(member.proved for member in one.members):
+        return  # which says more
     files = [str(member.seen.path).encode('utf-8', 'replace').decode() for member in one.members]
     if options.json:
         line = {'together': files, 'size': list(one.size), 'claimed': one.claimed or None, 'proved': proved}
         print(
             dump(
-                {**line, 'model': one.hit.candidate.model, 'p_value': one.hit.p_value, 'keys': one.hit.tries}
+                {
+                    **line,
+                    'model': one.hit.candidate.model,
+                    'p_value': one.hit.p_value,
+                    'how': one.hit.how,
+                    'tries': one.hit.tries,
+                }
             ),
             flush=True,
         )
@@ -166,7 +190,8 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     )
     mark = f'the mark of model {one.hit.candidate.model[:12]}' if proved else 'no mark'
     verdict = 'proves' if proved else 'nothing'
-    of_all = ' in the set as a whole, which does not prove it of each' if proved else ''
+    how = f', found {one.hit.how}' if one.hit.how else ''
+    of_all = f' in the set as a whole{how}, which does not prove it of each' if proved else ''
     console.print(_line(Layer(pixelmarks.NAME, verdict, f'{mark}{of_all}', one.hit.p_value)))
 
 
