@@ -8,10 +8,10 @@ from jaxgan.errors import InputError
 from jaxgan.provenance import matching, pixelmarks, signatures
 from jaxgan.provenance.alterations import ALIKE, Comparison, compare
 from jaxgan.provenance.candidates import Candidate, candidates
-from jaxgan.provenance.history import describe
+from jaxgan.provenance.history import describe, is_size
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.matching import Match, Record
-from jaxgan.provenance.pixelmarks import Hit
+from jaxgan.provenance.pixelmarks import MOST_SIZES, Hit
 from jaxgan.provenance.seen import Seen, read_file
 
 MOST_COMPARED = 1 << 24  # pixels of a picture that is laid upon its original
@@ -55,7 +55,7 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     record = asked.records.get(path.parent) or asked.records.get(Path()) or Record()
     found = matching.match(seen, record)
     keys = candidates(asked.models, record.entries, seen.credit, asked.secret)
-    hit = pixelmarks.best(seen.images, keys, asked.search, asked.fpr)
+    hit = pixelmarks.best(seen.images, keys, asked.search, asked.fpr, sizes_of(record))
     same = _compared(seen, found)
     confirmed = _confirmed(found, hit, same, asked.fpr)
     layers = (
@@ -67,6 +67,12 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     known = found if found and (found.exact or confirmed) else None
     marked = hit if hit and hit.p_value <= asked.fpr else None
     return Judged(seen, layers, describe(seen, known, marked, same), tuple(keys), hit)
+
+
+def sizes_of(record: Record) -> list[tuple[int, int]]:
+    """List the sizes of a record's pictures, a few of the newest."""
+    found = dict.fromkeys(tuple(one['size']) for one in reversed(record.entries) if is_size(one.get('size')))
+    return [(height, width) for height, width in list(found)[:MOST_SIZES]]
 
 
 def xmp_layer(seen: Seen) -> Layer:

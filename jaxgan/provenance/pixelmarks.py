@@ -16,6 +16,9 @@ from jaxgan.watermark import Detection
 
 NAME = 'watermark'
 MOST_SIZES = 4
+AS_IT_IS = 'as it is'
+Size = tuple[int, int]
+Look = Callable[[bytes], Detection]
 UNDERFLOW = -300.0  # of the logarithm of a p-value
 
 
@@ -37,30 +40,24 @@ class Hit(NamedTuple):
         return 10.0 ** max(self.log10_p, UNDERFLOW)
 
 
-def best(images: np.ndarray, keys: Sequence[Candidate], search: bool, fpr: float) -> Hit | None:
+def best(
+    images: np.ndarray, keys: Sequence[Candidate], search: bool, fpr: float, sizes: Sequence[Size] = ()
+) -> Hit | None:
     """Find the key whose mark an image, or images together, most probably carry; None: no keys, or images too small for a mark.
 
-    Each key is tried on the images as they are, on them reduced where they consist of squares of one colour, and then, where no mark is
-    found, by a search in the middle one. By Bonferroni's inequality the least p-value is multiplied by the number of keys and of ways,
-    whether all were gone or not.
+    Each key is tried on the images as they are, on them reduced where they consist of squares of one colour, and by a search in one of
+    them. By Bonferroni's inequality the least p-value is multiplied by the number of keys and of ways, whether all were gone or not.
 
     Args:
         images: uint8 [n, h, w, c].
         keys: to try.
         search: look in other places, too.
         fpr: where less than this was found, no further way is gone.
+        sizes: that the images may have had before.
     """
     if not keys or not len(images) or not watermark.capacity(*images.shape[1:3]):
         return None
-    ways: list[tuple[str, Callable[[bytes], Detection]]] = [('', lambda key: _as_it_is(images, key))]
-    factor = enlargement(images[0]) if search else 1
-    reduced = images[:, ::factor, ::factor]
-    if factor > 1 and watermark.capacity(*reduced.shape[1:3]):
-        ways.append((f'when it is reduced by {factor}', lambda key: _as_it_is(reduced, key)))
-    if search:
-        ways.append(
-            ('', lambda key: getattr(watermark, 'search', watermark.detect)(images[len(images) // 2], key))
-        )
+    ways = _ways(images, search, sizes)
     found = None
     for how, look in ways:
         hit = _least(look, how, keys, len(keys) * len(ways))
@@ -70,19 +67,34 @@ def best(images: np.ndarray, keys: Sequence[Candidate], search: bool, fpr: float
     return found
 
 
+def _ways(images: np.ndarray, search: bool, sizes: Sequence[Size]) -> list[tuple[str, Look]]:
+    """List what is tried, the cheapest first; a search has the image as it is among its tries."""
+    if not search:
+        return [('', lambda key: _as_it_is(images, key))]
+    ways: list[tuple[str, Look]] = []
+    if len(images) > 1:
+        ways.append(('', lambda key: watermark.batch(images, key)))
+    factor = enlargement(images[0])
+    reduced = images[:, ::factor, ::factor]
+    if factor > 1 and watermark.capacity(*reduced.shape[1:3]):
+        ways.append((f'when it is reduced by {factor}', lambda key: _as_it_is(reduced, key)))
+    middle = images[len(images) // 2]
+    ways.append(('', lambda key: watermark.search(middle, key, sizes)))
+    return ways
+
+
 def _as_it_is(images: np.ndarray, key: bytes) -> Detection:
     return watermark.detect(images[0], key) if len(images) == 1 else watermark.batch(images, key)
 
 
-def _least(look: Callable[[bytes], Detection], how: str, keys: Sequence[Candidate], tries: int) -> Hit:
+def _least(look: Look, how: str, keys: Sequence[Candidate], tries: int) -> Hit:
     pairs = [(look(one.key), one) for one in keys]
     found, candidate = min(pairs, key=lambda pair: pair[0].log10_p)
-    return Hit(candidate, found, min(0.0, found.log10_p + math.log10(tries)), tries, how or found.how)
+    searched = '' if found.how == AS_IT_IS or 'together' in found.how else found.how
+    return Hit(candidate, found, min(0.0, found.log10_p + math.log10(tries)), tries, how or searched)
 
 
-def together(
-    groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Sequence[tuple[int, int]]
-) -> Hit | None:
+def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Sequence[Size]) -> Hit | None:
     """Test images of one size as one: what many small ones show that none shows alone.
 
     Args:

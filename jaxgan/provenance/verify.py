@@ -10,8 +10,7 @@ from rich.text import Text
 from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
 from jaxgan.provenance import matching, pixelmarks
 from jaxgan.provenance.candidates import read_models
-from jaxgan.provenance.history import is_size
-from jaxgan.provenance.judging import Asked, Judged, judge_file
+from jaxgan.provenance.judging import Asked, Judged, judge_file, sizes_of
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.options.verify import VerifyOptions
 from jaxgan.provenance.pixelmarks import Hit
@@ -58,7 +57,8 @@ def verify_command(**given: Any) -> int:
             _show_failure(console, path, error, options.json)
         else:
             _show(console, judged[-1], options.json)
-    sets = find_sets(judged, _sizes(asked))
+    sizes = [size for record in asked.records.values() for size in sizes_of(record)]
+    sets = find_sets(judged, sizes)
     for one in sets:
         _show_set(console, one, options)
     _end(judged, sets, failures, options.fpr)
@@ -79,13 +79,6 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
 def _one_each(files: Sequence[Path]) -> list[Path]:
     """Keep one file of each folder."""
     return list({path.parent: path for path in files}.values())
-
-
-def _sizes(asked: Asked) -> list[tuple[int, int]]:
-    """List the sizes of pictures in the records, the newest first."""
-    entries = [entry for record in asked.records.values() for entry in reversed(record.entries)]
-    found = dict.fromkeys(tuple(entry['size']) for entry in entries if is_size(entry.get('size')))
-    return [(height, width) for height, width in found]
 
 
 def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
