@@ -1,47 +1,43 @@
-"""The layer of signed metadata (C2PA): read only, without any network; needs the extra ``jaxgan[c2pa]``.
+"""The layer of signed metadata, C2PA; needs the extra ``jaxgan[c2pa]``."""
 
-References:
-    C2PA Technical Specification 2.1, sections 15 (validation) and 18.15 (actions).
-"""
-
-import io
-from collections.abc import Iterator
+import importlib.util
 from pathlib import Path
-from typing import Any
 
 from jaxgan.errors import InputError
 from jaxgan.provenance.layers import Layer
-from jaxgan.strictjson import parse_json
+from jaxgan.provenance.signing import INSTALL, TYPES, Signature, read_signature
 
 NAME = 'C2PA'
-TYPES = {
-    'PNG': 'image/png', 'JPEG': 'image/jpeg', 'MPO': 'image/jpeg', 'WEBP': 'image/webp', 'GIF': 'image/gif', 'TIFF': 'image/tiff',
-    'AVIF': 'image/avif', 'HEIF': 'image/heif', 'MP4': 'video/mp4',
-}  # fmt: skip
 UNTRUSTED = 'signingCredential.untrusted'
 MOST = 5  # failures that are told
-MISSING = 'ManifestNotFound'
+MOST_PEM = 2**22  # bytes
 
 
 def read_anchors(path: str | None) -> str | None:
     """Read the certificates of those who are trusted; None: nobody was named.
 
     Raises:
-        InputError: it is no file of certificates.
+        InputError: it is no file of certificates, or nothing could verify a signature.
     """
     if path is None:
         return None
+    if not is_here():
+        raise InputError(f'--trust is for signatures, which are not looked at without c2pa-python: {INSTALL}')
     try:
-        text = Path(path).read_bytes()[: 1 << 22].decode('ascii')
+        with Path(path).open('rb') as file:
+            text = file.read(MOST_PEM).decode('ascii')
     except (OSError, ValueError) as error:
         raise InputError(
             f'trust {path} cannot be read: {getattr(error, "strerror", None) or error}'
         ) from None
     if '-----BEGIN CERTIFICATE-----' not in text:
         raise InputError(f'trust {path} holds no certificate (PEM)')
-    if _library() is None:
-        raise InputError('--trust is for C2PA signatures: install jaxgan[c2pa]')
     return text
+
+
+def is_here() -> bool:
+    """Say whether signatures can be looked at."""
+    return all(importlib.util.find_spec(name) is not None for name in ('c2pa', 'cryptography'))
 
 
 def layer(path: Path, form: str, anchors: str | None) -> Layer:
@@ -52,92 +48,42 @@ def layer(path: Path, form: str, anchors: str | None) -> Layer:
         form: Pillow's name of its format, or MP4.
         anchors: certificates of those who are trusted; None: any signature that fits the file will do.
     """
-    library = _library()
-    if library is None:
-        return Layer(NAME, 'not looked at', 'that needs jaxgan[c2pa]')
     if form not in TYPES:
-        return Layer(NAME, 'nothing', f'a {form} has no place for a signature')
+        return Layer(NAME, 'nothing', f'jaxgan signs no {form}')
+    if not is_here():
+        return Layer(NAME, 'not looked at', f'that needs c2pa-python: {INSTALL}')
     try:
-        settings = {
-            'verify': {
-                'verify_trust': anchors is not None,
-                'remote_manifest_fetch': False,
-                'ocsp_fetch': False,
-            }
-        }
-        if anchors is not None:
-            settings['trust'] = {'trust_anchors': anchors}  # type: ignore
-        context = library.Context.from_dict(settings)
-        with library.Reader(TYPES[form], io.BytesIO(path.read_bytes()), context=context) as reader:
-            state, told = str(reader.get_validation_state()), parse_json(reader.json(), 'its manifest')
-    except Exception as error:  # C2paError and what stands in strangers' manifests
-        if MISSING in f'{type(error).__name__} {error}':
-            return Layer(NAME, 'nothing', 'it is not signed')
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return Layer(NAME, 'broken', f'its signature cannot be read: {reason}')
-    return judge(state, told, anchors is not None)
+        found = read_signature(path.read_bytes(), form, anchors)
+    except InputError as error:
+        return Layer(NAME, 'broken', str(error))
+    return Layer(NAME, 'nothing', 'it is not signed') if found is None else judge(found, anchors is not None)
 
 
-def judge(state: str, told: Any, choosy: bool) -> Layer:
-    """Turn what the library found into a layer.
+def judge(found: Signature, choosy: bool) -> Layer:
+    """Turn a signature into a layer.
 
     Args:
-        state: Valid, Trusted or Invalid.
-        told: the manifests, JSON of the library.
+        found: the signature.
         choosy: only those who are trusted count.
     """
-    manifests = told.get('manifests') if isinstance(told, dict) else None
-    active = manifests.get(told.get('active_manifest')) if isinstance(manifests, dict) else None
-    active = active if isinstance(active, dict) else {}
-    signer = active.get('signature_info')
-    signer = signer if isinstance(signer, dict) else {}
-    who = str(signer.get('common_name') or signer.get('issuer') or 'an unnamed signer')[:100]
-    ours = 'jaxgan' in _names(active)
-    facts = {'state': state, 'signer': who, 'jaxgan': ours, 'failures': list(_failures(told))[:MOST]}
-    if state not in ('Valid', 'Trusted'):
-        wrong = ', '.join(code for code in facts['failures'] if code != UNTRUSTED) or 'no reason was given'
-        return Layer(NAME, 'broken', f'{state}: it is not as {who} signed it ({wrong})', facts=facts)
-    if not ours:
-        return Layer(NAME, 'nothing', f"{state}: signed by {who}, and not as jaxgan's", facts=facts)
-    if state == 'Trusted':
-        return Layer(
-            NAME, 'proves', f'Trusted: unchanged since {who} signed it as made by a model', facts=facts
-        )
-    if choosy:
-        return Layer(
-            NAME,
-            'claims',
-            f'Valid: unchanged since {who} signed it, whom --trust does not vouch for',
-            facts=facts,
-        )
-    words = (
-        f'Valid: unchanged since {who} signed it as made by a model; who that is nobody vouches for (--trust)'
-    )
-    return Layer(NAME, 'proves', words, facts=facts)
-
-
-def _names(manifest: dict[str, Any]) -> set[str]:
-    """List the programs that say they made a file."""
-    found = manifest.get('claim_generator_info')
-    found = found if isinstance(found, list) else [found]
-    names = [one.get('name') for one in found if isinstance(one, dict)]
-    return {
-        str(name).split('/')[0].split(' ')[0].lower()
-        for name in (*names, manifest.get('claim_generator'))
-        if name
+    who = found.issuer[:100] or 'an unnamed signer'
+    wrong = [code[:100] for code in found.failures if code != UNTRUSTED][:MOST]
+    told = {name[:100]: text[:300] for name, text in list(found.fields.items())[:40]}
+    facts = {
+        'state': found.state,
+        'signer': who,
+        'source': found.source[:100],
+        'fields': told,
+        'failures': wrong,
     }
-
-
-def _failures(told: Any) -> Iterator[str]:
-    statuses = told.get('validation_status') if isinstance(told, dict) else None
-    for one in statuses if isinstance(statuses, list) else ():
-        if isinstance(one, dict) and isinstance(one.get('code'), str):
-            yield one['code'][:100]
-
-
-def _library() -> Any:
-    try:
-        import c2pa
-    except ImportError:
-        return None
-    return c2pa
+    if found.state not in ('Valid', 'Trusted'):
+        words = f'{found.state}: it is not as {who} signed it ({", ".join(wrong) or "no reason is given"})'
+        return Layer(NAME, 'broken', words, facts=facts)
+    if not (found.fields.get('model') and found.source):
+        return Layer(NAME, 'nothing', f"{found.state}: signed by {who}, and not as jaxgan's", facts=facts)
+    words = f'{found.state}: unchanged since {who} signed it as made by model {found.fields["model"][:12]}'
+    if found.state == 'Trusted':
+        return Layer(NAME, 'proves', words, facts=facts)
+    if choosy:
+        return Layer(NAME, 'claims', f'{words}, and --trust does not vouch for who that is', facts=facts)
+    return Layer(NAME, 'proves', f'{words}; nobody vouches for who that is (--trust)', facts=facts)

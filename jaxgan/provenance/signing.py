@@ -33,7 +33,10 @@ CURVES = {'secp256r1': 'es256', 'secp384r1': 'es384', 'secp521r1': 'es512'}
 LEAST_RSA = 2048  # bits
 MOST_PEM = 2**20  # bytes of a certificate or a key
 ASSERTION = 'org.jaxgan.credit'
-SETTINGS = {'builder': {'thumbnail': {'enabled': False}}, 'verify': {'remote_manifest_fetch': False}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    'builder': {'thumbnail': {'enabled': False}},
+    'verify': {'remote_manifest_fetch': False},
+}
 PROBE = bytes.fromhex(  # a PNG of one pixel
     '89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b55'
     '0000000a49444154789c636000000002000148afa4710000000049454e44ae426082'
@@ -133,12 +136,13 @@ def describe(credit: Credit, form: str) -> dict[str, Any]:
     return manifest
 
 
-def read_signature(data: bytes, form: str) -> Signature | None:
+def read_signature(data: bytes, form: str, anchors: str | None = None) -> Signature | None:
     """Read a file's signature and verify it; nothing is fetched.
 
     Args:
         data: the file.
         form: Pillow's name of its format, or 'MP4'.
+        anchors: certificates (PEM) of those who are trusted; None: nobody is.
 
     Returns:
         None where it has none, or is of a format that holds none.
@@ -150,14 +154,25 @@ def read_signature(data: bytes, form: str) -> Signature | None:
     if form not in TYPES:
         return None
     try:
-        context = c2pa.Context.from_dict(SETTINGS)
+        context = c2pa.Context.from_dict(SETTINGS if anchors is None else _trusting(anchors))
         with c2pa.Reader(TYPES[form], io.BytesIO(data), context=context) as reader:
             state, found = str(reader.get_validation_state()), json.loads(reader.json())
     except Exception as error:
         if type(error).__name__ == 'ManifestNotFound' or 'ManifestNotFound' in str(error):
             return None
         raise InputError(f'its signature cannot be read: {reason(error)}') from None
-    return _signature(found, state, () if form != 'PNG' or _is_whole_png(data) else ('png.crc.mismatch',))
+    more = () if form != 'PNG' or _is_whole_png(data) else ('png.crc.mismatch',)
+    try:
+        return _signature(found, state, more)
+    except (AttributeError, TypeError, ValueError) as error:  # a stranger's manifest may have any shape
+        raise InputError(f'its signature cannot be read: {reason(error)}') from None
+
+
+def _trusting(anchors: str) -> dict[str, Any]:
+    return SETTINGS | {
+        'verify': {**SETTINGS['verify'], 'verify_trust': True},
+        'trust': {'trust_anchors': anchors},
+    }
 
 
 def _signature(found: dict[str, Any], state: str, more: tuple[str, ...]) -> Signature:
