@@ -5,18 +5,7 @@ from typing import Any
 import numpy as np
 
 SIDE = 8  # of a block, as in JPEG
-FREQUENCIES = (
-    (0, 1),
-    (1, 0),
-    (1, 1),
-    (0, 2),
-    (2, 0),
-    (1, 2),
-    (2, 1),
-    (2, 2),
-    (0, 3),
-    (3, 0),
-)  # vertical, horizontal
+FREQUENCIES = ((1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (0, 3), (3, 0))  # vertical, horizontal
 COUNT = len(FREQUENCIES)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 

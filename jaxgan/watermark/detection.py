@@ -1,7 +1,7 @@
 """Detection: the correlation of an image's bounded scores with a key's signs, and its p-value."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,12 @@ class Detection:
     matches: int
     coefficients: int  # that were not 0: with n of them no p-value is below 2^-n
     how: str = ''  # what a search did to the image
+    tries: float = 1.0  # by which the p-value was multiplied
+
+    def corrected(self, tries: float) -> 'Detection':
+        """Multiply the p-value by a number of tries, at most to 1."""
+        log10_p = min(0.0, self.log10_p + math.log10(tries))
+        return replace(self, p_value=10.0**log10_p, log10_p=log10_p, tries=self.tries * tries)
 
 
 def soft_sign(coefficients: Any, xp: Any = np) -> Any:
@@ -77,16 +83,16 @@ def read_scores(images: np.ndarray) -> np.ndarray:
 
 def bit_places(rows: int, columns: int, bits: int) -> np.ndarray:
     """Give the bit that each coefficient belongs to: integers [rows, columns, COUNT]; all bits get about as many."""
-    place = np.arange(rows)[:, None, None] * 7 + np.arange(columns)[None, :, None]
+    place = np.arange(rows)[:, None, None] % PERIOD * 7 + np.arange(columns)[None, :, None] % PERIOD
     return (place * COUNT + np.arange(COUNT)) % bits
 
 
-def judge(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
+def correlate(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
     """Correlate scores [rows, columns, COUNT] with signs of the same shape."""
     products = weights * signs
     value, size = float(products.sum()), math.sqrt(float((weights**2).sum()))
     log_p = log_p_value(weights, value)
-    sums = np.bincount(bit_places(*weights.shape[:2], bits).ravel(), products.ravel(), bits)
+    sums = np.bincount(bit_places(weights.shape[0], weights.shape[1], bits).ravel(), products.ravel(), bits)
     return Detection(
         statistic=value / size if size else 0.0,
         p_value=math.exp(log_p),
@@ -110,7 +116,7 @@ def detect(image: np.ndarray, key: bytes) -> Detection:
     """
     weights = read_scores(np.asarray(image)[None])[0]
     signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
-    return judge(weights, signs, capacity(*image.shape[:2]))
+    return correlate(weights, signs, capacity(image.shape[0], image.shape[1]))
 
 
 def batch(images: np.ndarray, key: bytes) -> Detection:
@@ -124,7 +130,9 @@ def batch(images: np.ndarray, key: bytes) -> Detection:
     """
     weights = read_scores(np.asarray(images)).sum(0)
     signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
-    return judge(weights, signs, capacity(*images.shape[1:3]), f'{len(images)} images together')
+    return correlate(
+        weights, signs, capacity(images.shape[1], images.shape[2]), f'{len(images)} images together'
+    )
 
 
 def scores(images: Any, pattern: Pattern) -> Any:
@@ -132,7 +140,7 @@ def scores(images: Any, pattern: Pattern) -> Any:
 
     Args:
         images: floats in [-1, 1] [n, h, w, c], of NumPy or JAX.
-        pattern: of their size, at most 256x256.
+        pattern: of their size.
 
     Returns:
         [n, bits], each in (-1, 1); positive where the bit is read right, about 0 for another key.

@@ -23,12 +23,12 @@ def default_strength(height: int, width: int) -> Strength:
     """Give the strength for images of a size: more where there are few blocks."""
     blocks = max((height // SIDE) * (width // SIDE), 1)
     if blocks >= 1024:
-        return Strength(5.0, 8.0)
+        return Strength(6.0, 2.0)
     if blocks >= 256:
-        return Strength(8.0, 12.0)
+        return Strength(7.0, 5.0)
     if blocks >= 64:
-        return Strength(12.0, 16.0)
-    return Strength(6.0, 8.0)
+        return Strength(7.5, 11.0)
+    return Strength(3.0, 3.0)
 
 
 def lift(value: Any, margin: Any, reach: Any, xp: Any) -> Any:
