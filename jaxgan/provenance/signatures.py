@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jaxgan.errors import InputError
 from jaxgan.provenance.layers import Layer
-from jaxgan.provenance.signing import INSTALL, TYPES, Signature, read_signature
+from jaxgan.provenance.signing import INSTALL, PROBE, TYPES, Signature, read_signature
 
 NAME = 'C2PA'
 UNTRUSTED = 'signingCredential.untrusted'
@@ -32,6 +32,10 @@ def read_anchors(path: str | None) -> str | None:
         ) from None
     if '-----BEGIN CERTIFICATE-----' not in text:
         raise InputError(f'trust {path} holds no certificate (PEM)')
+    try:
+        read_signature(PROBE, 'PNG', text)
+    except InputError as error:
+        raise InputError(f'trust {path} cannot be used: {error}') from None
     return text
 
 
