@@ -55,14 +55,16 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     record = asked.records.get(path.parent) or asked.records.get(Path()) or Record()
     found = matching.match(seen, record)
     keys = candidates(asked.models, record.entries, seen.credit, asked.secret)
-    hit = pixelmarks.best(seen.images, keys, asked.search, asked.fpr, sizes_of(record))
     same = _compared(seen, found)
+    copied = same is not None and same.same and same.whole
+    search = asked.search and not copied and not (found and found.exact)  # which would show nothing more
+    hit = pixelmarks.best(seen.images, keys, search, asked.fpr, sizes_of(record))
     confirmed = _confirmed(found, hit, same, asked.fpr)
     layers = (
         xmp_layer(seen),
         signatures.layer(path, seen.form, asked.anchors),
         pixelmarks.layer(seen, keys, hit, asked.fpr),
-        matching.layer(found, record, confirmed, same is not None and same.same and same.whole),
+        matching.layer(found, record, confirmed, copied),
     )
     known = found if found and (found.exact or confirmed) else None
     marked = hit if hit and hit.p_value <= asked.fpr else None
