@@ -38,7 +38,7 @@ class Hit(NamedTuple):
     @property
     def p_value(self) -> float:
         """The p-value, all tries counted."""
-        return 10.0 ** max(self.log10_p, UNDERFLOW)
+        return float(10.0 ** max(self.log10_p, UNDERFLOW))
 
 
 def best(
@@ -91,7 +91,8 @@ def _least(look: Look, how: str, keys: Sequence[Candidate], tries: int) -> Hit:
     pairs = [(look(one.key), one) for one in keys]
     found, candidate = min(pairs, key=lambda pair: pair[0].log10_p)
     searched = '' if found.how == AS_IT_IS or 'together' in found.how else found.how
-    return Hit(candidate, found, min(0.0, found.log10_p + math.log10(tries)), tries, how or searched)
+    log10_p = min(0.0, float(found.log10_p) + math.log10(tries))
+    return Hit(candidate, found, log10_p, tries, how or searched)
 
 
 def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Sequence[Size]) -> Hit | None:

@@ -108,7 +108,10 @@ def read_file(path: Path) -> Seen:
         raise InputError(f'{path} cannot be read: {error.strerror or error}') from None
     sha256 = hashlib.sha256(data).hexdigest()
     if packets.is_mp4(data) and not data[8:12].startswith((b'avif', b'heic', b'mif1')):
-        credit = from_xmp(packets.from_mp4(data))
+        try:
+            credit = from_xmp(packets.from_mp4(data))
+        except InputError as error:
+            raise InputError(f'{path}: {error}') from None
         images, problem = _mp4_frames(path)
         return Seen(path, sha256, len(data), 'MP4', credit, images, True, problem)
     if data.startswith(b'PK\x03\x04'):

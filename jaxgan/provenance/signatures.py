@@ -9,6 +9,7 @@ from jaxgan.provenance.signing import INSTALL, PROBE, TYPES, Signature, read_sig
 
 NAME = 'C2PA'
 UNTRUSTED = 'signingCredential.untrusted'
+BOX = b'jumb'  # with which every embedded manifest begins (ISO 19566-5); without it the slow library has nothing to find
 MOST = 5  # failures that are told
 MOST_PEM = 2**22  # bytes
 
@@ -56,8 +57,11 @@ def layer(path: Path, form: str, anchors: str | None) -> Layer:
         return Layer(NAME, 'nothing', f'jaxgan signs no {form}')
     if not is_here():
         return Layer(NAME, 'not looked at', f'that needs c2pa-python: {INSTALL}')
+    data = path.read_bytes()
+    if BOX not in data:
+        return Layer(NAME, 'nothing', 'it is not signed')
     try:
-        found = read_signature(path.read_bytes(), form, anchors)
+        found = read_signature(data, form, anchors)
     except InputError as error:
         return Layer(NAME, 'broken', str(error))
     return Layer(NAME, 'nothing', 'it is not signed') if found is None else judge(found, anchors is not None)
