@@ -145,6 +145,9 @@ COMMANDS: dict[str, Command | None] = {
         'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'
     ),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
+    'verify': Command(
+        'jaxgan.provenance.options.verify:VerifyOptions', 'jaxgan.provenance.verify:verify_command'
+    ),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }

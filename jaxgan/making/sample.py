@@ -21,6 +21,7 @@ from jaxgan.making.duplicates import NEAR, Duplicates
 from jaxgan.making.judging import CALIBRATION, open_judge, read_judging
 from jaxgan.making.labelling import Labelling, read_labelling
 from jaxgan.making.made import Made, Origin, Output, Target, counted
+from jaxgan.making.marks import read_marks
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.making.outputs import choose_target, open_output
 from jaxgan.making.tracing import Trace, open_trace
@@ -37,8 +38,9 @@ def sample_command(**given: Any) -> int:
     seeds = _seeds(options)
     target = choose_target(options.out, options.format)
     _check(options, seeds, target)
+    marks = read_marks(options.unmarked, options.mark_key, options.sign, options.record)
     keep_programs()
-    found = open_generator(Path(options.source), options.step, options.best)
+    found = open_generator(Path(options.source), options.step, options.best, marks)
     kernels.enable()
     if target.kind == 'grid':
         n = _count(options) if options.seeds is None else len(seeds)
@@ -49,7 +51,7 @@ def sample_command(**given: Any) -> int:
     if options.reject != 'off':
         judge = open_judge(found, Path(options.source), labelling, options.reject)
     drawing = make_drawing(found, asked, judge, options)
-    origin = _origin(options, found, labelling)
+    origin = _origin(options, seeds, found, labelling)
     duplicates = _duplicates(options, found)
     with contextlib.closing(open_output(target, origin, options.columns, options.scale)) as output:
         reference = _calibrated(drawing, options, labelling) if options.reject == 'drs' else None
@@ -98,6 +100,8 @@ def _check(options: SampleOptions, seeds: Any, target: Target) -> None:
         refuse('without --dedup near', near=options.near)
     if target.kind == 'folder' and options.seeds is not None and len(set(seeds)) < len(seeds):
         raise InputError(f'seeds {options.seeds} name one twice: a folder has one file a seed')
+    if target.path is None and options.unmarked is not None and options.record is None:
+        raise InputError('--unmarked and --out -: the reason would be kept nowhere; name a --record FILE')
     if options.trace == '-' and target.path is None:
         raise InputError('--out - and --trace - both write to standard output: name a file for one')
     if options.trace not in (None, '-') and Path(options.trace or '').is_dir():
@@ -125,19 +129,25 @@ def _details(options: SampleOptions, labelling: Labelling) -> dict[str, str | No
     }
 
 
-def _origin(options: SampleOptions, found: Generator, labelling: Labelling) -> Origin:
+def _origin(options: SampleOptions, seeds: Any, found: Generator, labelling: Labelling) -> Origin:
     """Say what all images have in common; a seed's class by turns depends on which seed is the first."""
     details = _details(options, labelling)
 
-    def sign(seeds: str, name: str | None) -> Credit:
-        return found.credit(seeds, **(details | ({'label': name} if name else {})))
+    def sign(seeds: str, name: str | None, index: int | None = None) -> Credit:
+        return found.credit(seeds, index, **(details | ({'label': name} if name else {})))
 
     record: dict[str, Any] = {'model': found.digest, 'data': found.data}
+    record['marks'] = found.marks.unmarked or f'watermark {found.marks.key or "of the model"}'
     record |= {name: value for name, value in details.items() if value is not None}
     record['seeds'] = options.seeds or f'from {options.seed or 0}'
     if options.dedup != 'off':
         record['dedup'] = f'near {_near(options)}' if options.dedup == 'near' else options.dedup
-    return Origin(sign, record)
+    place = (
+        {seed: i for i, seed in enumerate(seeds)}.__getitem__
+        if options.seeds
+        else (options.seed or 0).__rsub__
+    )
+    return Origin(sign, record, place)
 
 
 def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[str, Any]:

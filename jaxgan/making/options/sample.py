@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class SampleOptions:
+class SampleOptions(MarkOptions):
     """Make images with a trained generator."""
 
     source: tyro.conf.Positional[str]
