@@ -1,0 +1,1 @@
+"""Options of the commands on where images come from."""
