@@ -2,7 +2,6 @@
 
 import json
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,9 +9,9 @@ import runs
 from test_copies import TRAIN, pictures
 
 from jaxgan.cli import main
-from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.metrics.copyrate import CopyRate, Interval
+from jaxgan.opened import Generator
 from jaxgan.provenance import auditing
 from jaxgan.provenance.audit import check_options
 from jaxgan.provenance.auditing import Settings, examine
@@ -66,7 +65,7 @@ def test_the_lower_bound_decides_and_ct_where_it_was_asked_for():
 
 def test_the_page_escapes_and_loads_nothing_and_the_numbers_are_strict_json(tmp_path):
     report, shown = examine(TRAIN, None, pictures(3, seed=4), SETTINGS, PLACES)
-    found = SimpleNamespace(credit=lambda seeds: Credit('digest', 'data', seeds))
+    found = Generator({'a': np.zeros(1)}, {}, {'data': {'name': 'pictures'}})
     written = write_audit(tmp_path / 'new', about(report), shown, found)
     assert [path.name for path in written] == ['audit.json', 'audit.html']
     page = written[1].read_text()
