@@ -70,7 +70,7 @@ def test_the_page_escapes_and_loads_nothing_and_the_numbers_are_strict_json(tmp_
     assert [path.name for path in written] == ['audit.json', 'audit.html']
     page = written[1].read_text()
     assert '<script' not in page and '&lt;script&gt;alert(1)' in page
-    assert "default-src 'none'; img-src data:" in page
+    assert 'default-src &#39;none&#39;; img-src data:; style-src &#39;sha256-' in page
     assert all(uri.startswith('data:') for uri in re.findall('(?:src|href)="([^"#]+)"', page))
     assert read_json(written[0])['worst'][0]['seed'] == report['worst'][0]['seed']
     with pytest.raises(ValueError, match='JSON'):
