@@ -39,6 +39,12 @@ class SampleOptions:
     """Drop images equal, or nearly equal, to one before, and take the next seeds instead."""
     near: float | None = None
     """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square (default: 8)."""
+    reject_copies: bool = False
+    """Drop images that are copies of training images, and take the next seeds instead; needs the index that jaxgan index writes."""
+    copy_fpr: float | None = None
+    """Of --reject-copies: this share of images that are no copies is dropped, too: 0.001, 0.01 or 0.05 (default: 0.01)."""
+    copy_index: str | None = None
+    """Of --reject-copies: the index's file (default: copies.safetensors in the source)."""
     reject: Literal['off', 'drs', 'ddls'] = 'off'
     """Of a run: let the discriminator choose among images (drs), or move their latents (ddls)."""
     percentile: float | None = None

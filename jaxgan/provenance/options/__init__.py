@@ -1,0 +1,1 @@
+"""The options of the commands of ``jaxgan.provenance``: cheap to import."""
