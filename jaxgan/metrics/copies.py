@@ -1,0 +1,213 @@
+"""Copies of training images: the nearest one under what copies go through, relative to its own neighbours.
+
+A query is compared with training images in many views (mirrored, shifted, cropped), and the distance to the nearest
+is divided by that one's own distance to the nearest other training image: a copy is nearer to its original than the
+original's neighbours are. How small a ratio is too small, held-out images say (``copyrate``).
+
+References:
+    Meehan, Chaudhuri and Dasgupta 2020, arXiv 2004.05675 (nearness relative to the training set); Webster, Rabin, Simon
+    and Jurie 2021, This person (probably) exists, arXiv 2107.06018.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from jaxgan.errors import InputError
+from jaxgan.metrics.descriptors import (
+    FIRST,
+    VIEWS,
+    Seen,
+    compared,
+    features,
+    seen,
+    seen_described,
+    unpacked,
+    vectors,
+)
+
+__all__ = ['Found', 'Index', 'build', 'features', 'find']
+
+SEGMENTS = 32  # parts of the training set; the best of each is a candidate
+BLOCK = 128  # queries at once; memory, not the result
+THREADS = 2
+NEAR = 0.2  # of the median distance between neighbours: nearer ones are duplicates
+POOL = 2  # cells a side that are averaged where candidates are looked for
+MARGINS = np.array([view.margin for view in VIEWS])
+
+
+class Index(NamedTuple):
+    """What is known of the training images: all that ``find`` needs of them."""
+
+    features: UInt8[np.ndarray, 'n 288']
+    own: Float[np.ndarray, ' n']
+    """Distance to the nearest training image of another group."""
+    groups: Int[np.ndarray, ' n']
+    """The lowest index among an image's exact and near duplicates: its own where it has none."""
+
+
+class Found(NamedTuple):
+    """For each query the nearest training images, the smallest ratio first."""
+
+    ratios: Float[np.ndarray, 'q k']
+    """Distance, divided by the training image's own: about 1 for fresh images, 0 for an exact copy."""
+    indices: Int[np.ndarray, 'q k']
+    distances: Float[np.ndarray, 'q k']
+    views: Int[np.ndarray, 'q k']
+    """Which of ``descriptors.VIEWS`` brings the query nearest."""
+
+
+def build(described: UInt8[np.ndarray, 'n 288']) -> Index:
+    """Find duplicates among training images, and the distance of each to the nearest image that is none.
+
+    Duplicates are images of equal features, and pairs nearer than a fifth of the median distance between neighbours
+    (as they are or mirrored; groups are joined along such pairs). Without groups a twin would make an image's own
+    distance 0, and hide all copies of it.
+
+    Args:
+        described: ``features`` of the training images.
+
+    Raises:
+        InputError: there are no two different images.
+    """
+    groups = _equal(described)
+    kept = np.unique(groups)
+    if len(kept) < 2:
+        raise InputError(
+            f'{len(described)} training images are all alike; at least two different ones are needed'
+        )
+    indices, distances = _neighbours(described[kept], np.arange(len(kept)))
+    near = NEAR * float(np.median(distances.min(axis=1)))
+    rows, columns = np.nonzero(distances < near)
+    joined = _joined(len(kept), rows, indices[rows, columns])
+    if len(np.unique(joined)) < 2:
+        raise InputError(f'{len(described)} training images are all near duplicates of one another')
+    own = distances.min(axis=1)
+    grouped = np.flatnonzero(np.bincount(joined, minlength=len(kept))[joined] > 1)
+    if len(grouped):
+        own[grouped] = _neighbours(described[kept], joined, grouped)[1].min(axis=1)
+    place = np.searchsorted(kept, groups)
+    return Index(described, own[place], kept[joined][place])
+
+
+def _equal(described: np.ndarray) -> np.ndarray:
+    """Give each row the lowest index of an equal one."""
+    rows = np.ascontiguousarray(described).view(f'V{described.shape[1]}')[:, 0]
+    first, inverse = np.unique(rows, return_index=True, return_inverse=True)[1:]
+    return first[inverse]
+
+
+def _joined(count: int, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Join pairs to groups: for each of ``count`` the lowest member of its group."""
+    groups = np.arange(count)
+    while True:
+        lowest = groups.copy()
+        np.minimum.at(lowest, left, groups[right])
+        np.minimum.at(lowest, right, groups[left])
+        lowest = lowest[lowest]
+        if np.array_equal(lowest, groups):
+            return groups
+        groups = lowest
+
+
+def _neighbours(
+    described: np.ndarray, groups: np.ndarray, rows: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the nearest images of other groups, as they are and mirrored: indices and distances [rows, candidates]."""
+    rows = np.arange(len(described)) if rows is None else rows
+    table = _Table(described)
+    members = [np.flatnonzero(groups == groups[row]) for row in rows] if len(rows) < len(groups) else None
+
+    def of_block(start: int) -> list[np.ndarray]:
+        some = rows[start : start + BLOCK]
+        queries = seen_described(described[some])
+        barred = [members[start + i] if members else some[i : i + 1] for i in range(len(some))]
+        candidates = table.candidates(queries, np.zeros(2, int), np.arange(2), barred)
+        distances, _ = compared(queries, np.zeros(2, int), described[candidates])
+        same = groups[candidates] == groups[some][:, None]
+        return [candidates, np.where(same, np.inf, distances)]
+
+    indices, distances = _in_blocks(of_block, len(rows))
+    return indices, distances
+
+
+def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Found:
+    """Find the training images that queries are nearest to, relative to these images' own distances.
+
+    Candidates are the nearest of each of 32 interleaved parts of the training set, by coarse features in a few views;
+    these are compared in all views. A query's result does not depend on other queries; equal ratios go to the lower
+    index.
+
+    Args:
+        images: of one or three channels, of any size.
+        index: of the training images.
+        k: how many to return, at most the number of candidates: 32, or the training images where they are fewer.
+
+    Raises:
+        InputError: k is out of range, or the images are not uint8 of one or three channels.
+    """
+    most = min(SEGMENTS, len(index.features))
+    if not 1 <= k <= most:
+        raise InputError(f'k must be from 1 to {most}, not {k}')
+    table = _Table(index.features)
+
+    def of_block(start: int) -> list[np.ndarray]:
+        queries = seen(images[start : start + BLOCK])
+        candidates = table.candidates(queries, MARGINS, np.array(FIRST))
+        distances, views = compared(queries, MARGINS, index.features[candidates])
+        ratios = distances / index.own[candidates]
+        order = np.lexsort((candidates, ratios), axis=1)[:, :k]
+        return [np.take_along_axis(x, order, axis=1) for x in (ratios, candidates, distances, views)]
+
+    return Found(*_in_blocks(of_block, len(images)))
+
+
+class _Table:
+    """Training images as matrices whose products with queries are the negative squares of coarse distances."""
+
+    def __init__(self, described: np.ndarray) -> None:
+        self.count = len(described)
+        self.segments = min(SEGMENTS, self.count)
+        luma, colour = unpacked(described)
+        self.columns = {}
+        for margin in (0, 2):
+            y = vectors(luma, colour, margin, POOL)
+            self.columns[margin] = np.concatenate([y, np.sum(y * y, axis=1, keepdims=True)], axis=1).T
+
+    def candidates(
+        self, queries: Seen, margins: np.ndarray, first: np.ndarray, barred: list[np.ndarray] | None = None
+    ) -> np.ndarray:
+        """Find the nearest of each segment (image i is in segment i modulo their number): indices [q, segments]."""
+        rows = {}
+        for margin in (0, 2):
+            at = first[(margins[first] > 0) == (margin > 0)]
+            if len(at):
+                x = vectors(queries.luma[:, at], queries.colour[:, at], margin, POOL).transpose(1, 0, 2)
+                rows[margin] = 2 * x, -np.sum(x * x, axis=2, keepdims=True)
+        found = np.empty((len(queries.luma), self.segments), int)
+        for segment in range(self.segments):
+            scores = self._scores(rows, slice(segment, None, self.segments))
+            for i, row in enumerate(barred or []):
+                scores[i, row[row % self.segments == segment] // self.segments] = -np.inf
+            found[:, segment] = np.argmax(scores, axis=1) * self.segments + segment
+        return found
+
+    def _scores(self, rows: dict[int, tuple[np.ndarray, np.ndarray]], columns: slice) -> np.ndarray:
+        best = None
+        for margin, (doubled, squares) in rows.items():
+            y = np.ascontiguousarray(self.columns[margin][:, columns])
+            for x, square in zip(doubled, squares):
+                score = x @ y[:-1] - y[-1] + square
+                best = score if best is None else np.maximum(best, score, out=best)
+        assert best is not None
+        return best
+
+
+def _in_blocks(of_block: Callable[[int], list[np.ndarray]], count: int) -> list[np.ndarray]:
+    """Compute blocks of rows in threads, and put them together in order."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = list(pool.map(of_block, range(0, count, BLOCK)))
+    return [np.concatenate(part) for part in zip(*parts)]
