@@ -136,6 +136,13 @@ COMMANDS: dict[str, Command | None] = {
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
+    'index': Command(
+        'jaxgan.provenance.options.index:IndexOptions', 'jaxgan.provenance.indexing:index_command'
+    ),
+    'attribute': Command(
+        'jaxgan.provenance.options.attribute:AttributeOptions',
+        'jaxgan.provenance.attribute:attribute_command',
+    ),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }

@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-
 from jaxgan.errors import InputError
-from jaxgan.metrics.copies import find
+from jaxgan.metrics.copies import make_finder
 from jaxgan.opened import Generator
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index
 from jaxgan.provenance.rundata import fingerprint_of, read_run
@@ -33,7 +32,7 @@ class Copies:
             InputError: the index has no threshold for this rate.
         """
         self._threshold = index.threshold(rate)
-        self._index, self._rate = index.finder, rate
+        self._find, self._rate = make_finder(index.finder), rate
         self._digest = index.digest
         self._dropped: list[int] = []
 
@@ -44,7 +43,7 @@ class Copies:
 
     def look(self, results: dict[str, Any]) -> Callable[[int], bool]:
         """Compare a part of the images with the training images."""
-        found = find(results['images'], self._index)
+        found = self._find(results['images'])
         results['copy_ratio'], results['copy_nearest'] = found.ratios[:, 0], found.indices[:, 0]
         fresh = found.ratios[:, 0] >= self._threshold
 
@@ -77,7 +76,9 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
     if path is None and not (source / NAME).is_file():
         run = source if found.checkpoint is not None else 'RUN'
         hint = '' if found.checkpoint is not None else ', and export the run again'
-        raise InputError(f'{source} has no index of its training images: write it with jaxgan index {run}{hint}')
+        raise InputError(
+            f'{source} has no index of its training images: write it with jaxgan index {run}{hint}'
+        )
     index = load_index(path or source / NAME)
     about = index.about
     height, width, channels = found.shape

@@ -120,9 +120,7 @@ def _skips(options: SampleOptions) -> bool:
     return options.trace is None and not _filters(options)
 
 
-def _details(
-    options: SampleOptions, labelling: Labelling, copies: Sequence[Copies]
-) -> dict[str, str | None]:
+def _details(options: SampleOptions, labelling: Labelling, copies: Sequence[Copies]) -> dict[str, str | None]:
     drs, ddls = options.reject == 'drs', options.reject == 'ddls'
     how = read_judging(options)
     return told(options, labelling) | {

@@ -149,20 +149,28 @@ def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Foun
     Raises:
         InputError: k is out of range, or the images are not uint8 of one or three channels.
     """
-    most = min(SEGMENTS, len(index.features))
-    if not 1 <= k <= most:
-        raise InputError(f'k must be from 1 to {most}, not {k}')
-    table = _Table(index.features)
+    return make_finder(index)(images, k)
 
-    def of_block(start: int) -> list[np.ndarray]:
-        queries = seen(images[start : start + BLOCK])
-        candidates = table.candidates(queries, MARGINS, np.array(FIRST))
-        distances, views = compared(queries, MARGINS, index.features[candidates])
-        ratios = distances / index.own[candidates]
-        order = np.lexsort((candidates, ratios), axis=1)[:, :k]
-        return [np.take_along_axis(x, order, axis=1) for x in (ratios, candidates, distances, views)]
 
-    return Found(*_in_blocks(of_block, len(images)))
+def make_finder(index: Index) -> Callable[..., Found]:
+    """Prepare an index for many calls: ``make_finder(index)(images, k)`` is ``find(images, index, k)``."""
+    table, most = _Table(index.features), min(SEGMENTS, len(index.features))
+
+    def search(images: np.ndarray, k: int = 1) -> Found:
+        if not 1 <= k <= most:
+            raise InputError(f'k must be from 1 to {most}, not {k}')
+
+        def of_block(start: int) -> list[np.ndarray]:
+            queries = seen(images[start : start + BLOCK])
+            candidates = table.candidates(queries, MARGINS, np.array(FIRST))
+            distances, views = compared(queries, MARGINS, index.features[candidates])
+            ratios = distances / index.own[candidates]
+            order = np.lexsort((candidates, ratios), axis=1)[:, :k]
+            return [np.take_along_axis(x, order, axis=1) for x in (ratios, candidates, distances, views)]
+
+        return Found(*_in_blocks(of_block, len(images)))
+
+    return search
 
 
 class _Table:

@@ -17,15 +17,18 @@ import safetensors.numpy
 
 from jaxgan.configjson import from_dict, to_dict
 from jaxgan.errors import DamagedError, InputError, MachineError, unknown
-from jaxgan.metrics import copies
 from jaxgan.files import reason, replacing, unwritable
+from jaxgan.metrics import copies
+from jaxgan.metrics.descriptors import WIDTH
 from jaxgan.strictjson import parse_json
 
 NAME = 'copies.safetensors'  # in a run's folder, or an export's
 FORMAT_VERSION = 1
+PROTOCOL = 'jaxgan-copies-1'  # the features and the search of metrics.copies; a change of either is another
 PREFIX = 4  # bytes of a digest: with equal features beside them enough
 MOST_BYTES = 2**29  # about two million images
 MOST_WORDS = 2**16  # bytes of the metadata
+RATES = (0.001, 0.01, 0.05)  # of fresh images that count as copies, for which thresholds are set
 DTYPES = {'features': ('U8', np.uint8), 'own': ('F32', np.float32), 'pixels': ('U8', np.uint8)}
 
 
@@ -44,7 +47,7 @@ class About:
     format_version: int
     jaxgan: str
     finder: str
-    """Name and version of the features and of the search (``metrics.copies.PROTOCOL``)."""
+    """Name and version of the features and of the search (``PROTOCOL``)."""
     data: str
     """The data set as others may read it, without folders."""
     split: str
@@ -57,7 +60,9 @@ class About:
     """On which images the thresholds were set."""
     held_out_count: int
     thresholds: tuple[Threshold, ...]
-    licence: str = 'not stated'
+    licence: str
+    resize: str
+    """The filter by which the data were resized, and pictures of strangers are."""
 
 
 class CopyIndex(NamedTuple):
@@ -208,6 +213,12 @@ def _checked(index: CopyIndex) -> CopyIndex:
         raise ValueError(f'features, own and pixels of shapes {shapes} do not go together')
     if not (np.isfinite(own).all() and (own > 0).all()):
         raise ValueError('the distances are not all finite and above 0')
+    if about.finder != PROTOCOL:
+        raise ValueError(
+            f'it is made for the finder {about.finder!r}, and this jaxgan has {PROTOCOL!r}: write it anew'
+        )
+    if features.shape[1] != WIDTH:
+        raise ValueError(f'features have {features.shape[1]} bytes, and should have {WIDTH}')
     if about.size < 1 or about.channels not in (1, 3):
         raise ValueError(f'images of {about.size} pixels a side and {about.channels} channels')
     rates = [one.fpr for one in about.thresholds]

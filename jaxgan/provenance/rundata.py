@@ -8,7 +8,9 @@ from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, ImageSource, open_source, read_all
 from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.errors import InputError
+from jaxgan.provenance.copyindex import About
 from jaxgan.run.rundir import CHECKPOINTS, CONFIG
+from jaxgan.strictjson import read_json
 
 
 class RunData(NamedTuple):
@@ -70,3 +72,40 @@ def look(source: ImageSource, of: str) -> dict[str, str]:
     """Compute a fingerprint as ``run.origin.look`` does in training."""
     found = fingerprint_arrays(read_all(source)) if of == 'all' else glance(source)
     return {'of': of, 'sha256': found}
+
+
+def open_indexed_data(
+    folder: Path, about: About, name: str | None = None, data_dir: str | None = None
+) -> ImageSource:
+    """Open the data that an index describes.
+
+    Args:
+        folder: of the run or the export beside which the index lies, whose configuration names the data.
+        about: what the index says of them.
+        name: where the data lie now; None: where they lay in training.
+        data_dir: where TFDS data sets lie now.
+
+    Raises:
+        InputError: nothing says where they are, they are not here, or they are others.
+    """
+    config = _config_beside(folder)
+    if config is None and name is None:
+        raise InputError(f'nothing beside {folder} says where the data lie: give --data')
+    changes = {field: value for field, value in (('name', name), ('data_dir', data_dir)) if value is not None}
+    like = {'name': '', 'split': about.split, 'size': about.size, 'resize': about.resize}
+    chosen = from_dict({**(like if config is None else config), **changes}, DataConfig, f'{folder}: data')
+    source = open_source(chosen)
+    if look(source, about.fingerprint_of)['sha256'] != about.fingerprint:
+        raise InputError(f'{chosen.name}, split {chosen.split}, holds other data than the index was made of')
+    return source
+
+
+def _config_beside(folder: Path) -> dict[str, Any] | None:
+    """Read how the data were opened: from a run's configuration, or an export's card."""
+    for file, inside in ((CONFIG, ('data',)), ('generator.json', ('data', 'config'))):
+        if (folder / file).is_file():
+            found = read_json(folder / file)
+            for part in inside:
+                found = found.get(part) if isinstance(found, dict) else None
+            return found if isinstance(found, dict) else None
+    return None
