@@ -182,7 +182,7 @@ def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
     real = made.seen.of(made.reals) if of_features else NOTHING  # first: it may be refused
     held_out = None if made.held_out is None else made.seen.of(made.held_out)
     kept: list[np.ndarray] = []
-    drawn = _kept(_drawn(fakes, _labels(fakes, made.reals.source)), kept)
+    drawn = _kept(_drawn(fakes, labels_for(fakes, made.reals.source)), kept)
     keep = any(one.keeps_features for one in made.chosen.values())
     fake = gather(made.setting.extractor, drawn, BATCH, keep) if of_features else _looked_at(drawn, kept)
     evidence = Evidence(
@@ -240,7 +240,7 @@ def _kept(batches: Iterator[Batch], kept: list[np.ndarray]) -> Iterator[Batch]:
         yield images, labels
 
 
-def _labels(fakes: Fakes, source: ImageSource) -> np.ndarray | None:
+def labels_for(fakes: Fakes, source: ImageSource) -> np.ndarray | None:
     """Choose labels: those of real images in a fixed order, or each class in turn where the data have others."""
     if not fakes.classes:
         return None

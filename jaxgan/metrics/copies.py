@@ -9,8 +9,8 @@ References:
     and Jurie 2021, This person (probably) exists, arXiv 2107.06018.
 """
 
+import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -31,9 +31,10 @@ from jaxgan.metrics.descriptors import (
 
 __all__ = ['Found', 'Index', 'build', 'features', 'find']
 
-SEGMENTS = 32  # parts of the training set; the best of each is a candidate
-BLOCK = 128  # queries at once; memory, not the result
-THREADS = 2
+SEGMENTS = 32  # parts of the training set, of each of which the nearest by coarse features is known
+CANDIDATES = 8  # the nearest of these, which are compared in all views
+WIDE = 2**12  # training images at once; both: memory, not the result
+BLOCK = 128  # queries at once
 NEAR = 0.2  # of the median distance between neighbours: nearer ones are duplicates
 POOL = 2  # cells a side that are averaged where candidates are looked for
 MARGINS = np.array([view.margin for view in VIEWS])
@@ -137,14 +138,14 @@ def _neighbours(
 def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Found:
     """Find the training images that queries are nearest to, relative to these images' own distances.
 
-    Candidates are the nearest of each of 32 interleaved parts of the training set, by coarse features in a few views;
-    these are compared in all views. A query's result does not depend on other queries; equal ratios go to the lower
-    index.
+    Candidates are looked for by coarse features in a few views: of each of 32 interleaved parts of the training set the
+    nearest, and of these the nearest eight. They are compared in all views. A query's result does not depend on other
+    queries; equal ratios go to the lower index.
 
     Args:
         images: of one or three channels, of any size.
         index: of the training images.
-        k: how many to return, at most the number of candidates: 32, or the training images where they are fewer.
+        k: how many to return, at most the number of candidates: 8, or the training images where they are fewer.
 
     Raises:
         InputError: k is out of range, or the images are not uint8 of one or three channels.
@@ -154,7 +155,7 @@ def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Foun
 
 def make_finder(index: Index) -> Callable[..., Found]:
     """Prepare an index for many calls: ``make_finder(index)(images, k)`` is ``find(images, index, k)``."""
-    table, most = _Table(index.features), min(SEGMENTS, len(index.features))
+    table, most = _Table(index.features), min(CANDIDATES, len(index.features))
 
     def search(images: np.ndarray, k: int = 1) -> Found:
         if not 1 <= k <= most:
@@ -174,48 +175,76 @@ def make_finder(index: Index) -> Callable[..., Found]:
 
 
 class _Table:
-    """Training images as matrices whose products with queries are the negative squares of coarse distances."""
+    """Training images as matrices whose products with queries are the negative squares of coarse distances.
+
+    Their columns are in the order of the segments: image i is in segment i modulo their number, and each segment is
+    filled up with columns that are infinitely far.
+    """
 
     def __init__(self, described: np.ndarray) -> None:
-        self.count = len(described)
-        self.segments = min(SEGMENTS, self.count)
-        luma, colour = unpacked(described)
+        self.segments = min(SEGMENTS, len(described))
+        self.length = -(-len(described) // self.segments)
+        places = np.arange(self.segments * self.length)
+        images = places % self.length * self.segments + places // self.length
+        luma, colour = unpacked(described[np.minimum(images, len(described) - 1)])
         self.columns = {}
         for margin in (0, 2):
             y = vectors(luma, colour, margin, POOL)
-            self.columns[margin] = np.concatenate([y, np.sum(y * y, axis=1, keepdims=True)], axis=1).T
+            squares = np.where(images < len(described), np.sum(y * y, axis=1), np.float32(1e30))[:, None]
+            self.columns[margin] = np.concatenate([y, squares, np.ones_like(squares)], axis=1).T.copy()
 
     def candidates(
         self, queries: Seen, margins: np.ndarray, first: np.ndarray, barred: list[np.ndarray] | None = None
     ) -> np.ndarray:
-        """Find the nearest of each segment (image i is in segment i modulo their number): indices [q, segments]."""
-        rows = {}
-        for margin in (0, 2):
-            at = first[(margins[first] > 0) == (margin > 0)]
-            if len(at):
-                x = vectors(queries.luma[:, at], queries.colour[:, at], margin, POOL).transpose(1, 0, 2)
-                rows[margin] = 2 * x, -np.sum(x * x, axis=2, keepdims=True)
-        found = np.empty((len(queries.luma), self.segments), int)
-        for segment in range(self.segments):
-            scores = self._scores(rows, slice(segment, None, self.segments))
-            for i, row in enumerate(barred or []):
-                scores[i, row[row % self.segments == segment] // self.segments] = -np.inf
-            found[:, segment] = np.argmax(scores, axis=1) * self.segments + segment
-        return found
+        """Find the nearest of each segment, and of these the nearest: indices [q, candidates].
 
-    def _scores(self, rows: dict[int, tuple[np.ndarray, np.ndarray]], columns: slice) -> np.ndarray:
-        best = None
-        for margin, (doubled, squares) in rows.items():
-            y = np.ascontiguousarray(self.columns[margin][:, columns])
-            for x, square in zip(doubled, squares):
-                score = x @ y[:-1] - y[-1] + square
-                best = score if best is None else np.maximum(best, score, out=best)
-        assert best is not None
-        return best
+        Args:
+            queries: in some views.
+            margins: of these views.
+            first: the views in which to look.
+            barred: of each query, images that are not to be found.
+        """
+        rows = _rows(queries, margins, first)
+        barred = barred or []
+        places = np.repeat(np.arange(len(barred)), [len(row) for row in barred])
+        columns = np.concatenate([np.zeros(0, int), *barred])
+        count, at_once = len(queries.luma), max(1, WIDE // self.length)
+        found, scores = np.empty((count, self.segments), int), np.empty((count, self.segments), np.float32)
+        for start in range(0, self.segments, at_once):
+            near = self._scores(rows, start, min(start + at_once, self.segments))
+            segment = columns % self.segments - start
+            inside = (segment >= 0) & (segment < near.shape[1])
+            near[places[inside], segment[inside], columns[inside] // self.segments] = -np.inf
+            part = slice(start, start + near.shape[1])
+            found[:, part] = np.argmax(near, axis=2)
+            scores[:, part] = np.take_along_axis(near, found[:, part, None], axis=2)[..., 0]
+        found = found * self.segments + np.arange(self.segments)
+        order = np.lexsort((found, -scores), axis=1)[:, :CANDIDATES]
+        return np.take_along_axis(found, order, axis=1)
+
+    def _scores(self, rows: dict[int, np.ndarray], start: int, end: int) -> np.ndarray:
+        """Compute the negative squared distance of each query in its best view: [q, segments, images of a segment]."""
+        part = slice(start * self.length, end * self.length)
+        each = [
+            (x.reshape(-1, x.shape[2]) @ self.columns[margin][:, part]).reshape(*x.shape[:2], -1).max(axis=1)
+            for margin, x in rows.items()
+        ]
+        return functools.reduce(np.maximum, each).reshape(-1, end - start, self.length)
+
+
+def _rows(queries: Seen, margins: np.ndarray, first: np.ndarray) -> dict[int, np.ndarray]:
+    """Make queries in some views as the other side of the products, by margin: [q, views, d]."""
+    found = {}
+    for margin in (0, 2):
+        at = first[(margins[first] > 0) == (margin > 0)]
+        if len(at):
+            x = vectors(queries.luma[:, at], queries.colour[:, at], margin, POOL)
+            squares = np.sum(x * x, axis=2, keepdims=True)
+            found[margin] = np.concatenate([2 * x, -np.ones_like(squares), -squares], axis=2)
+    return found
 
 
 def _in_blocks(of_block: Callable[[int], list[np.ndarray]], count: int) -> list[np.ndarray]:
-    """Compute blocks of rows in threads, and put them together in order."""
-    with ThreadPoolExecutor(THREADS) as pool:
-        parts = list(pool.map(of_block, range(0, count, BLOCK)))
+    """Compute blocks of rows, and put them together; at least one, for the shapes of nothing."""
+    parts = [of_block(start) for start in range(0, max(count, 1), BLOCK)]
     return [np.concatenate(part) for part in zip(*parts)]

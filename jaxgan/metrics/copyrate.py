@@ -21,14 +21,22 @@ class Interval(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """Below ``value`` a query counts as a copy; of fresh images that happens to at most ``fpr``."""
+    """A query whose ratio is below ``value`` counts as a copy."""
 
     value: float
     fpr: float
-    """The bound that was asked for."""
+    """What was asked for: a fresh image counts with at most this probability, the draw of held-out images included."""
     rank: int
-    """How many held-out images are at or above the place of the threshold: ``floor((n + 1) fpr)``."""
+    """The threshold is the held-out ratio of this rank: ``floor((n + 1) fpr)``."""
     held_out: int
+
+    def actual(self, confidence: float = 0.975) -> Interval:
+        """Bound the probability by which a fresh image counts given these held-out images: quantiles of Beta(rank, n + 1 - rank)."""
+        from scipy.stats import beta  # jax depends on scipy
+
+        tail = (1 - confidence) / 2
+        low, high = beta.ppf([tail, 1 - tail], self.rank, self.held_out + 1 - self.rank)
+        return Interval(float(low), float(high))
 
 
 class CopyRate(NamedTuple):
@@ -38,18 +46,26 @@ class CopyRate(NamedTuple):
     images: int
     raw: float
     interval: Interval
-    """Of ``raw``: Clopper and Pearson's, exact."""
+    """Of ``raw``, of 95%: Clopper and Pearson's, exact."""
     corrected: float
-    """``raw`` less what the false positive rate explains: ``max(0, (raw - fpr) / (1 - fpr))``."""
+    """``raw`` less what false positives explain: ``max(0, (raw - fpr) / (1 - fpr))``."""
     corrected_interval: Interval
+    """Of ``corrected``, of 95%: each of ``raw`` and of the actual false positive rate is bounded with 97.5%."""
+    p_value: float
+    """How probable so many are of a generator whose images are like the held-out ones."""
+
+
+def smallest_fpr(held_out: int) -> float:
+    """Compute the smallest false positive rate that so many held-out images can calibrate: ``1 / (n + 1)``."""
+    return 1 / (held_out + 1)
 
 
 def calibrate(ratios: np.ndarray, fpr: float) -> Threshold:
-    """Find the ratio that a fresh image falls below with a probability of at most ``fpr``: a conformal quantile.
+    """Find the ratio below which a fresh image falls with a probability of at most ``fpr``: a conformal quantile.
 
-    With the ratios of n held-out images in order, the threshold is the one of rank ``floor((n + 1) fpr)``; a query
-    below it counts. If the held-out images and a fresh one are exchangeable, whatever their distribution, the fresh one
-    counts with a probability of at most ``rank / (n + 1)``.
+    It is the one of rank ``floor((n + 1) fpr)`` among those of n held-out images. Where held-out images and a fresh one
+    are exchangeable, however they are distributed, the fresh one counts with a probability of at most
+    ``rank / (n + 1)``.
 
     Args:
         ratios: of held-out real images to the training images, [n].
@@ -65,17 +81,21 @@ def calibrate(ratios: np.ndarray, fpr: float) -> Threshold:
         raise InputError(f'the false positive rate must be above 0 and below 1, not {fpr}')
     if np.ndim(ratios) != 1 or not np.all(np.isfinite(ratios)):
         raise InputError('the ratios of held-out images must be finite numbers')
-    rank = math.floor((len(ratios) + 1) * fpr * (1 + 1e-12))
+    rank = math.floor((len(ratios) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
     if rank < 1:
         raise InputError(
-            f'{len(ratios)} held-out images are too few for a false positive rate of {fpr:g}: '
+            f'{len(ratios):,} held-out images are too few for a false positive rate of {fpr:g}: '
             f'at least {math.ceil(1 / fpr - 1e-9) - 1:,} are needed'
         )
     return Threshold(float(np.sort(ratios)[rank - 1]), fpr, rank, len(ratios))
 
 
 def p_values(ratios: np.ndarray, held_out: np.ndarray) -> np.ndarray:
-    """Compute how probable a ratio as small is for a fresh image: ``(1 + #{held-out <= ratio}) / (n + 1)``."""
+    """Compute how probable a ratio as small is for a fresh image: ``(1 + #{held-out <= ratio}) / (n + 1)``.
+
+    >>> p_values(np.array([0.5, 2.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.25, 0.75]
+    """
     below = np.searchsorted(np.sort(held_out), ratios, side='right')
     return (1 + below) / (len(held_out) + 1)
 
@@ -88,10 +108,13 @@ def clopper_pearson(count: int, total: int, confidence: float = 0.95) -> Interva
         total: trials, at least 1.
         confidence: of the two-sided interval.
 
+    Raises:
+        InputError: ``count`` is no part of ``total``.
+
     >>> [round(x, 4) for x in clopper_pearson(0, 10)]
     [0.0, 0.3085]
     """
-    from scipy.stats import beta  # jax depends on scipy
+    from scipy.stats import beta
 
     if not 0 <= count <= total or total < 1:
         raise InputError(f'{count} of {total} is no share')
@@ -101,15 +124,33 @@ def clopper_pearson(count: int, total: int, confidence: float = 0.95) -> Interva
     return Interval(low, high)
 
 
-def copy_rate(ratios: np.ndarray, threshold: Threshold, confidence: float = 0.95) -> CopyRate:
-    """Count the generated images below the threshold, with an exact interval, and less what false positives explain.
+def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
+    """Count the generated images below the threshold; how surely they are more than false positives.
+
+    The corrected interval's lower end is the lower bound of the raw rate less the upper bound of the false positive rate
+    that this threshold has: a threshold from n held-out images is itself random. The p-value is exact: of n + m
+    exchangeable images, the number of the m below the one of rank r of the n is beta-binomial (m, r, n + 1 - r).
 
     Args:
         ratios: of generated images to the training images, [m].
         threshold: of ``calibrate``.
-        confidence: of the intervals.
     """
-    copies = int(np.sum(ratios < threshold.value))
-    interval = clopper_pearson(copies, len(ratios), confidence)
-    less = [max(0.0, (x - threshold.fpr) / (1 - threshold.fpr)) for x in (copies / len(ratios), *interval)]
-    return CopyRate(copies, len(ratios), copies / len(ratios), interval, less[0], Interval(*less[1:]))
+    from scipy.stats import betabinom
+
+    copies, images = int(np.sum(ratios < threshold.value)), len(ratios)
+    wide, actual = clopper_pearson(copies, images, 0.975), threshold.actual()
+    bounds = Interval(_less(wide.low, actual.high), _less(wide.high, actual.low))
+    more = betabinom.sf(copies - 1, images, threshold.rank, threshold.held_out + 1 - threshold.rank)
+    return CopyRate(
+        copies,
+        images,
+        copies / images,
+        clopper_pearson(copies, images),
+        _less(copies / images, threshold.fpr),
+        bounds,
+        float(more),
+    )
+
+
+def _less(rate: float, fpr: float) -> float:
+    return max(0.0, (rate - fpr) / (1 - fpr))

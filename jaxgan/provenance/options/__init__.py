@@ -1,1 +1,1 @@
-"""The options of the commands of ``jaxgan.provenance``: cheap to import."""
+"""Options of the commands on where images come from."""
