@@ -131,6 +131,7 @@ COMMANDS: dict[str, Command | None] = {
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
     'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
+    'audit': Command('jaxgan.provenance.options.audit:AuditOptions', 'jaxgan.provenance.audit:audit_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),

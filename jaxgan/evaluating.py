@@ -131,7 +131,7 @@ def open_fakes(
         found = open_generator(path, step, best)
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
-        return of_generator(found, 10_000 if n is None else n, seed), _trained_on(path, found.card), seen
+        return of_generator(found, 10_000 if n is None else n, seed), data_of_training(path, found.card), seen
     if path.suffix == '.npz' or path.is_dir():
         if step is not None or best:
             raise InputError(f'{path} is no run: it has no checkpoint {"best" if best else step}')
@@ -188,7 +188,8 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
     return Fakes(draw, len(places), source.info.size, source.info.channels, 0, 'files')
 
 
-def _trained_on(path: Path, card: dict[str, Any]) -> DataConfig:
+def data_of_training(path: Path, card: dict[str, Any]) -> DataConfig:
+    """Read how the data of a training were prepared, from its run or its export."""
     if (path / 'config.json').exists():
         return read_config(path / 'config.json').data
     prepared = card['data'].get('config')  # exports before this was kept have none

@@ -48,6 +48,8 @@ class Index(NamedTuple):
     """Distance to the nearest training image of another group."""
     groups: Int[np.ndarray, ' n']
     """The lowest index among an image's exact and near duplicates: its own where it has none."""
+    near: float = 0.0
+    """Images at a smaller distance are duplicates."""
 
 
 class Found(NamedTuple):
@@ -91,7 +93,7 @@ def build(described: UInt8[np.ndarray, 'n 288']) -> Index:
     if len(grouped):
         own[grouped] = _neighbours(described[kept], joined, grouped)[1].min(axis=1)
     place = np.searchsorted(kept, groups)
-    return Index(described, own[place], kept[joined][place])
+    return Index(described, own[place], kept[joined][place], near)
 
 
 def _equal(described: np.ndarray) -> np.ndarray:

@@ -24,11 +24,18 @@ class Threshold(NamedTuple):
     """A query whose ratio is below ``value`` counts as a copy."""
 
     value: float
-    fpr: float
-    """What was asked for: a fresh image counts with at most this probability, the draw of held-out images included."""
+    asked: float
+    """A fresh image that is no twin counts with at most this probability, the draw of held-out images included."""
     rank: int
-    """The threshold is the held-out ratio of this rank: ``floor((n + 1) fpr)``."""
+    """The threshold is the held-out ratio of this rank, twins included."""
     held_out: int
+    twins: int = 0
+    """Held-out images that are near duplicates of training images."""
+
+    @property
+    def fpr(self) -> float:
+        """The probability by which a fresh image counts, twins included: ``rank / (n + 1)``."""
+        return self.rank / (self.held_out + 1)
 
     def actual(self, confidence: float = 0.975) -> Interval:
         """Bound the probability by which a fresh image counts given these held-out images: quantiles of Beta(rank, n + 1 - rank)."""
@@ -50,7 +57,8 @@ class CopyRate(NamedTuple):
     corrected: float
     """``raw`` less what false positives explain: ``max(0, (raw - fpr) / (1 - fpr))``."""
     corrected_interval: Interval
-    """Of ``corrected``, of 95%: each of ``raw`` and of the actual false positive rate is bounded with 97.5%."""
+    """From what false positives cannot explain, to all that count (a generator may have fewer false positives than real
+    images); of 95%, for the raw rate and the actual false positive rate are bounded with 97.5% each."""
     p_value: float
     """How probable so many are of a generator whose images are like the held-out ones."""
 
@@ -60,7 +68,7 @@ def smallest_fpr(held_out: int) -> float:
     return 1 / (held_out + 1)
 
 
-def calibrate(ratios: np.ndarray, fpr: float) -> Threshold:
+def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -> Threshold:
     """Find the ratio below which a fresh image falls with a probability of at most ``fpr``: a conformal quantile.
 
     It is the one of rank ``floor((n + 1) fpr)`` among those of n held-out images. Where held-out images and a fresh one
@@ -81,13 +89,15 @@ def calibrate(ratios: np.ndarray, fpr: float) -> Threshold:
         raise InputError(f'the false positive rate must be above 0 and below 1, not {fpr}')
     if np.ndim(ratios) != 1 or not np.all(np.isfinite(ratios)):
         raise InputError('the ratios of held-out images must be finite numbers')
-    rank = math.floor((len(ratios) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
+    fresh = np.sort(ratios if twins is None else ratios[~twins])
+    rank = math.floor((len(fresh) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
     if rank < 1:
         raise InputError(
-            f'{len(ratios):,} held-out images are too few for a false positive rate of {fpr:g}: '
+            f'{len(fresh):,} held-out images are too few for a false positive rate of {fpr:g}: '
             f'at least {math.ceil(1 / fpr - 1e-9) - 1:,} are needed'
         )
-    return Threshold(float(np.sort(ratios)[rank - 1]), fpr, rank, len(ratios))
+    value = float(fresh[rank - 1])
+    return Threshold(value, fpr, int(np.sum(ratios < value)) + 1, len(ratios), len(ratios) - len(fresh))
 
 
 def p_values(ratios: np.ndarray, held_out: np.ndarray) -> np.ndarray:
@@ -139,7 +149,7 @@ def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
 
     copies, images = int(np.sum(ratios < threshold.value)), len(ratios)
     wide, actual = clopper_pearson(copies, images, 0.975), threshold.actual()
-    bounds = Interval(_less(wide.low, actual.high), _less(wide.high, actual.low))
+    bounds = Interval(_less(wide.low, actual.high), wide.high)
     more = betabinom.sf(copies - 1, images, threshold.rank, threshold.held_out + 1 - threshold.rank)
     return CopyRate(
         copies,

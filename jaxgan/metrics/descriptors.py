@@ -13,6 +13,7 @@ from jaxtyping import Float, Float32, Int, UInt8
 
 from jaxgan.errors import InputError
 
+REVISION = 1  # raised by whatever changes features or distances
 CELLS, COLOURS = 16, 4  # cells a side: of luma, of the two colour differences
 WIDTH = CELLS**2 + 2 * COLOURS**2
 FLOOR = 4.0  # grey levels added to the deviation: flat images are not blown up to their noise
@@ -206,3 +207,24 @@ def compared(
         better = distance < best
         best, chosen = np.where(better, distance, best), np.where(better, at[view], chosen)
     return best, chosen
+
+
+def undone(image: UInt8[np.ndarray, 'h w c'], view: View) -> UInt8[np.ndarray, 'h w c']:
+    """Do to a training image what a view supposes was done to it, so that it lies as the query does.
+
+    Args:
+        image: of the query's size.
+        view: one of ``VIEWS``.
+    """
+    height, width = image.shape[:2]
+    step = max(1.0, min(height, width) / 32)
+    rows, columns = (
+        np.clip(((np.arange(size) + 0.5 - shift * step) / size - 0.5) * view.scale + 0.5, 0, 1) * size - 0.5
+        for size, shift in ((height, view.dy), (width, view.dx))
+    )
+    moved = image[_whole(rows, height)][:, _whole(columns, width)]
+    return moved[:, ::-1] if view.flip else moved
+
+
+def _whole(places: np.ndarray, size: int) -> np.ndarray:
+    return np.clip(np.rint(places).astype(int), 0, size - 1)
