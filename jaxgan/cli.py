@@ -136,6 +136,9 @@ COMMANDS: dict[str, Command | None] = {
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
+    'manifest': Command(
+        'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'
+    ),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
     'index': Command(
         'jaxgan.provenance.options.index:IndexOptions', 'jaxgan.provenance.indexing:index_command'

@@ -1,1 +1,1 @@
-"""Options of the commands on where images come from."""
+"""The options of the commands of provenance: one module a command, what ``jaxgan COMMAND --help`` lists."""
