@@ -7,7 +7,7 @@ from typing import Any
 from jaxgan.errors import InputError
 from jaxgan.metrics.copies import make_finder
 from jaxgan.opened import Generator
-from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index
+from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, to_bytes
 from jaxgan.provenance.rundata import fingerprint_of, read_run
 from jaxgan.sampling import format_seeds
 
@@ -73,23 +73,38 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
     Raises:
         InputError: there is no index, or it is of other data or other images.
     """
-    if path is None and not (source / NAME).is_file():
+    chosen = path or source / NAME
+    if path is None and not chosen.is_file():
         run = source if found.checkpoint is not None else 'RUN'
         hint = '' if found.checkpoint is not None else ', and export the run again'
         raise InputError(
             f'{source} has no index of its training images: write it with jaxgan index {run}{hint}'
         )
-    index = load_index(path or source / NAME)
-    about = index.about
-    height, width, channels = found.shape
-    if (height, width, channels) != (about.size, about.size, about.channels):
+    return Copies(_opened(found, source, chosen), RATE if rate is None else rate)
+
+
+def indexed(found: Generator, source: Path) -> dict[str, bytes]:
+    """Read the index beside a generator as a file of an export; empty: there is none.
+
+    Raises:
+        InputError: it is of other data or other images.
+    """
+    path = source / NAME
+    return {NAME: to_bytes(_opened(found, source, path))} if path.is_file() else {}
+
+
+def _opened(found: Generator, source: Path, path: Path) -> CopyIndex:
+    index = load_index(path)
+    size, channels = index.about.size, index.about.channels
+    height, width, made = found.shape
+    if (height, width, made) != (size, size, channels):
         raise InputError(
-            f'{path or source / NAME} is of images of {about.size}x{about.size} with {about.channels} channels, and this '
-            f'generator makes {width}x{height} with {channels}'
+            f'{path} is of images of {size}x{size} with {channels} channels, and this generator makes {width}x{height} '
+            f'with {made}'
         )
     if found.checkpoint is not None:
-        check_same_data(index, source, path or source / NAME)
-    return Copies(index, RATE if rate is None else rate)
+        check_same_data(index, source, path)
+    return index
 
 
 def check_same_data(index: CopyIndex, run: Path, path: Path) -> None:

@@ -16,6 +16,7 @@ from jaxgan.making.targets import read_picture
 from jaxgan.making.unused import refuse
 from jaxgan.metrics.copies import find
 from jaxgan.metrics.descriptors import VIEWS, View
+from jaxgan.provenance import manifest as manifests
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, prefix
 from jaxgan.provenance.evidence import Tile, sheet, write_sheet
 from jaxgan.provenance.rights import NOT_STATED, Rights, rights_of
@@ -62,6 +63,7 @@ def attribute_command(
     out: str | None,
     data: str | None,
     data_dir: str | None,
+    manifest: str | None,
 ) -> int:
     """Print the nearest training images of pictures."""
     if out is None:
@@ -76,7 +78,9 @@ def attribute_command(
     index = open_index(folder)
     threshold = index.threshold(RATE if fpr is None else fpr)
     asked = [read_asked(Path(path), index) for path in pictures]
-    found = matches(asked, index, k, threshold, folder)
+    beside = folder / manifests.NAME
+    listed = Path(manifest) if manifest is not None else beside if beside.is_file() else None
+    found = matches(asked, index, k, threshold, listed)
     source = None if out is None else open_indexed_data(folder, index.about, data, data_dir)
     if out is not None and source is not None:
         write_sheet(Path(out), sheet(_rows(asked, found, source)))
@@ -113,16 +117,16 @@ def read_asked(path: Path, index: CopyIndex) -> Picture:
 
 
 def matches(
-    asked: Sequence[Picture], index: CopyIndex, k: int, threshold: float, folder: Path
+    asked: Sequence[Picture], index: CopyIndex, k: int, threshold: float, manifest: Path | None
 ) -> list[list[Match]]:
     """Find the nearest training images of each picture, the smallest ratio first.
 
     Raises:
-        InputError: k is out of range.
+        InputError: k is out of range, or the manifest is of other data.
     """
     pixels = np.stack([picture.pixels for picture in asked])
     found = find(pixels, index.finder, k)
-    rights = rights_of(folder, sorted(set(found.indices.ravel().tolist())), index.about)
+    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), len(index), index.about)
 
     def match(row: int, place: int) -> Match:
         ratio, i = float(found.ratios[row, place]), int(found.indices[row, place])

@@ -17,12 +17,13 @@ import safetensors.numpy
 
 from jaxgan.configjson import from_dict, to_dict
 from jaxgan.errors import DamagedError, InputError, MachineError, unknown
+from jaxgan.export import COPY_INDEX
 from jaxgan.files import reason, replacing, unwritable
 from jaxgan.metrics import copies
 from jaxgan.metrics.descriptors import WIDTH
 from jaxgan.strictjson import parse_json
 
-NAME = 'copies.safetensors'  # in a run's folder, or an export's
+NAME = COPY_INDEX  # in a run's folder, or an export's
 FORMAT_VERSION = 1
 PROTOCOL = 'jaxgan-copies-1'  # the features and the search of metrics.copies; a change of either is another
 PREFIX = 4  # bytes of a digest: with equal features beside them enough

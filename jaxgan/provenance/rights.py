@@ -5,13 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxgan.errors import InputError
-from jaxgan.files import reason
 from jaxgan.provenance.copyindex import About
-from jaxgan.strictjson import parse_json
+from jaxgan.provenance.manifest import TEXTS, read_manifest
 
-MANIFEST = 'data_manifest.jsonl'
 NOT_STATED = 'not stated'
-FIELDS = ('name', 'licence', 'creator', 'source')
 
 
 class Rights(NamedTuple):
@@ -23,34 +20,32 @@ class Rights(NamedTuple):
     source: str = NOT_STATED
 
 
-def rights_of(folder: Path, places: Sequence[int], about: About) -> dict[int, Rights]:
-    """Look training images up in the manifest beside a run; without one the licence is that of the whole data set.
+def rights_of(manifest: Path | None, places: Sequence[int], count: int, about: About) -> dict[int, Rights]:
+    """Look training images up in a manifest; without one the licence is that of the whole data set.
 
     Args:
-        folder: a run's, or an export's.
+        manifest: of the data; None: there is none.
         places: of the images in their source.
+        count: how many images the index has.
         about: what the index says of the data.
 
     Raises:
-        InputError: the manifest cannot be read.
+        InputError: the manifest cannot be read, or lists other images.
     """
-    licence = about.licence
-    whole = Rights(licence=licence if licence == NOT_STATED else f'{licence} (the whole data set)')
-    found = dict.fromkeys(places, whole)
-    path = folder / MANIFEST
-    if not path.is_file():
-        return found
-    wanted = set(places)
-    try:
-        with path.open('rb') as file:
-            for number, line in enumerate(file, 1):
-                entry = parse_json(line, f'{path}, line {number}')
-                if isinstance(entry, dict) and type(entry.get('index')) is int and entry['index'] in wanted:
-                    found[entry['index']] = Rights(**{name: _text(entry.get(name)) for name in FIELDS})
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {reason(error)}') from None
-    return found
+    whole = about.licence if about.licence == NOT_STATED else f'{about.licence} (the whole data set)'
+    if manifest is None:
+        return dict.fromkeys(places, Rights(licence=whole))
+    entries = read_manifest(manifest)
+    if len(entries) != count:
+        raise InputError(
+            f'{manifest} lists {len(entries):,} images, and the index has {count:,}: it is of other data'
+        )
 
+    def found(place: int) -> Rights:
+        entry = entries[place]
+        stated = {name: getattr(entry, name) or NOT_STATED for name in TEXTS}
+        if stated['licence'] == NOT_STATED:
+            stated['licence'] = whole
+        return Rights(entry.name or NOT_STATED, **stated)
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) and value.strip() else NOT_STATED
+    return {place: found(place) for place in places}

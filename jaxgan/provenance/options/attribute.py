@@ -14,7 +14,7 @@ class AttributeOptions:
     run: str
     """A run's folder, an export's, or an index that jaxgan index wrote."""
     k: int = 5
-    """How many training images of each picture."""
+    """How many training images of each picture, at most 8."""
     fpr: float | None = None
     """Call a picture a match that is nearer than all but this share of images that are no copies: 0.001, 0.01 or 0.05, as far as the
     index has them (default: 0.01)."""
@@ -26,3 +26,5 @@ class AttributeOptions:
     """Of --out: where the training's data lie now, such as folder:PATH (default: where they lay in training)."""
     data_dir: str | None = None
     """Of --out: where TFDS data sets lie now."""
+    manifest: str | None = None
+    """The data manifest that states licences and creators (default: data_manifest.jsonl in the run's folder, where there is one)."""
