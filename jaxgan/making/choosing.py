@@ -1,7 +1,7 @@
 """Which seeds become images: those asked for, less those that filters drop, and the next ones in their place."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -39,6 +39,7 @@ def _part(seeds: Any, places: list[int], labelling: Labelling) -> tuple[Any, Any
     return np.asarray([seeds[place] for place in places], np.uint32), labelling.of(np.asarray(places))
 
 
+@runtime_checkable
 class Filter(Protocol):
     """Decides which images stay; it may remember those before."""
 

@@ -45,7 +45,7 @@ class Copies:
         """Compare a part of the images with the training images."""
         found = self._find(results['images'])
         results['copy_ratio'], results['copy_nearest'] = found.ratios[:, 0], found.indices[:, 0]
-        fresh = found.ratios[:, 0] >= self._threshold
+        fresh = (found.ratios[:, 0] >= self._threshold) & (found.ratios[:, 0] > 0)
 
         def stays(row: int) -> bool:
             if not fresh[row]:

@@ -126,7 +126,7 @@ def matches(
     """
     pixels = np.stack([picture.pixels for picture in asked])
     found = find(pixels, index.finder, k)
-    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), len(index), index.about)
+    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.count, index.about)
 
     def match(row: int, place: int) -> Match:
         ratio, i = float(found.ratios[row, place]), int(found.indices[row, place])
@@ -177,7 +177,7 @@ def _as_json(
         'sha256': index.digest,
         'data': index.about.data,
         'split': index.about.split,
-        'images': len(index),
+        'images': index.count,
     }
     return json.dumps(
         {'index': of_index, 'threshold': threshold, 'pictures': pictures, 'note': NOTE},
@@ -196,7 +196,7 @@ def _show(
     about = index.about
     rate = next(one.fpr for one in about.thresholds if one.ratio == threshold)
     console.print(
-        f'{len(index):,} training images of {about.data}, split {about.split}; a ratio below {threshold:.3g} is a match, as at most '
+        f'{index.count:,} training images of {about.data}, split {about.split}; a ratio below {threshold:.3g} is a match, as at most '
         f'{rate:.1%} of {about.held_out} have',
         markup=False,
     )

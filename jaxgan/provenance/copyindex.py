@@ -77,13 +77,15 @@ class CopyIndex(NamedTuple):
     """uint8 [n, 4]."""
     about: About
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many images it describes."""
         return len(self.own)
 
     @property
     def finder(self) -> copies.Index:
         """What ``metrics.copies.find`` takes."""
-        return copies.Index(self.features, self.own, np.arange(len(self)))
+        return copies.Index(self.features, self.own, np.arange(self.count))
 
     @property
     def digest(self) -> str:
@@ -120,7 +122,9 @@ def save_index(path: Path, index: CopyIndex) -> None:
     """
     data = to_bytes(index)
     if len(data) > MOST_BYTES:
-        raise InputError(f'an index of {len(index):,} images has {len(data):,} bytes; at most {MOST_BYTES:,}')
+        raise InputError(
+            f'an index of {index.count:,} images has {len(data):,} bytes; at most {MOST_BYTES:,}'
+        )
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)

@@ -28,6 +28,8 @@ class Fresh(NamedTuple):
     ratios: np.ndarray
     told: str
     """Which images these are."""
+    same: int
+    """How many more look the same as training images, and do not count."""
 
 
 def index_command(
@@ -40,15 +42,15 @@ def index_command(
         raise InputError(f'out {path} must be a file that ends in .safetensors')
     found = open_run_data(folder, data, data_dir)
     console = Console(stderr=True)
-    index, exact = build_index(found, held_out, console)
+    index, same = build_index(found, held_out, console)
     save_index(path, index)
-    print(f'wrote {path}: {len(index):,} images, {index.bytes_per_image} bytes each')
+    print(f'wrote {path}: {index.count:,} images, {index.bytes_per_image} bytes each')
     print(f'thresholds, set on {index.about.held_out}:')
     for one in index.about.thresholds:
         print(f'  ratio below {one.ratio:.4g}: at most {one.fpr:.1%} of images that are no copies')
-    if exact:
+    if same:
         print(
-            f'{exact:,} of these images are training images, too, or look the same: they count as no copies here'
+            f'{same:,} further ones look the same as training images: copies for all that can be seen, and left out here'
         )
     return 0
 
@@ -62,7 +64,7 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
         console: where the progress is shown.
 
     Returns:
-        The index, and how many of the images that set its thresholds are training images.
+        The index, and how many held-out images look the same as training images and set no threshold.
 
     Raises:
         InputError: the data are no pictures, or too few.
@@ -94,7 +96,7 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
         resize=found.config.resize,
     )
     own = index.own.astype(np.float32)
-    return CopyIndex(index.features, own, pixels, about), int((fresh.ratios == 0).sum())
+    return CopyIndex(index.features, own, pixels, about), fresh.same
 
 
 def describe(source: ImageSource, console: Console) -> tuple[np.ndarray, np.ndarray]:
@@ -112,16 +114,18 @@ def _held_out(index: copies.Index, source: ImageSource) -> Fresh:
     """Compare held-out images with the training images."""
     places = calibration.places_of(len(source))
     images, _ = read_bytes(source, places)
-    return Fresh(
-        copies.find(images, index).ratios[:, 0], f'{len(places):,} images of the split {source.info.split}'
-    )
+    return _fresh(images, index, f'images of the split {source.info.split}')
 
 
 def _left_out(index: copies.Index, source: ImageSource) -> Fresh:
     """Compare some training images with the others."""
     places = calibration.left_out(index.groups)
     images, _ = read_bytes(source, places)
-    rest = calibration.rest_of(index, places)
-    return Fresh(
-        copies.find(images, rest).ratios[:, 0], f'{len(places):,} training images, compared with the others'
-    )
+    return _fresh(images, calibration.rest_of(index, places), 'training images, compared with the others')
+
+
+def _fresh(images: np.ndarray, index: copies.Index, told: str) -> Fresh:
+    found = copies.find(images, index)
+    same = calibration.near_duplicates(found.distances[:, 0], index)
+    ratios = found.ratios[~same, 0]
+    return Fresh(ratios, f'{len(ratios):,} {told}', int(same.sum()))
