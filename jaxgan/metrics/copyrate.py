@@ -9,6 +9,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import betaincinv, betaln  # jax depends on scipy
 
 from jaxgan.errors import InputError
 
@@ -39,11 +40,9 @@ class Threshold(NamedTuple):
 
     def actual(self, confidence: float = 0.975) -> Interval:
         """Bound the probability by which a fresh image counts given these held-out images: quantiles of Beta(rank, n + 1 - rank)."""
-        from scipy.stats import beta  # jax depends on scipy
-
-        tail = (1 - confidence) / 2
-        low, high = beta.ppf([tail, 1 - tail], self.rank, self.held_out + 1 - self.rank)
-        return Interval(float(low), float(high))
+        tail, others = (1 - confidence) / 2, self.held_out + 1 - self.rank
+        low, high = (float(betaincinv(self.rank, others, p)) for p in (tail, 1 - tail))
+        return Interval(low, high)
 
 
 class CopyRate(NamedTuple):
@@ -124,13 +123,11 @@ def clopper_pearson(count: int, total: int, confidence: float = 0.95) -> Interva
     >>> [round(x, 4) for x in clopper_pearson(0, 10)]
     [0.0, 0.3085]
     """
-    from scipy.stats import beta
-
     if not 0 <= count <= total or total < 1:
         raise InputError(f'{count} of {total} is no share')
     tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
+    low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
     return Interval(low, high)
 
 
@@ -145,12 +142,9 @@ def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
         ratios: of generated images to the training images, [m].
         threshold: of ``calibrate``.
     """
-    from scipy.stats import betabinom
-
     copies, images = int(np.sum(ratios < threshold.value)), len(ratios)
     wide, actual = clopper_pearson(copies, images, 0.975), threshold.actual()
     bounds = Interval(_less(wide.low, actual.high), wide.high)
-    more = betabinom.sf(copies - 1, images, threshold.rank, threshold.held_out + 1 - threshold.rank)
     return CopyRate(
         copies,
         images,
@@ -158,8 +152,15 @@ def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
         clopper_pearson(copies, images),
         _less(copies / images, threshold.fpr),
         bounds,
-        float(more),
+        _at_least(copies, images, threshold.rank, threshold.held_out + 1 - threshold.rank),
     )
+
+
+def _at_least(count: int, total: int, a: int, b: int) -> float:
+    """Compute the probability of at least ``count`` of ``total`` under the beta-binomial distribution."""
+    j = np.arange(count, total + 1)
+    log = betaln(j + a, total - j + b) - betaln(a, b) - betaln(j + 1, total - j + 1) - np.log(total + 1)
+    return min(1.0, float(np.exp(log).sum()))
 
 
 def _less(rate: float, fpr: float) -> float:

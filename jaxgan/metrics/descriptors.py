@@ -122,7 +122,7 @@ def seen(images: UInt8[np.ndarray, 'q h w c']) -> Seen:
     """
     planes = _planes(images)
     luma = _in_views(planes[0], CELLS)
-    colour = [_in_views(plane, COLOURS).reshape(len(images), len(VIEWS), -1) for plane in planes[1:]]
+    colour = [_in_views(plane, COLOURS).reshape(len(images), len(VIEWS), COLOURS**2) for plane in planes[1:]]
     return Seen(np.rint(luma), np.rint(np.concatenate(colour, axis=2)))  # as features are: copies are at 0
 
 
@@ -139,7 +139,7 @@ def _in_views(plane: np.ndarray, cells: int) -> np.ndarray:
         grid = (rows @ plane @ columns.T).reshape(len(plane), len(shifts), cells, len(shifts), cells)
         grid = grid.transpose(0, 1, 3, 2, 4)
         mirrored = grid[:, :, ::-1, :, ::-1]  # a mirrored image shifts the other way
-        found += [x.reshape(len(plane), -1, cells, cells) for x in (grid, mirrored)]
+        found += [x.reshape(len(plane), len(shifts) ** 2, cells, cells) for x in (grid, mirrored)]
     return np.concatenate(found, axis=1)
 
 

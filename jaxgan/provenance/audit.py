@@ -1,5 +1,6 @@
 """``jaxgan audit``: are there copies of training images among a generator's images, and how surely?"""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,8 @@ def check_options(options: AuditOptions) -> None:
         raise InputError(f'seed {options.seed} and n {options.n} go beyond the last seed, {MAX_SEED}')
     if not 0 < options.fpr < 1:
         raise InputError(f'fpr {options.fpr} must be above 0 and below 1')
+    if options.least_ct is not None and not math.isfinite(options.least_ct):
+        raise InputError(f'least-ct {options.least_ct} must be a number')
     if options.max_copy_rate is not None and not 0 <= options.max_copy_rate <= 1:
         raise InputError(f'max-copy-rate {options.max_copy_rate} must be in 0..1')
 
@@ -91,7 +94,11 @@ def audit(found: Generator, options: AuditOptions) -> tuple[dict[str, Any], dict
     fpr = options.fpr if others is None else max(options.fpr, smallest_fpr(len(others)))
     limit = 0.0 if options.max_copy_rate is None else options.max_copy_rate
     report, shown = examine(
-        pixels, others, generated, Settings(fpr, options.fpr, limit, options.seed), order(train)
+        pixels,
+        others,
+        generated,
+        Settings(fpr, options.fpr, limit, options.seed, options.least_ct),
+        order(train),
     )
     real = None if others is None else (pixels, others)
     report['recovery'] = recovery(found, real, options.recovery, options.seed)
@@ -143,8 +150,13 @@ def _check(source: ImageSource, fakes: Fakes, held_out: ImageSource | None, opti
             f'generated images are {fakes.size}x{fakes.size} with {fakes.channels} channels, {info.name} '
             f'{info.size}x{info.size} with {info.channels}: copies are looked for among pictures of one size'
         )
-    if held_out is None and (options.max_copy_rate is not None or options.membership):
-        name = '--max-copy-rate' if options.max_copy_rate is not None else '--membership'
+    wants = {
+        '--max-copy-rate': options.max_copy_rate is not None,
+        '--least-ct': options.least_ct is not None,
+        '--membership': options.membership,
+    }
+    if held_out is None and any(wants.values()):
+        name = next(name for name, wanted in wants.items() if wanted)
         raise InputError(f'{name} needs images that no training saw, and there are none: {HOLD_OUT}')
 
 

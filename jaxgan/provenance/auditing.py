@@ -25,6 +25,7 @@ class Settings(NamedTuple):
     asked: float
     limit: float
     seed: int
+    least_ct: float | None = None
 
 
 def examine(
@@ -71,7 +72,7 @@ def examine(
         }
         for i in range(min(SHEET, len(generated)))
     ]
-    report['verdict'] = _verdict(rate, settings.limit)
+    report['verdict'] = _verdict(rate, report['copying']['value'], settings)
     shown = {
         'worst': generated[worst],
         'worst_nearest': train[found.indices[worst, 0]],
@@ -158,18 +159,24 @@ def _pair(
     }
 
 
-def _verdict(rate: CopyRate | None, limit: float) -> dict[str, Any]:
-    """Decide by the lower bound: only what is sure counts against a generator."""
+def _verdict(rate: CopyRate | None, ct: float | None, settings: Settings) -> dict[str, Any]:
+    """Decide by the lower bound of the rate: only what is sure counts against a generator; and by C_T where that was asked for."""
+    limits = {'limit': settings.limit, 'least_ct': settings.least_ct}
     if rate is None:
-        return {
-            'passed': True,
-            'limit': None,
-            'reason': 'no copy rate: there are no held-out images to calibrate it',
-        }
+        reason = 'no copy rate: there are no held-out images to calibrate it'
+        return {'passed': True, **limits, 'reason': reason}
     low = rate.corrected_interval.low
-    passed = low <= limit
-    reason = f'the lower bound of the corrected copy rate, {low:.3%}, is {"not " if passed else ""}above the limit {limit:.3%}'
-    return {'passed': passed, 'limit': limit, 'reason': reason}
+    passed, nearer = (
+        low <= settings.limit,
+        ct is not None and settings.least_ct is not None and ct < settings.least_ct,
+    )
+    reason = (
+        f'the lower bound of the corrected copy rate, {low:.3%}, is {"not " if passed else ""}above the limit '
+        f'{settings.limit:.3%}'
+    )
+    if nearer:
+        reason += f'; C_T {ct:.2f} is below {settings.least_ct:g}'
+    return {'passed': passed and not nearer, **limits, 'reason': reason}
 
 
 def summary(report: dict[str, Any]) -> list[str]:

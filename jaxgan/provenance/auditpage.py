@@ -59,7 +59,7 @@ def write_audit(
 
 def render(report: dict[str, Any], shown: dict[str, np.ndarray], found: Generator) -> str:
     """Make the page: HTML that needs no other file and no network, and lets nothing be loaded or run."""
-    style = asset('style.css')
+    style = asset('style.css') + _asset('audit.css')
     return _template().render(
         report=report,
         worst=_worst(report, shown, found),
@@ -128,6 +128,8 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {'number': number}
-    return environment.from_string(
-        files('jaxgan.provenance').joinpath('assets', 'audit.html').read_text('utf-8')
-    )
+    return environment.from_string(_asset('audit.html'))
+
+
+def _asset(name: str) -> str:
+    return files('jaxgan.provenance').joinpath('assets', name).read_text('utf-8')

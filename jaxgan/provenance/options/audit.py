@@ -25,6 +25,8 @@ class AuditOptions:
     """How many fresh images may count as copies: needs 999 held-out images; with fewer, as small as they allow."""
     max_copy_rate: float | None = None
     """Exit code 4 if the rate of copies, less false positives, is surely above this: its lower bound of 95% (default: 0)."""
+    least_ct: float | None = None
+    """Exit code 4 if C_T is below this, such as -3 (default: said only, for images with less detail are nearer, too)."""
     recovery: int = 16
     """So many training and held-out images are searched for in the generator, and compared; slow; 0: none."""
     membership: bool = False
