@@ -25,6 +25,7 @@ from jaxgan.provenance.copyindex import (
     load_index,
     prefix,
     save_index,
+    search_in,
     to_bytes,
 )
 from jaxgan.provenance.evidence import Tile, sheet
@@ -54,7 +55,7 @@ def train():
 @pytest.fixture(scope='module')
 def index(train):
     found = copies.build(copies.features(train))
-    ratios = copies.find(scenes(120, 1), found).ratios[:, 0]
+    ratios = search_in(found)(scenes(120, 1)).ratios[:, 0]
     about = About(
         format_version=FORMAT_VERSION,
         jaxgan='0',
@@ -120,18 +121,18 @@ class TestFile:
         about = index.about
         negative = dataclasses.replace(about, thresholds=(Threshold(2.0, 0.1),))
         wrong = {
-            'go together': index._replace(own=index.own[:-1]),
-            'above 0': index._replace(own=index.own * 0),
-            'write it anew': index._replace(about=dataclasses.replace(about, finder='other')),
-            'between 0 and 1': index._replace(about=negative),
-            'no thresholds': index._replace(about=dataclasses.replace(about, thresholds=())),
-            '5 channels': index._replace(about=dataclasses.replace(about, channels=5)),
-            'have 9 bytes': index._replace(features=index.features[:, :9]),
+            'go together': dataclasses.replace(index, own=index.own[:-1]),
+            'above 0': dataclasses.replace(index, own=index.own * 0),
+            'write it anew': dataclasses.replace(index, about=dataclasses.replace(about, finder='other')),
+            'between 0 and 1': dataclasses.replace(index, about=negative),
+            'no thresholds': dataclasses.replace(index, about=dataclasses.replace(about, thresholds=())),
+            '5 channels': dataclasses.replace(index, about=dataclasses.replace(about, channels=5)),
+            'have 9 bytes': dataclasses.replace(index, features=index.features[:, :9]),
         }
         for words, one in wrong.items():
             with pytest.raises(DamagedError, match=words):
                 from_bytes(to_bytes(one), 'x')
-        newer = index._replace(about=dataclasses.replace(about, format_version=2))
+        newer = dataclasses.replace(index, about=dataclasses.replace(about, format_version=2))
         with pytest.raises(InputError, match='format_version 2; this jaxgan reads 1'):
             from_bytes(to_bytes(newer), 'x')
 
@@ -186,7 +187,7 @@ class TestFilter:
 
     def test_exact_copies_go_even_if_fresh_images_are_exact_copies(self, index, train):
         low = dataclasses.replace(index.about, thresholds=(Threshold(0.01, 0.0),))
-        chooser = Chooser(2, [Copies(index._replace(about=low))])
+        chooser = Chooser(2, [Copies(dataclasses.replace(index, about=low))])
         assert chooser.choose(results(np.stack([train[3], scenes(1, 6)[0]]))).tolist() == [1]
 
 

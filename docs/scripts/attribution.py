@@ -1,6 +1,6 @@
 """How many planted copies ``jaxgan attribute`` names and ``sample --reject-copies`` drops, and how often either is wrong.
 
-    python docs/scripts/attribution.py DATA [--images 10000] [--plants 400]
+    python docs/scripts/attribution.py DATA [--images 10000] [--plants 400] [--held-out 4000]
 
 DATA is the name of a data set that has a split test (``cifar10``, ``npz:PATH``, ``pixel_avatars``). Thresholds are set on one half of the
 test images, and false positives counted on the other half; test images that look the same as training images are left out. A plant is
@@ -21,6 +21,7 @@ from jaxgan.data import DataConfig, open_source
 from jaxgan.metrics import copies
 from jaxgan.metrics.copyrate import calibrate
 from jaxgan.provenance.calibration import near_duplicates
+from jaxgan.provenance.copyindex import search_in
 from jaxgan.realimages import read_bytes
 
 RATES = (0.001, 0.01, 0.05)
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument('data')
     parser.add_argument('--images', type=int, default=10_000)
     parser.add_argument('--plants', type=int, default=400)
+    parser.add_argument('--held-out', type=int, default=4_000)
     options = parser.parse_args()
     config = DataConfig(options.data)
     train, test = open_source(config), open_source(dataclasses.replace(config, split='test'))
@@ -119,7 +121,8 @@ def main() -> None:
     print(
         f'{options.data}: {len(images):,} images of {images.shape[1]} px, built in {time.process_time() - start:.1f} s of CPU'
     )
-    search = copies.make_finder(index)
+    search = search_in(index)
+    held = held[: options.held_out]
     found = search(held)
     same = near_duplicates(found.distances[:, 0], index)
     ratios = found.ratios[~same, 0]

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.copies import make_finder
 from jaxgan.opened import Generator
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, to_bytes
 from jaxgan.provenance.rundata import fingerprint_of, read_run
@@ -32,7 +31,7 @@ class Copies:
             InputError: the index has no threshold for this rate.
         """
         self._threshold = index.threshold(rate)
-        self._find, self._rate = make_finder(index.finder), rate
+        self._find, self._rate = index.find, rate
         self._digest = index.digest
         self._dropped: list[int] = []
 

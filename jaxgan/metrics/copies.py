@@ -10,7 +10,7 @@ References:
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -155,8 +155,14 @@ def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Foun
     return make_finder(index)(images, k)
 
 
-def make_finder(index: Index) -> Callable[..., Found]:
-    """Prepare an index for many calls: ``make_finder(index)(images, k)`` is ``find(images, index, k)``."""
+def make_finder(index: Index, first: Sequence[int] = FIRST) -> Callable[..., Found]:
+    """Prepare an index for many calls: ``make_finder(index)(images, k)`` is ``find(images, index, k)``.
+
+    Args:
+        index: of the training images.
+        first: views in which candidates are looked for. With ``THOROUGH``, which takes three times as long, shifted copies
+            of small images are found, too.
+    """
     table, most = _Table(index.features), min(CANDIDATES, len(index.features))
 
     def search(images: np.ndarray, k: int = 1) -> Found:
@@ -165,7 +171,7 @@ def make_finder(index: Index) -> Callable[..., Found]:
 
         def of_block(start: int) -> list[np.ndarray]:
             queries = seen(images[start : start + BLOCK])
-            candidates = table.candidates(queries, MARGINS, np.array(FIRST))
+            candidates = table.candidates(queries, MARGINS, np.asarray(first))
             distances, views = compared(queries, MARGINS, index.features[candidates])
             ratios = distances / index.own[candidates]
             order = np.lexsort((candidates, ratios), axis=1)[:, :k]

@@ -14,7 +14,6 @@ from jaxgan.data import DataConfig, ImageSource
 from jaxgan.errors import InputError
 from jaxgan.making.targets import read_picture
 from jaxgan.making.unused import refuse
-from jaxgan.metrics.copies import find
 from jaxgan.metrics.descriptors import VIEWS, View
 from jaxgan.provenance import manifest as manifests
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, prefix
@@ -125,7 +124,7 @@ def matches(
         InputError: k is out of range, or the manifest is of other data.
     """
     pixels = np.stack([picture.pixels for picture in asked])
-    found = find(pixels, index.finder, k)
+    found = index.find(pixels, k)
     rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.count, index.about)
 
     def match(row: int, place: int) -> Match:

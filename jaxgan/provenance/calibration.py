@@ -8,7 +8,7 @@ from jaxgan.metrics import copies
 from jaxgan.metrics.copyrate import calibrate
 from jaxgan.provenance.copyindex import RATES, Threshold
 
-MOST = 10_000  # held-out images
+MOST = 5_000  # held-out images
 LEFT_OUT = 2_000  # training images, where none are held out
 FEWEST = 19  # images by which a rate of 5 % can be told
 

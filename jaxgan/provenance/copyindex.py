@@ -5,11 +5,13 @@ FILE.safetensors holds 'features' uint8 [n, 288] and 'own' float32 [n], which ar
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import safetensors
@@ -20,7 +22,7 @@ from jaxgan.errors import DamagedError, InputError, MachineError, unknown
 from jaxgan.export import COPY_INDEX
 from jaxgan.files import reason, replacing, unwritable
 from jaxgan.metrics import copies
-from jaxgan.metrics.descriptors import WIDTH
+from jaxgan.metrics.descriptors import THOROUGH, WIDTH
 from jaxgan.strictjson import parse_json
 
 NAME = COPY_INDEX  # in a run's folder, or an export's
@@ -66,7 +68,8 @@ class About:
     """The filter by which the data were resized, and pictures of strangers are."""
 
 
-class CopyIndex(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class CopyIndex:
     """An index: rows are the training images in the order of their source."""
 
     features: np.ndarray
@@ -82,10 +85,10 @@ class CopyIndex(NamedTuple):
         """How many images it describes."""
         return len(self.own)
 
-    @property
-    def finder(self) -> copies.Index:
-        """What ``metrics.copies.find`` takes."""
-        return copies.Index(self.features, self.own, np.arange(self.count))
+    @functools.cached_property
+    def find(self) -> Callable[..., copies.Found]:
+        """``find(images, k=1)``: the search of ``metrics.copies``, thorough."""
+        return search_in(copies.Index(self.features, self.own, np.arange(self.count)))
 
     @property
     def digest(self) -> str:
@@ -107,6 +110,11 @@ class CopyIndex(NamedTuple):
         if fpr not in known:
             raise unknown('false-positive rate of the index', f'{fpr:g}', [f'{one:g}' for one in known])
         return known[fpr]
+
+
+def search_in(index: copies.Index) -> Callable[..., copies.Found]:
+    """Prepare the search that indexes are made for, and their thresholds set with."""
+    return copies.make_finder(index, THOROUGH)
 
 
 def prefix(pixels: np.ndarray) -> bytes:
@@ -211,7 +219,7 @@ def _checked(index: CopyIndex) -> CopyIndex:
     Raises:
         ValueError: says what is wrong.
     """
-    features, own, pixels, about = index
+    features, own, pixels, about = index.features, index.own, index.pixels, index.about
     n = len(own) if own.ndim == 1 else 0
     if n < 2 or features.ndim != 2 or len(features) != n or pixels.shape != (n, PREFIX):
         shapes = ', '.join(str(array.shape) for array in (features, own, pixels))

@@ -13,7 +13,16 @@ from jaxgan.data import ImageSource
 from jaxgan.errors import InputError
 from jaxgan.metrics import copies
 from jaxgan.provenance import calibration
-from jaxgan.provenance.copyindex import FORMAT_VERSION, NAME, PROTOCOL, About, CopyIndex, prefix, save_index
+from jaxgan.provenance.copyindex import (
+    FORMAT_VERSION,
+    NAME,
+    PROTOCOL,
+    About,
+    CopyIndex,
+    prefix,
+    save_index,
+    search_in,
+)
 from jaxgan.provenance.rundata import RunData, open_run_data
 from jaxgan.realimages import read_bytes
 from jaxgan.version import __version__
@@ -125,7 +134,7 @@ def _left_out(index: copies.Index, source: ImageSource) -> Fresh:
 
 
 def _fresh(images: np.ndarray, index: copies.Index, told: str) -> Fresh:
-    found = copies.find(images, index)
+    found = search_in(index)(images)
     same = calibration.near_duplicates(found.distances[:, 0], index)
     ratios = found.ratios[~same, 0]
     return Fresh(ratios, f'{len(ratios):,} {told}', int(same.sum()))
