@@ -18,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 from jaxgan.configjson import from_dict, to_dict
+from jaxgan.data.config import Filter
 from jaxgan.errors import DamagedError, InputError, MachineError, unknown
 from jaxgan.export import COPY_INDEX
 from jaxgan.files import reason, replacing, unwritable
@@ -64,7 +65,7 @@ class About:
     held_out_count: int
     thresholds: tuple[Threshold, ...]
     licence: str
-    resize: str
+    resize: Filter
     """The filter by which the data were resized, and pictures of strangers are."""
 
 
