@@ -146,6 +146,9 @@ class TestFile:
 
     def test_a_rate_without_a_threshold_is_named(self, index):
         assert [one.fpr for one in index.about.thresholds] == [0.01, 0.05]  # 120 images cannot tell 0.001
+        assert index.rate() == 0.01
+        only = dataclasses.replace(index.about, thresholds=(Threshold(0.05, 0.3),))
+        assert dataclasses.replace(index, about=only).rate() == 0.05
         with pytest.raises(InputError, match=r"'0.001'.*allowed: 0.01, 0.05"):
             index.threshold(0.001)
 

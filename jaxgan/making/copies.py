@@ -10,8 +10,6 @@ from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, to_bytes
 from jaxgan.provenance.rundata import fingerprint_of, read_run
 from jaxgan.sampling import format_seeds
 
-RATE = 0.01  # of images that are no copies, and are dropped
-
 
 class Copies:
     """Drops images nearer to a training image than a threshold (``choosing.Filter``); it remembers nothing.
@@ -20,18 +18,18 @@ class Copies:
     training image in its source.
     """
 
-    def __init__(self, index: CopyIndex, rate: float = RATE) -> None:
+    def __init__(self, index: CopyIndex, rate: float | None = None) -> None:
         """Begin.
 
         Args:
             index: of the training images.
-            rate: the share of fresh images that are dropped, too.
+            rate: the share of fresh images that are dropped, too; None: 0.01, or the nearest that the index has.
 
         Raises:
             InputError: the index has no threshold for this rate.
         """
-        self._threshold = index.threshold(rate)
-        self._find, self._rate = index.find, rate
+        self._find, self._rate = index.find, index.rate(rate)
+        self._threshold = index.threshold(self._rate)
         self._digest = index.digest
         self._dropped: list[int] = []
 
@@ -67,7 +65,7 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
         found: the generator.
         source: the folder of its run, or of its export.
         path: of the index; None: the one in that folder.
-        rate: the share of fresh images that are dropped, too; None: 0.01.
+        rate: the share of fresh images that are dropped, too; None: as ``Copies`` says.
 
     Raises:
         InputError: there is no index, or it is of other data or other images.
@@ -79,7 +77,7 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
         raise InputError(
             f'{source} has no index of its training images: write it with jaxgan index {run}{hint}'
         )
-    return Copies(_opened(found, source, chosen), RATE if rate is None else rate)
+    return Copies(_opened(found, source, chosen), rate)
 
 
 def indexed(found: Generator, source: Path) -> dict[str, bytes]:

@@ -22,7 +22,6 @@ from jaxgan.provenance.rights import NOT_STATED, Rights, rights_of
 from jaxgan.provenance.rundata import open_indexed_data
 from jaxgan.realimages import read_bytes
 
-RATE = 0.01
 SHEET_ROWS = 64
 NOTE = (
     'A small ratio is likeness: no proof that one was made from the other. No match is no proof of independence: crops below 0.8 of a '
@@ -75,7 +74,7 @@ def attribute_command(
         raise InputError(f'{len(pictures)} pictures are more than the {SHEET_ROWS} of a sheet')
     folder = Path(run)
     index = open_index(folder)
-    threshold = index.threshold(RATE if fpr is None else fpr)
+    threshold = index.threshold(index.rate(fpr))
     asked = [read_asked(Path(path), index) for path in pictures]
     beside = folder / manifests.NAME
     listed = Path(manifest) if manifest is not None else beside if beside.is_file() else None

@@ -33,6 +33,7 @@ PREFIX = 4  # bytes of a digest: with equal features beside them enough
 MOST_BYTES = 2**29  # about two million images
 MOST_WORDS = 2**16  # bytes of the metadata
 RATES = (0.001, 0.01, 0.05)  # of fresh images that count as copies, for which thresholds are set
+RATE = 0.01  # the usual one
 DTYPES = {'features': ('U8', np.uint8), 'own': ('F32', np.float32), 'pixels': ('U8', np.uint8)}
 
 
@@ -100,6 +101,11 @@ class CopyIndex:
     def bytes_per_image(self) -> int:
         """How much of the file an image takes."""
         return sum(array.dtype.itemsize * array[0].size for array in _tensors(self).values())
+
+    def rate(self, wanted: float | None = None) -> float:
+        """Return a false-positive rate for which there is a threshold: the one wanted; None: 0.01, or the nearest to it."""
+        known = [one.fpr for one in self.about.thresholds]
+        return min(known, key=lambda one: abs(one - RATE)) if wanted is None else wanted
 
     def threshold(self, fpr: float) -> float:
         """Return the ratio below which so many of fresh images fall.

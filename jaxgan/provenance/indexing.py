@@ -17,6 +17,7 @@ from jaxgan.provenance.copyindex import (
     FORMAT_VERSION,
     NAME,
     PROTOCOL,
+    RATE,
     About,
     CopyIndex,
     prefix,
@@ -61,6 +62,8 @@ def index_command(
         print(
             f'{same:,} further ones look the same as training images: copies for all that can be seen, and left out here'
         )
+    if index.rate() != RATE:
+        print(f'too few to tell {RATE:.0%}: another --held-out, such as none, may have more')
     return 0
 
 

@@ -17,7 +17,8 @@ class AttributeOptions:
     """How many training images of each picture, at most 8."""
     fpr: float | None = None
     """Call a picture a match that is nearer than all but this share of images that are no copies: 0.001, 0.01 or 0.05, as far as the
-    index has them (default: 0.01)."""
+    index has them (default: 0.01,
+    or the nearest that the index has)."""
     json: bool = False
     """Print JSON instead of tables."""
     out: str | None = None
