@@ -149,6 +149,13 @@ COMMANDS: dict[str, Command | None] = {
     'verify': Command(
         'jaxgan.provenance.options.verify:VerifyOptions', 'jaxgan.provenance.verify:verify_command'
     ),
+    'index': Command(
+        'jaxgan.provenance.options.index:IndexOptions', 'jaxgan.provenance.indexing:index_command'
+    ),
+    'attribute': Command(
+        'jaxgan.provenance.options.attribute:AttributeOptions',
+        'jaxgan.provenance.attribute:attribute_command',
+    ),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }

@@ -7,6 +7,7 @@ from jaxgan.commands import count
 from jaxgan.errors import InputError
 from jaxgan.export import check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
+from jaxgan.making.copies import indexed
 from jaxgan.opened import Generator, open_generator
 
 
@@ -23,29 +24,32 @@ def export_command(
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best)
+    index = indexed(found, Path(source)) if format != 'onnx' else {}
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
-    path, told = writers[format](found, Path(out), psi)
+    path, told = writers[format](found, Path(out), psi, index)
+    told += '; with the index of its training images' if index else ''
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
     print(f'wrote {path}: {trained}{told}')
     return 0
 
 
-def _as_weights(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_weights(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
     del psi
-    return save_export(out, found.params, found.aux, found.card), ''
+    return save_export(out, found.params, found.aux, found.card, index), ''
 
 
-def _as_programs(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_programs(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
     from jaxgan.making.jaxfile import check_programs, to_programs
 
     files = to_programs(found, psi)
     difference = check_programs(found, files, psi)
     card = found.card | {'programs': {'psi': psi}}
     same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
-    return save_export(out, found.params, found.aux, card, files), f'; its images are {same}'
+    return save_export(out, found.params, found.aux, card, {**files, **index}), f'; its images are {same}'
 
 
-def _as_onnx(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_onnx(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
+    del index  # no jaxgan reads what it stands beside
     from jaxgan.making.onnxfile import OPSET, check_onnx, to_onnx
 
     files = to_onnx(found, psi)

@@ -10,7 +10,7 @@ References:
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -141,8 +141,8 @@ def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Foun
     """Find the training images that queries are nearest to, relative to these images' own distances.
 
     Candidates are looked for by coarse features in a few views: of each of 32 interleaved parts of the training set the
-    nearest, and of these the nearest eight. They are compared in all views. A query's result does not depend on other queries; equal ratios go to the lower
-    index.
+    nearest, and of these the nearest eight. They are compared in all views. A query's result does not depend on other
+    queries; equal ratios go to the lower index.
 
     Args:
         images: of one or three channels, of any size.
@@ -152,20 +152,34 @@ def find(images: UInt8[np.ndarray, 'q h w c'], index: Index, k: int = 1) -> Foun
     Raises:
         InputError: k is out of range, or the images are not uint8 of one or three channels.
     """
-    most = min(CANDIDATES, len(index.features))
-    if not 1 <= k <= most:
-        raise InputError(f'k must be from 1 to {most}, not {k}')
-    table = _Table(index.features)
+    return make_finder(index)(images, k)
 
-    def of_block(start: int) -> list[np.ndarray]:
-        queries = seen(images[start : start + BLOCK])
-        candidates = table.candidates(queries, MARGINS, np.array(FIRST))
-        distances, views = compared(queries, MARGINS, index.features[candidates])
-        ratios = distances / index.own[candidates]
-        order = np.lexsort((candidates, ratios), axis=1)[:, :k]
-        return [np.take_along_axis(x, order, axis=1) for x in (ratios, candidates, distances, views)]
 
-    return Found(*_in_blocks(of_block, len(images)))
+def make_finder(index: Index, first: Sequence[int] = FIRST) -> Callable[..., Found]:
+    """Prepare an index for many calls: ``make_finder(index)(images, k)`` is ``find(images, index, k)``.
+
+    Args:
+        index: of the training images.
+        first: views in which candidates are looked for. With ``THOROUGH``, which takes three times as long, shifted copies
+            of small images are found, too.
+    """
+    table, most = _Table(index.features), min(CANDIDATES, len(index.features))
+
+    def search(images: np.ndarray, k: int = 1) -> Found:
+        if not 1 <= k <= most:
+            raise InputError(f'k must be from 1 to {most}, not {k}')
+
+        def of_block(start: int) -> list[np.ndarray]:
+            queries = seen(images[start : start + BLOCK])
+            candidates = table.candidates(queries, MARGINS, np.asarray(first))
+            distances, views = compared(queries, MARGINS, index.features[candidates])
+            ratios = distances / index.own[candidates]
+            order = np.lexsort((candidates, ratios), axis=1)[:, :k]
+            return [np.take_along_axis(x, order, axis=1) for x in (ratios, candidates, distances, views)]
+
+        return Found(*_in_blocks(of_block, len(images)))
+
+    return search
 
 
 class _Table:

@@ -56,6 +56,8 @@ FIRST = tuple(
     i for i, v in enumerate(VIEWS) if not (v.dy or v.dx) or (v.scale == 1 and abs(v.dy * v.dx) == 4)
 )
 """The views in which candidates are looked for."""
+THOROUGH = tuple(i for i, v in enumerate(VIEWS) if v.scale == 1 or not (v.dy or v.dx))
+"""Those and all shifts: where a pixel is a cell, a shift of one leads far away from the others."""
 
 
 def features(images: UInt8[np.ndarray, 'n h w c']) -> UInt8[np.ndarray, 'n 288']:
