@@ -17,6 +17,7 @@ from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
+from jaxgan.making.marks import read_marks
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual
@@ -69,8 +70,8 @@ def evaluate_command(
         raise InputError(f'nothing could be measured of {source}')
     for target in targets:
         append(target, measurements)
-    if (path / 'config.json').exists():
-        write_nearest(path / NEAREST, found.nearest, seen)
+    if fakes.credit is not None and (path / 'config.json').exists():
+        write_nearest(path / NEAREST, found.nearest, seen, fakes.credit)
     if targets:
         console.print(f'wrote {", ".join(map(str, targets))}', soft_wrap=True, markup=False)
     return 0
@@ -128,7 +129,7 @@ def open_fakes(
         InputError: there are none.
     """
     if (path / 'config.json').exists() or (path / 'generator.json').exists():
-        found = open_generator(path, step, best)
+        found = open_generator(path, step, best, read_marks())
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
         return of_generator(found, 10_000 if n is None else n, seed), _trained_on(path, found.card), seen
@@ -168,7 +169,9 @@ def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     draw = found.sampler()
     walk = None if card['classes'] else walks(found)
     names = tuple(found.card['labels'])
-    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk, names)
+    credit = found.credit(f'{seed}-{seed + n - 1}')
+    sizes = card['size'], card['channels'], card['classes']
+    return Fakes(draw, n, *sizes, 'average', seed, walk, names, credit)
 
 
 def of_files(source: ImageSource, n: int | None = None) -> Fakes:

@@ -18,11 +18,15 @@ import numpy as np
 from jaxgan import images
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
+from jaxgan.credentials import USUAL, Marks
 from jaxgan.errors import Failure, InputError
 from jaxgan.files import append_lines, reason
+from jaxgan.making.marking import mark
+from jaxgan.making.pictures import write_marked
 from jaxgan.parallel.distributed import ALONE, Alone, Told
 from jaxgan.parallel.placing import spread
 from jaxgan.run.cadence import cadence
+from jaxgan.run.credit import run_credit
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
 from jaxgan.run.origin import Origin
 from jaxgan.run.recovery import Recovery, healthy_part, sound
@@ -46,6 +50,7 @@ class Tools(NamedTuple):
     goodput: Goodput
     watchdog: Watchdog
     crew: Alone = ALONE
+    marks: Marks = USUAL  # of the pictures
 
 
 class Run:
@@ -249,21 +254,21 @@ class Run:
             return images.picture(samples)
 
     def write(self, grid: np.ndarray, step: int) -> None:
-        """Write a grid as a file and to the log."""
+        """Write a grid, marked, as a file and to the log."""
         self.check_there()
         if not self.crew.writes:
             return
         seen = self.cadence.seen(step)
+        credit = run_credit(self.trainer.config, self.tools.marks, seen)
+        marked = mark(grid, credit)
         path = self.workdir / SAMPLES / f'{seen:09d}.png'
         with self.aside('samples'):
             try:
-                images.save_png(path, grid)
+                write_marked(path, marked, credit)
                 self.progress.message(f'{seen:,} images: {path}')
-            except (InputError, OSError) as error:
-                self.progress.message(
-                    f'warning: {path} cannot be written: {reason(error)}; the training goes on'
-                )
-            self.log.image('samples', seen, grid)
+            except (Failure, OSError) as error:
+                self.progress.message(f'warning: {path} cannot be written: {reason(error)}; training goes on')
+            self.log.image('samples', seen, marked.pixels)
 
     def meta(self, step: int) -> dict[str, Any]:
         """Describe a checkpoint."""
