@@ -4,11 +4,14 @@ Pure: no files, no clock. ``embed`` is one code for NumPy (uint8) and JAX (float
 """
 
 from jaxgan.watermark.detection import Detection, batch, detect, scores
-from jaxgan.watermark.embedding import Strength, default_strength, embed
+from jaxgan.watermark.embedding import Lattice, Lift, Strength, default_strength, embed
 from jaxgan.watermark.pattern import Pattern, capacity, make_pattern, model_key
+from jaxgan.watermark.searching import search
 
 __all__ = [
     'Detection',
+    'Lattice',
+    'Lift',
     'Pattern',
     'Strength',
     'batch',
@@ -19,4 +22,5 @@ __all__ = [
     'make_pattern',
     'model_key',
     'scores',
+    'search',
 ]

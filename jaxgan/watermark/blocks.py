@@ -1,23 +1,18 @@
-"""Luma, 8x8 blocks, and the few low DCT coefficients of each block that carry the mark; over NumPy or ``jax.numpy``."""
+"""Luma, 8x8 blocks, and the few low DCT coefficients of each that carry the mark; over NumPy or ``jax.numpy``.
+
+What is here decides what a mark is: a change of a constant is a new version of ``pattern.DOMAIN``.
+"""
 
 from typing import Any
 
 import numpy as np
 
 SIDE = 8  # of a block, as in JPEG
-FREQUENCIES = (
-    (0, 1),
-    (1, 0),
-    (1, 1),
-    (0, 2),
-    (2, 0),
-    (1, 2),
-    (2, 1),
-    (2, 2),
-    (0, 3),
-    (3, 0),
-)  # vertical, horizontal
+FREQUENCIES = ((1, 1), (0, 2), (2, 0), (1, 2), (2, 1), (2, 2), (0, 3), (3, 0))  # vertical, horizontal
 COUNT = len(FREQUENCIES)
+LATTICE_BELOW = 64  # blocks; images of fewer carry the mark on a lattice
+STEP = 16.0  # of the lattice, grey levels
+TURN = 2 * float(np.pi)
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as in JPEG
 
 

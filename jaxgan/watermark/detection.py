@@ -1,18 +1,23 @@
 """Detection: the correlation of an image's bounded scores with a key's signs, and its p-value."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.watermark.blocks import BASIS, COUNT, SIDE, luma, to_blocks
+from jaxgan.watermark.blocks import BASIS, COUNT, LATTICE_BELOW, SIDE, STEP, TURN, luma, to_blocks
 from jaxgan.watermark.embedding import BAND
 from jaxgan.watermark.pattern import PERIOD, Pattern, capacity, tile_signs
 from jaxgan.watermark.pvalues import LN10, log_p_value
 
 SOFTNESS = 4.0  # grey levels: coefficients below count in proportion, those far above as their sign
+
+
+Reading = Callable[[Any], Any]
+"""From coefficients to scores in [-1, 1], each of one coefficient."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +35,28 @@ class Detection:
     matches: int
     coefficients: int  # that were not 0: with n of them no p-value is below 2^-n
     how: str = ''  # what a search did to the image
+    tries: float = 1.0  # by which the p-value was multiplied
+
+    def corrected(self, tries: float) -> 'Detection':
+        """Multiply the p-value by a number of tries, at most to 1."""
+        log10_p = min(0.0, self.log10_p + math.log10(tries))
+        return replace(self, p_value=10.0**log10_p, log10_p=log10_p, tries=self.tries * tries)
 
 
 def soft_sign(coefficients: Any, xp: Any = np) -> Any:
-    """Bound coefficients to (-1, 1) by c / sqrt(c^2 + SOFTNESS^2), so that no single one decides."""
+    """Bound coefficients to (-1, 1) by c / sqrt(c^2 + SOFTNESS^2), so that no single one decides: the score of ``Lift``."""
     return coefficients / xp.sqrt(coefficients * coefficients + SOFTNESS * SOFTNESS)
+
+
+def wave(coefficients: Any, xp: Any = np) -> Any:
+    """Give sin(2 pi c / STEP), 1 at the places of a plus and -1 at those of a minus: the score of ``Lattice``."""
+    return xp.sin(coefficients * (TURN / STEP))
+
+
+def readings(height: int, width: int) -> tuple[Reading, ...]:
+    """List the scores that an image of a size is read by; where there are two, the p-value of the better is doubled."""
+    blocks = (height // SIDE) * (width // SIDE)
+    return (wave, soft_sign) if blocks < LATTICE_BELOW else (soft_sign,)
 
 
 def fold(values: np.ndarray) -> np.ndarray:
@@ -49,7 +71,7 @@ def fold(values: np.ndarray) -> np.ndarray:
     return folded[: min(rows, PERIOD), : min(columns, PERIOD)]
 
 
-def read_scores(images: np.ndarray) -> np.ndarray:
+def read_scores(images: np.ndarray, reading: Reading = soft_sign) -> np.ndarray:
     """Read the scores of images uint8 [n, h, w, c], each folded: [n, min(rows, PERIOD), min(columns, PERIOD), COUNT].
 
     Raises:
@@ -68,7 +90,7 @@ def read_scores(images: np.ndarray) -> np.ndarray:
     for start in range(0, n, many):
         for row in range(0, rows, band):
             part = images[start : start + many, row * SIDE : (row + band) * SIDE, :, :3].astype(np.float32)
-            read = soft_sign(to_blocks(luma(part)) @ BASIS)
+            read = reading(to_blocks(luma(part)) @ BASIS)
             for index, one in enumerate(read):
                 folded = fold(one)
                 out[start + index, : folded.shape[0]] += folded
@@ -77,16 +99,16 @@ def read_scores(images: np.ndarray) -> np.ndarray:
 
 def bit_places(rows: int, columns: int, bits: int) -> np.ndarray:
     """Give the bit that each coefficient belongs to: integers [rows, columns, COUNT]; all bits get about as many."""
-    place = np.arange(rows)[:, None, None] * 7 + np.arange(columns)[None, :, None]
+    place = np.arange(rows)[:, None, None] % PERIOD * 7 + np.arange(columns)[None, :, None] % PERIOD
     return (place * COUNT + np.arange(COUNT)) % bits
 
 
-def judge(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
+def correlate(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
     """Correlate scores [rows, columns, COUNT] with signs of the same shape."""
     products = weights * signs
     value, size = float(products.sum()), math.sqrt(float((weights**2).sum()))
     log_p = log_p_value(weights, value)
-    sums = np.bincount(bit_places(*weights.shape[:2], bits).ravel(), products.ravel(), bits)
+    sums = np.bincount(bit_places(weights.shape[0], weights.shape[1], bits).ravel(), products.ravel(), bits)
     return Detection(
         statistic=value / size if size else 0.0,
         p_value=math.exp(log_p),
@@ -108,13 +130,11 @@ def detect(image: np.ndarray, key: bytes) -> Detection:
     Raises:
         InputError: no image of bytes, no whole block, or an empty key.
     """
-    weights = read_scores(np.asarray(image)[None])[0]
-    signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
-    return judge(weights, signs, capacity(*image.shape[:2]))
+    return _best(np.asarray(image)[None], key)
 
 
 def batch(images: np.ndarray, key: bytes) -> Detection:
-    """Detect the mark of a key in many images of one model together: a proof where one image is too small for any.
+    """Detect the mark of a key in many images of one model together: a proof where one image is too small, or too much altered, for any.
 
     The scores are added up for each coefficient first, so that images that are alike (or the same) do not count as independent.
 
@@ -122,9 +142,19 @@ def batch(images: np.ndarray, key: bytes) -> Detection:
         images: uint8 [n, h, w, c].
         key: of the mark.
     """
-    weights = read_scores(np.asarray(images)).sum(0)
-    signs = tile_signs(key)[: weights.shape[0], : weights.shape[1]]
-    return judge(weights, signs, capacity(*images.shape[1:3]), f'{len(images)} images together')
+    return replace(_best(images, key), how=f'{len(images)} images together')
+
+
+def _best(images: np.ndarray, key: bytes) -> Detection:
+    """Correlate the sum of the scores of images of one size by each reading, and keep the better one."""
+    signs = tile_signs(key)
+    height, width = images.shape[1:3] if images.ndim == 4 else (0, 0)
+    found = []
+    for reading in readings(height, width):
+        weights = read_scores(images, reading).sum(0)
+        own = signs[: weights.shape[0], : weights.shape[1]]
+        found.append(correlate(weights, own, capacity(height, width)))
+    return min(found, key=lambda one: one.log10_p).corrected(len(found))
 
 
 def scores(images: Any, pattern: Pattern) -> Any:
@@ -132,7 +162,7 @@ def scores(images: Any, pattern: Pattern) -> Any:
 
     Args:
         images: floats in [-1, 1] [n, h, w, c], of NumPy or JAX.
-        pattern: of their size, at most 256x256.
+        pattern: of their size.
 
     Returns:
         [n, bits], each in (-1, 1); positive where the bit is read right, about 0 for another key.

@@ -5,30 +5,48 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.watermark.blocks import BASIS, COUNT, SIDE, from_blocks, luma, to_blocks
+from jaxgan.watermark.blocks import (
+    BASIS,
+    COUNT,
+    LATTICE_BELOW,
+    SIDE,
+    STEP,
+    TURN,
+    from_blocks,
+    luma,
+    to_blocks,
+)
 from jaxgan.watermark.pattern import PERIOD, Pattern
 
-PASSES = 3  # clipping at black and white takes away a part of what a pass adds
+PASSES = 4  # clipping at black and white takes away a part of what a pass adds
 BAND = 1 << 20  # pixels that are worked on at once
 
 
-class Strength(NamedTuple):
-    """How far coefficients are lifted, in grey levels of 255 (orthonormal DCT: 8 are one level of a pixel's deviation)."""
+class Lift(NamedTuple):
+    """Lift coefficients to their side of zero, for images of 64 blocks or more: robust. In grey levels of 255."""
 
-    margin: float  # a lifted coefficient has its sign by as much
+    margin: float  # a lifted coefficient has its sign by as much; 8 are one grey level of a pixel's deviation
     reach: float  # one that is wrong by more is lifted less, or not at all
 
 
+class Lattice(NamedTuple):
+    """Move coefficients to the nearest of their places on a lattice, for smaller images: the image itself is no noise, so a little is enough.
+
+    The places of a plus are (k + 1/4) STEP, those of a minus (k - 1/4) STEP (quantization index modulation, Chen and Wornell 2001).
+    """
+
+
+Strength = Lift | Lattice
+
+
 def default_strength(height: int, width: int) -> Strength:
-    """Give the strength for images of a size: more where there are few blocks."""
-    blocks = max((height // SIDE) * (width // SIDE), 1)
+    """Give the strength for images of a size: more where there are few blocks, and the lattice below 64 of them."""
+    blocks = (height // SIDE) * (width // SIDE)
     if blocks >= 1024:
-        return Strength(5.0, 8.0)
+        return Lift(6.0, 2.0)
     if blocks >= 256:
-        return Strength(8.0, 12.0)
-    if blocks >= 64:
-        return Strength(12.0, 16.0)
-    return Strength(6.0, 8.0)
+        return Lift(7.0, 5.0)
+    return Lift(7.5, 11.0) if blocks >= LATTICE_BELOW else Lattice()
 
 
 def lift(value: Any, margin: Any, reach: Any, xp: Any) -> Any:
@@ -41,11 +59,21 @@ def lift(value: Any, margin: Any, reach: Any, xp: Any) -> Any:
     return xp.maximum(value, xp.minimum(margin, margin + 2 * (value + reach)))
 
 
+def settle(coefficients: Any, signs: Any, xp: Any) -> Any:
+    """Move coefficients toward the nearest places of their signs on the lattice; continuous, and again and again it gets there.
+
+        c + s (STEP / 2 pi) cos(2 pi c / STEP)
+
+    a step uphill on s sin(2 pi c / STEP), whose slope is 0 at its goal.
+    """
+    return coefficients + signs * (STEP / TURN) * xp.cos(coefficients * (TURN / STEP))
+
+
 def _masking(blocks: Any, xp: Any) -> Any:
     """Give the share of the strength for each block [..., 64] -> [..., 1]: less where it is flat, more where it is rough."""
     mean = blocks.mean(-1, keepdims=True)
     deviation = xp.sqrt(((blocks - mean) ** 2).mean(-1, keepdims=True) + 1.0)
-    return xp.clip(0.7 + deviation / 40.0, 0.7, 2.0)
+    return xp.clip(0.7 + deviation / 60.0, 0.7, 1.5)
 
 
 def _tiled(signs: Any, rows: int, columns: int, xp: Any) -> Any:
@@ -61,10 +89,12 @@ def _embed_levels(colors: Any, signs: Any, strength: Strength, xp: Any) -> Any:
     first = to_blocks(luma(colors))
     share = _masking(first, xp)
     for index in range(PASSES):
-        blocks = first if index == 0 else to_blocks(luma(colors))
-        toward = (blocks @ BASIS) * signs
-        change = (lift(toward, strength.margin * share, strength.reach * share, xp) - toward) * signs
-        plane = from_blocks(change @ BASIS.T)
+        found = (first if index == 0 else to_blocks(luma(colors))) @ BASIS
+        if isinstance(strength, Lift):
+            wanted = lift(found * signs, strength.margin * share, strength.reach * share, xp) * signs
+        else:
+            wanted = settle(found, signs, xp)
+        plane = from_blocks((wanted - found) @ BASIS.T)
         colors = xp.clip(colors + plane[..., None], 0.0, 255.0)
     return colors
 
