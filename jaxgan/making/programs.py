@@ -122,7 +122,8 @@ def describe_marking(found: Generator) -> dict[str, Any]:
     if not carries(found.shape):
         return {'unmarked': f'images of {height}x{width} with {channels} channels have no room'}
     strength = watermark.default_strength(height, width)
-    return {'key': found.marks.key or 'of the model', 'model': found.digest, 'strength': list(strength)}
+    method = {'method': type(strength).__name__.lower(), **strength._asdict()}
+    return {'key': found.marks.key or 'of the model', 'model': found.digest, **method}
 
 
 def to_floats(pixels: Any) -> Any:

@@ -162,9 +162,8 @@ def _said(path: Path) -> bytes:
     if not isinstance(told, dict):
         return b''
     words = {str(name): str(value) for name, value in told.items() if name not in ('kind', 'version', 'key')}
-    return to_xmp(Credit(words.pop('model', ''), words.pop('data', ''), words.pop('seeds', ''), words))[
-        :MOST_SAID
-    ]
+    packet = to_xmp(Credit(words.pop('model', ''), words.pop('data', ''), words.pop('seeds', ''), words))
+    return packet if len(packet) <= MOST_SAID else b''
 
 
 def _tile(pixels: np.ndarray, said: bytes = b'') -> Picture:
