@@ -28,9 +28,9 @@ PLAIN = DCGAN(latent_dim=8, width=4, norm='none', output='tanh')
 UNMARKED = ('--unmarked', 'what is looked at are the pixels as the generator makes them')
 
 
-def export(folder, model, labels=()):
+def export(folder, model, labels=(), size=16):
     """Write a generator as it begins, untrained, as an export."""
-    architecture = build.architecture(model, 16, 3, len(labels), 'float32')
+    architecture = build.architecture(model, size, 3, len(labels), 'float32')
     label = jnp.zeros(1, jnp.int32) if labels else None
     init = jax.jit(build.build_generator(architecture).init)
     params, aux = init(jax.random.key(3), jnp.zeros((1, 8)), label)

@@ -123,7 +123,7 @@ def describe_marking(found: Generator) -> dict[str, Any]:
         return {'unmarked': f'images of {height}x{width} with {channels} channels have no room'}
     strength = watermark.default_strength(height, width)
     method = {'method': type(strength).__name__.lower(), **strength._asdict()}
-    return {'key': found.marks.key or 'of the model', 'model': found.digest, **method}
+    return {'key': found.marks.key, 'model': found.digest, **method}
 
 
 def to_floats(pixels: Any) -> Any:
