@@ -13,6 +13,7 @@ from jaxgan.watermark.embedding import BAND
 from jaxgan.watermark.pattern import PERIOD, Pattern, capacity, tile_signs
 from jaxgan.watermark.pvalues import LN10, log_p_value
 
+DUST = 1e-3  # scores below are rounding, as in a flat image, and count as none
 SOFTNESS = 4.0  # grey levels: coefficients below count in proportion, those far above as their sign
 
 
@@ -105,6 +106,7 @@ def bit_places(rows: int, columns: int, bits: int) -> np.ndarray:
 
 def correlate(weights: np.ndarray, signs: np.ndarray, bits: int, how: str = '') -> Detection:
     """Correlate scores [rows, columns, COUNT] with signs of the same shape."""
+    weights = np.where(np.abs(weights) < DUST, 0.0, weights)
     products = weights * signs
     value, size = float(products.sum()), math.sqrt(float((weights**2).sum()))
     log_p = log_p_value(weights, value)
@@ -154,7 +156,7 @@ def _best(images: np.ndarray, key: bytes) -> Detection:
         weights = read_scores(images, reading).sum(0)
         own = signs[: weights.shape[0], : weights.shape[1]]
         found.append(correlate(weights, own, capacity(height, width)))
-    return min(found, key=lambda one: one.log10_p).corrected(len(found))
+    return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
 
 
 def scores(images: Any, pattern: Pattern) -> Any:
@@ -176,4 +178,4 @@ def scores(images: Any, pattern: Pattern) -> Any:
     bits = capacity(height, width)
     signs = jnp.tile(pattern.signs, (-(-rows // PERIOD), -(-columns // PERIOD), 1))[:rows, :columns]
     member = np.eye(bits, dtype=np.float32)[bit_places(rows, columns, bits).ravel()]
-    return (read * signs).reshape(len(images), -1) @ (member / np.maximum(member.sum(0), 1))
+    return (read * signs[None]).reshape(len(images), -1) @ (member / np.maximum(member.sum(0), 1))

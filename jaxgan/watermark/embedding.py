@@ -43,7 +43,7 @@ def default_strength(height: int, width: int) -> Strength:
     """Give the strength for images of a size: more where there are few blocks, and the lattice below 64 of them."""
     blocks = (height // SIDE) * (width // SIDE)
     if blocks >= 1024:
-        return Lift(6.0, 2.0)
+        return Lift(5.0, 1.5) if blocks >= 4096 else Lift(6.0, 2.0)
     if blocks >= 256:
         return Lift(7.0, 5.0)
     return Lift(7.5, 11.0) if blocks >= LATTICE_BELOW else Lattice()
@@ -86,7 +86,7 @@ def _tiled(signs: Any, rows: int, columns: int, xp: Any) -> Any:
 
 def _embed_levels(colors: Any, signs: Any, strength: Strength, xp: Any) -> Any:
     """Embed into colours [n, h, w, 1 or 3] of levels in [0, 255], both sides whole blocks; signs [rows, columns, COUNT]."""
-    first = to_blocks(luma(colors))
+    first, signs = to_blocks(luma(colors)), signs[None]
     share = _masking(first, xp)
     for index in range(PASSES):
         found = (first if index == 0 else to_blocks(luma(colors))) @ BASIS

@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-EXACT = 32  # weights up to which the tail is counted
+EXACT = 32  # weights up to which the tail is counted, 65,536 sums of each half
+WORTH_COUNTING = 0.01  # a bound above it proves nothing, and stays as it is beyond half as many weights
 BENTKUS = 0.25 / (0.5 * math.erfc(1.0))  # 3.178
 CHERNOFF_STEPS = 24
 LN10 = math.log(10)
@@ -34,9 +35,9 @@ def exact_tail(weights: np.ndarray, value: float) -> float:
         total = np.zeros(1)
         for weight in part:
             total = np.concatenate([total + weight, total - weight])
-        sums.append(total)
+        sums.append(np.sort(total))
     slack = 1e-9 * (np.abs(weights).sum() + 1e-300)
-    above = len(sums[1]) - np.searchsorted(np.sort(sums[1]), value - slack - sums[0])
+    above = len(sums[1]) - np.searchsorted(sums[1], value - slack - sums[0][::-1])
     return float(above.sum()) / 2.0 ** len(weights)
 
 
@@ -58,7 +59,7 @@ def _log_chernoff(weights: np.ndarray, value: float) -> float:
 def log_p_value(weights: np.ndarray, value: float) -> float:
     """Bound ln P(sum_i s_i w_i >= value) over independent fair signs s, from above.
 
-    The exact count for up to ``EXACT`` weights that are not 0; else the least of Chernoff's bound and of 3.178 P(Z >= value / |w|).
+    The exact count for up to ``EXACT`` weights that are not 0 (where it may matter); else the least of Chernoff's bound and of 3.178 P(Z >= value / |w|).
 
     Args:
         weights: [m]; any real numbers.
@@ -71,9 +72,8 @@ def log_p_value(weights: np.ndarray, value: float) -> float:
     weights = weights[weights != 0]
     if value <= 0 or not len(weights):
         return 0.0
-    if len(weights) <= EXACT:
-        return (
-            math.log(exact_tail(weights, value)) if value <= np.abs(weights).sum() * (1 + 1e-9) else -math.inf
-        )
     z = value / math.sqrt(float((weights**2).sum()))
-    return min(0.0, math.log(BENTKUS) + log_normal_tail(z), _log_chernoff(weights, value))
+    bound = float(min(0.0, math.log(BENTKUS) + log_normal_tail(z), _log_chernoff(weights, value)))
+    if len(weights) > (EXACT if bound < math.log(WORTH_COUNTING) else EXACT // 2):
+        return bound
+    return math.log(exact_tail(weights, value)) if value <= np.abs(weights).sum() * (1 + 1e-9) else -math.inf

@@ -128,7 +128,7 @@ def _whole(plane: np.ndarray, one: Try, signs: np.ndarray) -> Detection:
         weights = fold(reading(coefficients)[0].astype(np.float64))
         own = signs[: weights.shape[0], : weights.shape[1]]
         found.append(correlate(weights, own, capacity(*moved.shape), one.describe()))
-    return min(found, key=lambda one: one.log10_p).corrected(len(found))
+    return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
 
 
 def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detection]:
