@@ -295,6 +295,7 @@ def test_scripts_of_the_documentation_write_what_is_real_or_write_nothing():
     allowed = {
         'ada_sheet',
         'measures_move',
+        'hash_distances',
         'marks',
-    }  # real images, transformed; marks: in memory, to measure
+    }  # real images, transformed, or in memory to measure
     assert {Path(name).stem for name in writers('docs/scripts')} <= allowed
