@@ -123,7 +123,7 @@ def test_every_writer_of_commands_marks(model, tmp_path, capfdbinary):
     do(*edit, '--amount', 2, *at('edited'))
     do('project', model, '--own', 2, '--starts', 1, '--candidates', 4, '--steps', 2, *at('projected'))
     found = check_folder(tmp_path)
-    assert len(found) == 4 + 4 + 7 + 2 * len(films) + 1 + 1 + 3 + 3 + 1 + 1 + 3 + 2 - 2 + 2
+    assert len(found) == 29 + 2 * len(films)
     capfdbinary.readouterr()
     do('sample', model, '--n', 3, '--out', '-', '--record', tmp_path / 'said.jsonl')
     out = capfdbinary.readouterr().out
