@@ -20,8 +20,8 @@ def export_command(
     psi: float | None,
     step: int | None,
     best: bool,
-    unmarked: str | None,
-    mark_key: str | None,
+    unmarked: str | None = None,
+    mark_key: str | None = None,
 ) -> int:
     """Export an averaged generator; programs mark the images that they make."""
     if psi is not None and format == 'safetensors':

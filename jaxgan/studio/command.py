@@ -30,8 +30,8 @@ def studio_command(
     runtime: str | None,
     step: int | None,
     best: bool,
-    unmarked: str | None,
-    mark_key: str | None,
+    unmarked: str | None = None,
+    mark_key: str | None = None,
 ) -> int:
     """Write a generator's studio, and serve it where that is asked for."""
     target = Path(out)
