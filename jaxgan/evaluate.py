@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.credentials import Credit
 from jaxgan.data import DataInfo, ImageSource, shuffled_index
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError, unknown
@@ -43,6 +44,8 @@ class Fakes(NamedTuple):
     """Paths along the latents of a generator without labels."""
     names: tuple[str, ...] | None = None
     """Of the classes; None: not known."""
+    credit: Credit | None = None
+    """What they say of themselves where they are written; None: they are files already."""
 
     def knows(self, classes: tuple[str, ...]) -> bool:
         """Whether the classes of the data are those of the generator, in its order."""

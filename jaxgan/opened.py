@@ -150,7 +150,7 @@ class Generator:
         params, aux = restore_discriminator(self.checkpoint.parent, int(self.checkpoint.name))
         return build.build_discriminator(self.card['architecture']), params, aux
 
-    def credit(self, seeds: str = '', index: int | None = None, **details: object) -> Credit:
+    def credit(self, seeds: str = '', index: int | None = None, /, **details: object) -> Credit:
         """Say where an image comes from, and how it is marked; details that are None are left out."""
         told = {name: str(value) for name, value in details.items() if value is not None}
         return Credit(self.digest, self.data, seeds, told, index, self.marks)

@@ -23,7 +23,7 @@ def parents(origins: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {name: text for name, text in told.items() if text}
 
 
-def credit_of(generator: Generator, places: Places, index: int | None = None, **details: object) -> Credit:
+def credit_of(generator: Generator, places: Places, index: int | None = None, /, **details: object) -> Credit:
     """Say where images that were made from places come from: the seeds, or the pictures and the rights in them.
 
     Args:

@@ -8,22 +8,35 @@ from jaxgan.errors import InputError
 from jaxgan.export import check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
 from jaxgan.making.copies import indexed
+from jaxgan.making.marks import read_marks
+from jaxgan.making.programs import describe_marking
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
 
 
 def export_command(
-    source: str, out: str, format: str, psi: float | None, step: int | None, best: bool
+    source: str,
+    out: str,
+    format: str,
+    psi: float | None,
+    step: int | None,
+    best: bool,
+    unmarked: str | None = None,
+    mark_key: str | None = None,
 ) -> int:
-    """Export an averaged generator."""
+    """Export an averaged generator; programs mark the images that they make."""
     if psi is not None and format == 'safetensors':
         raise InputError(
             f'psi {psi:g} is a part of programs, and --format safetensors writes none: take jax or onnx'
         )
     check_psi(psi)
+    if format == 'safetensors':
+        refuse('with --format safetensors: weights are no pictures', unmarked=unmarked, mark_key=mark_key)
+    marks = read_marks(unmarked, mark_key)
     if format == 'safetensors' and (Path(source) / 'generator.json').exists():
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
-    found = open_generator(Path(source), step, best)
+    found = open_generator(Path(source), step, best, marks)
     index = indexed(found, Path(source)) if format != 'onnx' else {}
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
     path, told = writers[format](found, Path(out), psi, index)
@@ -43,7 +56,7 @@ def _as_programs(found: Generator, out: Path, psi: float | None, index: dict[str
 
     files = to_programs(found, psi)
     difference = check_programs(found, files, psi)
-    card = found.card | {'programs': {'psi': psi}}
+    card = found.card | {'programs': {'psi': psi}, 'watermark': describe_marking(found)}
     same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
     return save_export(out, found.params, found.aux, card, {**files, **index}), f'; its images are {same}'
 
@@ -60,5 +73,6 @@ def _as_onnx(found: Generator, out: Path, psi: float | None, index: dict[str, by
         'data': {'name': found.data, 'licence': licence},  # no path of this machine
         'sha256': found.digest,  # of the weights, as in the other formats: what images name as their model
         'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
+        'watermark': describe_marking(found),
     }
     return save_files(out, card, {}, files), f'; {max(errors.values()):.0e} from JAX at most'

@@ -35,11 +35,21 @@ def mark(images: np.ndarray, credit: Credit) -> Marked:
         grey, colour, or colour and transparency.
     """
     images = np.asarray(images)
-    *_, height, width, channels = images.shape
-    if credit.marks.unmarked or min(height, width) < SMALLEST or channels not in CHANNELS:
+    if credit.marks.unmarked or not carries(images.shape[-3:]):
         return Marked(images, ())
+    height, width = images.shape[-3:-1]
     pattern = pattern_of(credit.model, credit.marks.secret, height, width)
     return Marked(watermark.embed(images, pattern), ('watermark',))
+
+
+def carries(shape: tuple[int, ...]) -> bool:
+    """Say whether an image [h, w, c] has room for the watermark.
+
+    >>> carries((8, 8, 3)), carries((7, 64, 3)), carries((64, 64, 2))
+    (True, False, False)
+    """
+    height, width, channels = shape
+    return min(height, width) >= SMALLEST and channels in CHANNELS
 
 
 @functools.lru_cache(maxsize=4)

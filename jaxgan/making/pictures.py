@@ -60,30 +60,34 @@ def write_picture(path: str | Path, pixels: np.ndarray, credit: Credit) -> np.nd
     Raises:
         InputError: the path cannot be written, or the image is no such array.
     """
-    path = Path(path)
     check_pixels(pixels)
-    marked = mark(np.asarray(pixels)[None], credit)
-    made = encode(marked, format_of(path), path.name, [credit])
-    write_recorded([path], made, credit)
-    return marked.pixels[0]
+    marked = mark(pixels, credit)
+    write_marked(Path(path), marked, credit)
+    return marked.pixels
+
+
+def write_marked(path: Path, marked: Marked, credit: Credit) -> None:
+    """Write one image whose pixels are marked already: [h, w, c]."""
+    (made,) = encode(marked._replace(pixels=marked.pixels[None]), format_of(path), [path.name], [credit])
+    record.append(record_path(path, credit), [made.entry])
+    write_file(path, made.data)
 
 
 def encode(
-    marked: Marked, form: str, name: str | Sequence[str], credits: Sequence[Credit], run: Any = map
+    marked: Marked, form: str, names: Sequence[str], credits: Sequence[Credit], run: Any = map
 ) -> list[Encoded]:
     """Make image files in memory, and their lines.
 
     Args:
         marked: images [n, h, w, c].
         form: one of the values of ``FORMATS``.
-        name: of the files, without folders.
+        names: of the files, without folders.
         credits: of each.
         run: ``map``, or a pool's.
 
     Raises:
         InputError: the format cannot hold them.
     """
-    names = [name] if isinstance(name, str) else name
     height, width = marked.pixels.shape[1:3]
     check_size(height, width, form)
     files = list(run(_to_file, marked.pixels, [form] * len(credits), credits))
@@ -106,22 +110,8 @@ def _to_file(pixels: np.ndarray, form: str, credit: Credit) -> bytes:
     return signed(buffer.getvalue(), form, credit)
 
 
-def write_recorded(paths: Sequence[Path], made: Sequence[Encoded], credit: Credit, run: Any = map) -> None:
-    """Write files, each whole or not at all; their lines come first, so that none is ever without.
-
-    Args:
-        paths: of files in one folder.
-        made: their contents, and lines.
-        credit: of one of them: where lines go.
-        run: ``map``, or a pool's.
-    """
-    record.append(record_path(paths[0], credit), [one.entry for one in made])
-    for _ in run(write_file, paths, [one.data for one in made]):
-        pass
-
-
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; its line is in the record already."""
+    """Write a file whole or not at all. Its line is in the record already, so that no file is ever without one."""
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
@@ -139,7 +129,7 @@ def to_bytes(pixels: np.ndarray, form: str, credit: Credit, name: str = '') -> b
         name: what the record calls it.
     """
     check_pixels(pixels)
-    (made,) = encode(mark(np.asarray(pixels)[None], credit), form, name, [credit])
+    (made,) = encode(mark(np.asarray(pixels)[None], credit), form, [name], [credit])
     if credit.marks.record is not None:
         record.append(credit.marks.record, [made.entry])
     return made.data

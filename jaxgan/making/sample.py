@@ -150,12 +150,9 @@ def _origin(
     record['seeds'] = options.seeds or f'from {options.seed or 0}'
     if options.dedup != 'off':
         record['dedup'] = f'near {_near(options)}' if options.dedup == 'near' else options.dedup
-    place = (
-        {seed: i for i, seed in enumerate(seeds)}.__getitem__
-        if options.seeds
-        else (options.seed or 0).__rsub__
-    )
-    return Origin(sign, record, place)
+    places = {seed: i for i, seed in enumerate(seeds)} if options.seeds else {}
+    first = options.seed or 0
+    return Origin(sign, record, lambda seed: places.get(seed, seed - first))
 
 
 def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxgan.images import BACKGROUND, save_png
+from jaxgan.files import replacing, unwritable
+from jaxgan.images import BACKGROUND
 
 TILE = 96  # pixels that a tile has at least
 CAPTION = 12  # pixels of a letter's height
@@ -47,8 +48,16 @@ def sheet(rows: Sequence[Sequence[Tile]]) -> np.ndarray:
 
 
 def write_sheet(path: Path, pixels: np.ndarray) -> None:
-    """Write a sheet: its pictures are real, so nothing in the file says that a model made them."""
-    save_png(path, pixels)
+    """Write a sheet as PNG: its pictures are real, or are asked about, so nothing in the file says that a model made it.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        with replacing(path) as temporary:
+            Image.fromarray(pixels).save(temporary, format='PNG')
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def _fitting(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:

@@ -1,12 +1,13 @@
 """Secrets of watermarks and fingerprints, from files."""
 
-import hashlib
+import os
 from pathlib import Path
 
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import reason
 
 LEAST, MOST = 16, 2**16  # bytes
+VARIABLE = 'JAXGAN_MARK_KEY'  # of the environment
 
 
 def read_secret(path: str | Path, what: str) -> bytes:
@@ -38,6 +39,13 @@ def read_secret(path: str | Path, what: str) -> bytes:
     return secret
 
 
-def secret_id(secret: bytes) -> str:
-    """Name a secret by 8 hexadecimal digits, which tell nothing else of it."""
-    return hashlib.sha256(b'jaxgan secret\0' + secret).hexdigest()[:8]
+def watermark_secret(named: str | None = None) -> bytes:
+    """Read the watermark's secret; empty: there is none.
+
+    Args:
+        named: a file; None: that which ``JAXGAN_MARK_KEY`` names, if it does.
+    """
+    if named is not None:
+        return read_secret(named, 'mark-key')
+    there = os.environ.get(VARIABLE)
+    return read_secret(there, VARIABLE) if there else b''

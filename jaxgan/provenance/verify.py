@@ -66,9 +66,9 @@ def verify_command(**given: Any) -> int:
 
 
 def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
-    from jaxgan.making.marks import read_secret
+    from jaxgan.provenance.secret import watermark_secret
 
-    secret, anchors = read_secret(options.mark_key), read_anchors(options.trust)
+    secret, anchors = watermark_secret(options.mark_key), read_anchors(options.trust)
     if options.jsonl:
         records = {Path(): matching.read_records([Path(name) for name in options.jsonl])}
     else:

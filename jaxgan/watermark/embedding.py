@@ -123,7 +123,7 @@ def embed(images: Any, pattern: Pattern, strength: Strength | None = None) -> An
     return _embed_floats(flat, pattern, strength).reshape(images.shape)
 
 
-def _checked(images: Any, pattern: Pattern) -> tuple[int, ...]:
+def _checked(images: Any, pattern: Pattern) -> tuple[Any, ...]:
     if images.ndim < 3 or images.shape[-1] not in (1, 3, 4):
         raise InputError(
             f'images of shape {tuple(images.shape)}: [..., h, w, c] with c 1, 3 or 4 is expected'
