@@ -213,8 +213,10 @@ def test_tuning_reaches_the_picture_and_the_local_term_keeps_others(toy):
 
     drifts, errors, patches = [], [], []
     fresh = jax.random.normal(jax.random.key(8), (64, DIM))
-    for locality, enough in ((0.0, 60.0), (10.0, 60.0), (0.0, 30.0)):
-        tune = inversion.make_tuner(space, draw, steps=150, rate=0.02, locality=locality, enough=enough)
+    for locality, enough in ((0.0, 60.0), (10.0, 60.0), (0.0, 30.0), (0.0, 15.0)):
+        tune = inversion.make_tuner(
+            space, draw, steps=150, rate=0.02, locality=locality, enough=enough, gain=6.0
+        )
         found = jax.jit(tune)(params, {}, codes[:1], None, target, None, jax.random.key(7))
         drifts.append(float(inversion.drift(paint(found.params, fresh), paint(params, fresh))))
         errors.append(float(found.losses[0]))
@@ -224,6 +226,7 @@ def test_tuning_reaches_the_picture_and_the_local_term_keeps_others(toy):
     assert errors[0] < 1e-3 * float(jnp.mean(jnp.square(paint(params, codes[:1]) - target)))
     assert drifts[1] < 0.5 * drifts[0]
     assert 1e-4 < errors[2] < 4e-3  # it ends where it is near enough, at 4 10^-3
+    assert not patches[3]  # and what is so near already needs nothing
     assert list(patches[0]) == ['params/basis']  # what did not move is left out
     with pytest.raises(InputError, match='the patch does not fit this generator: params/other'):
         inversion.apply_patch(params, {'params/other': np.zeros(2)})

@@ -35,13 +35,14 @@ def make_tuner(
     locality: float = 1.0,
     others: int = 4,
     enough: float = 38.0,
+    gain: float = 12.0,
 ) -> Callable[..., Tuned]:
     """Make a pure function that tunes all of a generator's weights towards some images, all together.
 
     ``mean_i |G'(w_i) - x_i|^2 + locality mean_j |G'(v_j) - G(v_j)|^2`` over pixels, by Adam, whose rate falls by a cosine to a
     tenth. The v_j are random codes, new in each step. The weights are ``F^(-1/2) y``, with ``F`` of ``make_curvature``: a
     step of y goes far where other images do not see it, so that these move little even without the second term. It ends
-    when every image is as near as asked: what is not needed is not changed.
+    when every image is as near as asked: what is not needed is not changed, and of images that are so near already, nothing.
 
     Args:
         space: of a generator.
@@ -51,6 +52,7 @@ def make_tuner(
         locality: what it costs to change other images; 0: nothing.
         others: how many of them in a step.
         enough: the PSNR in decibels at which it ends, of each image.
+        gain: by how many decibels each must come nearer before it ends, unless it was so near at first.
 
     Returns:
         ``tune(params, aux, codes [B, ...], noise, targets, labels, key) -> Tuned``; ``noise`` is that of a
@@ -82,7 +84,7 @@ def make_tuner(
             tuned = moved(y)
             found = errors(tuned)
             total = jnp.mean(found)
-            return (total + locality * change(tuned, key) if locality else total), jnp.max(found)
+            return (total + locality * change(tuned, key) if locality else total), jnp.max(found / wanted)
 
         def step(carry: Any) -> Any:
             i, y, opt, _ = carry
@@ -92,10 +94,11 @@ def make_tuner(
             return i + 1, jax.tree.map(lambda a, u: a + length * u, y, updates), opt, worst
 
         def goes_on(carry: Any) -> Any:
-            return (carry[0] < steps) & (carry[3] > near)
+            return (carry[0] < steps) & (carry[3] > 1)
 
-        start = jax.tree.map(jnp.zeros_like, params)
-        begin = (jnp.int32(0), start, tx.init(start), jnp.float32(jnp.inf))
+        first, start = errors(params), jax.tree.map(jnp.zeros_like, params)
+        wanted = jnp.where(first <= near, near, jnp.minimum(near, first * 10 ** (-gain / 10)))
+        begin = (jnp.int32(0), start, tx.init(start), jnp.max(first / wanted))
         tuned = moved(jax.lax.while_loop(goes_on, step, begin)[1])
         return Tuned(tuned, errors(tuned))
 
