@@ -18,9 +18,9 @@ DRIFT_SAMPLES = 256
 class Tuning(NamedTuple):
     """How to tune."""
 
-    steps: int = 700
+    steps: int = 1000
     """At most."""
-    locality: float = 1.0
+    locality: float = 2.0
 
 
 def choose_tuning(tune: bool, steps: int | None, locality: float | None) -> Tuning | None:
