@@ -97,6 +97,7 @@ def directions_command(
         names = ', '.join(found.directions.names[k] for k in left_out)
         console.print(
             f'no sheet for what is told hardly better than by chance (AUC below {LEAST_SHOWN:g}): {names}',
+            soft_wrap=True,
             markup=False,
         )
     print(
