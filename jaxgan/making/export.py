@@ -1,9 +1,11 @@
 """``jaxgan export``: a generator for other programs."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from jaxgan.commands import count
+from jaxgan.credentials import without_folders
 from jaxgan.errors import InputError
 from jaxgan.export import check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
@@ -38,12 +40,23 @@ def export_command(
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best, marks)
     index = indexed(found, Path(source)) if format != 'onnx' else {}
+    found = exported(found)
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
     path, told = writers[format](found, Path(out), psi, index)
     told += '; with the index of its training images' if index else ''
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
     print(f'wrote {path}: {trained}{told}')
     return 0
+
+
+def exported(found: Generator) -> Generator:
+    """Name the data as others may read them: an export leaves the machine on which they lie."""
+    data = found.card['data'] | {'name': found.data}
+    if found.data != found.card['data']['name'] or Path(str(data.get('origin'))).is_absolute():
+        data['origin'] = without_folders(f'folder:{data["origin"]}').removeprefix('folder:')
+    if data.get('config'):
+        data['config'] = data['config'] | {'name': without_folders(data['config']['name'])}
+    return dataclasses.replace(found, card=found.card | {'data': data})
 
 
 def _as_weights(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
