@@ -60,7 +60,7 @@ def candidates(
         raise InputError(
             f'--model names {len(models)} models, and the marks of at most {MOST} are looked for'
         )
-    named = dict(models)
+    named = {digest: f'--model {name}' for digest, name in models.items()}
     if DIGEST.fullmatch(credit.get('model', '')):
         named.setdefault(credit['model'], 'the file itself')
     for entry in reversed(list(entries)):

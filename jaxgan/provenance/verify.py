@@ -70,7 +70,7 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
 
     secret, anchors = watermark_secret(options.mark_key), read_anchors(options.trust)
     if options.jsonl:
-        records = {Path(): matching.read_records([Path(name) for name in options.jsonl])}
+        records = {Path(): matching.read_records([Path(name) for name in options.jsonl], named=True)}
     else:
         records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
     return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors)
@@ -82,7 +82,8 @@ def _one_each(files: Sequence[Path]) -> list[Path]:
 
 
 def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
-    """Test pictures together that have one size and claim one model, where there are at least two.
+    """Test pictures together that have one size and claim one model, where there are at least two of which nothing proves it alone:
+    those that are proved alone would carry foreign ones along.
 
     Args:
         judged: all files.
@@ -90,7 +91,7 @@ def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> lis
     """
     groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
     for one in judged:
-        if len(one.seen.images) == 1 and not one.seen.animated:
+        if len(one.seen.images) == 1 and not one.seen.animated and not one.proved:
             place = (one.seen.size, one.seen.images.shape[-1], one.seen.credit.get('model', ''))
             groups.setdefault(place, []).append(one)
     found = []
@@ -158,8 +159,6 @@ def told(one: Judged) -> dict[str, Any]:
 
 def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     proved = one.hit.p_value <= options.fpr
-    if not options.json and all(member.proved for member in one.members):
-        return  # which says more
     files = [str(member.seen.path).encode('utf-8', 'replace').decode() for member in one.members]
     if options.json:
         line = {'together': files, 'size': list(one.size), 'claimed': one.claimed or None, 'proved': proved}
@@ -179,7 +178,12 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     height, width = one.size
     claim = f'that say model {one.claimed[:12]} made them' if one.claimed else 'that name no model'
     console.print(
-        Text(one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'), style='bold')
+        Text(
+            one_line(
+                f'{len(files)} pictures of {width}x{height} pixels of which nothing proves it alone, {claim}, together'
+            ),
+            style='bold',
+        )
     )
     mark = f'the mark of model {one.hit.candidate.model[:12]}' if proved else 'no mark'
     verdict = 'proves' if proved else 'nothing'
