@@ -30,6 +30,14 @@ def _latents(architecture: dict[str, Any]) -> dict[str, Any]:
     )
 
 
+def _rights(data: dict[str, Any]) -> dict[str, Any]:
+    """Tell what was said of the rights in single images; of runs before this was looked at nothing."""
+    if 'opted_out' not in data:
+        return {}
+    names = ('opted_out', 'opt_outs_ignored', 'opt_out_reason')
+    return {name: data[name] for name in names} | {'licences': [list(one) for one in data['licences']]}
+
+
 def make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
     """Describe a generator from what stands beside its checkpoint.
 
@@ -54,6 +62,7 @@ def _make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
         'latents': _latents(meta['architecture']),
         'labels': list(data['classes']) if meta['architecture']['classes'] else [],
         'data': {name: data[name] for name in ('name', 'split', 'count', 'licence', 'origin')}
+        | _rights(data)
         | {'config': meta['config']['data'] | {'data_dir': None}},  # no path of this machine
         'trained': {
             'step': step,

@@ -141,6 +141,9 @@ COMMANDS: dict[str, Command | None] = {
         'jaxgan.provenance.options.remove:RemoveOptions', 'jaxgan.provenance.removal:remove_command'
     ),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
+    'manifest': Command(
+        'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'
+    ),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),

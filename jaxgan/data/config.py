@@ -44,10 +44,17 @@ class DataConfig:
     exclude: tuple[str, ...] = ()
     """Images that the training may not see: INDEX in the order of the source, SHA256 of the pixels, or INDEX:SHA256, which is
     checked; the other images keep their places in the order. Of a run that has begun: jaxgan remove."""
+    opt_outs: Literal['honour', 'ignore'] = 'honour'
+    """Leave out images of a folder that say, or whose folder says, that they must not be trained on; or use them all the same, with
+    a reason that is written down."""
+    opt_out_reason: str | None = None
+    """Why opt-outs are ignored; it stands in config.json and in the cards of what is made."""
+    licences: tuple[str, ...] = ()
+    """Use only images of these licences, such as CC0-1.0 'CC-BY-*' (default: of any, also where none is stated)."""
 
     def __post_init__(self):
         types = typing.get_type_hints(type(self))
-        for field in ('crop', 'resize', 'bad_images', 'residence'):
+        for field in ('crop', 'resize', 'bad_images', 'residence', 'opt_outs'):
             if getattr(self, field) not in typing.get_args(types[field]):
                 raise unknown(f'value of data.{field}', getattr(self, field), typing.get_args(types[field]))
         if self.channels not in (None, 1, 3):
@@ -55,6 +62,14 @@ class DataConfig:
         if self.size is not None and self.size < 1:
             raise InputError(f'data.size is {self.size}; it must be at least 1 pixel')
         _check_excluded(self.exclude)
+        if self.opt_outs == 'ignore' and not (self.opt_out_reason or '').strip():
+            raise InputError(
+                "data.opt_outs 'ignore' needs a reason, which is written down: data.opt_out_reason"
+            )
+        if self.opt_outs == 'honour' and self.opt_out_reason is not None:
+            raise InputError("data.opt_out_reason is for data.opt_outs 'ignore'")
+        if not all(one.strip() for one in self.licences):
+            raise InputError('data.licences has an empty name')
 
 
 def _check_excluded(names: tuple[str, ...]) -> None:

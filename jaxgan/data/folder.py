@@ -2,18 +2,22 @@
 
 import collections
 import concurrent.futures
+import io
 import os
 import pathlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 
+from jaxgan.data.chosen import Found, choose, describe_rights
 from jaxgan.data.config import DataConfig, path_of
-from jaxgan.data.pixels import BadImage, decode, describe_changes, plan_side, to_pixels
+from jaxgan.data.pixels import BadImage, decode, decode_with_info, describe_changes, plan_side, to_pixels
 from jaxgan.data.source import DataInfo
 from jaxgan.data.splits import split_name, split_range
 from jaxgan.errors import InputError, unknown
+from jaxgan.rights.embedded import read_embedded
+from jaxgan.rights.folder import Surroundings, read_bytes, whole_statement
 
 SUFFIXES = frozenset(
     (
@@ -42,27 +46,25 @@ _SPLITS = ('test', 'train', 'val', 'validation')  # sub-folders of these names a
 _THREADS = 8
 
 
-class _Found(NamedTuple):
-    """An image file that can be read: its name below the folder, and what it holds."""
-
-    name: str
-    size: tuple[int, int]  # width, height
-    channels: int
-
-
 class FolderSource:
     """Images that are decoded from their files when they are asked for."""
 
     def __init__(
-        self, root: pathlib.Path, names: list[str], labels: np.ndarray, info: DataInfo, config: DataConfig
+        self, root: pathlib.Path, found: list[Found], labels: np.ndarray, info: DataInfo, config: DataConfig
     ):
-        self._root, self._names, self._labels, self.info, self._config = root, names, labels, info, config
+        self._root, self._labels, self.info, self._config = root, labels, info, config
+        self.names = [image.name for image in found]
+        self.statements = [image.statement for image in found]
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
+
+    def path(self, index: int) -> pathlib.Path:
+        """Tell where an image's file is."""
+        return self._root / self.names[index]
 
     def __getitem__(self, index: SupportsIndex) -> dict[str, Any]:
-        path = str(self._root / self._names[index])
+        path = str(self._root / self.names[index])
         pixels = to_pixels(decode(path, path), self._config, self.info.size, self.info.channels, path)
         sample = {'image': pixels}
         return sample | {'label': self._labels[index]} if self.info.classes else sample
@@ -83,17 +85,23 @@ def open_folder(config: DataConfig) -> FolderSource:
     read once. The order is that of the names. With a sub-folder ``train`` or ``test``, the split chooses
     among those.
 
+    Images that say that they must not be trained on, or whose folder says so (``jaxgan.rights``), are left out, unless the config
+    ignores it; so are those of other licences than it asks for.
+
     Raises:
         InputError: if there is no image, some cannot be read (unless they are to be skipped), or they differ
             in size and no rule was given.
     """
-    root = _split_folder(path_of(config.name), config)
+    whole = path_of(config.name)
+    root = _split_folder(whole, config)
     names, hidden = _list_images(root)
-    found, bad = _check_files(root, names, config)
+    around = Surroundings(root, [whole] if root != whole else [])
+    found, bad = _check_files(root, names, config, around)
     if not found:
         raise InputError(
             f'there is no image in {root} (looked for files ending in {" ".join(sorted(SUFFIXES))})'
         )
+    readable, (found, left_out) = found, choose(found, config, root)
     classes, labels = _label(found, root, config)
     chosen = split_range(config.split, len(found))
     here = slice(chosen.start, chosen.stop)
@@ -107,10 +115,11 @@ def open_folder(config: DataConfig) -> FolderSource:
         channels=config.channels or max(image.channels for image in found),
         classes=classes,
         origin=str(root),
-        skipped=(*bad, *((name, 'hidden') for name in hidden)),
+        skipped=(*bad, *left_out, *((name, 'hidden') for name in hidden)),
         resize=describe_changes({image.size for image in found}, config, side),
+        **describe_rights(found, readable, around.unread, config),
     )
-    return FolderSource(root, [image.name for image in found], labels, info, config)
+    return FolderSource(root, found, labels, info, config)
 
 
 def _split_folder(root: pathlib.Path, config: DataConfig) -> pathlib.Path:
@@ -152,17 +161,22 @@ def _walk(root: pathlib.Path) -> Iterator[str]:
 
 
 def _check_files(
-    root: pathlib.Path, names: list[str], config: DataConfig
-) -> tuple[list[_Found], list[tuple[str, str]]]:
-    """Decode every file once; a truncated one shows only then."""
+    root: pathlib.Path, names: list[str], config: DataConfig, around: Surroundings
+) -> tuple[list[Found], list[tuple[str, str]]]:
+    """Read and decode every file once; a truncated one shows only then."""
 
-    def check(name: str) -> _Found | BadImage:
+    def check(name: str) -> Found | BadImage:
+        path = str(root / name)
         try:
-            image = decode(str(root / name), name)
+            data, whole = _read_bytes(path, name)
+            image, info = decode_with_info(io.BytesIO(data) if whole else path, name)
         except BadImage as error:
             return error
-        return _Found(name, image.size, len(image.getbands()))
+        said, licence = around.of(name)
+        said = whole_statement(said, read_embedded(data, info), licence)
+        return Found(name, image.size, len(image.getbands()), said)
 
+    around.prepare(names)
     with concurrent.futures.ThreadPoolExecutor(_THREADS) as pool:
         results = list(pool.map(check, names))
     bad = [result for result in results if isinstance(result, BadImage)]
@@ -172,10 +186,18 @@ def _check_files(
             f'{len(bad)} of {len(names)} images in {root} cannot be read: {first} '
             "(data.bad_images 'skip' leaves them out)"
         )
-    return [result for result in results if isinstance(result, _Found)], [(e.name, e.reason) for e in bad]
+    return [result for result in results if isinstance(result, Found)], [(e.name, e.reason) for e in bad]
 
 
-def _label(found: list[_Found], root: pathlib.Path, config: DataConfig) -> tuple[tuple[str, ...], np.ndarray]:
+def _read_bytes(path: str, name: str) -> tuple[bytes, bool]:
+    """Read a file, or enough of a very large one; what is no file, a pipe perhaps, is left to the decoder's error."""
+    try:
+        return read_bytes(path)
+    except OSError as error:
+        raise BadImage(name, error.strerror or str(error)) from error
+
+
+def _label(found: list[Found], root: pathlib.Path, config: DataConfig) -> tuple[tuple[str, ...], np.ndarray]:
     """Take the first folder on the way to each image as its label."""
     if config.label not in (None, 'none'):
         raise unknown('label of a folder, whose sub-folders are the labels', config.label, ['none'])
@@ -193,7 +215,7 @@ def _label(found: list[_Found], root: pathlib.Path, config: DataConfig) -> tuple
     return tuple(classes), np.array([codes[first] for first in firsts], np.int32)
 
 
-def _common_side(found: list[_Found], root: pathlib.Path, config: DataConfig) -> int:
+def _common_side(found: list[Found], root: pathlib.Path, config: DataConfig) -> int:
     sides = collections.Counter()
     examples = {}
     for image in found:

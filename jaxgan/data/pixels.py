@@ -4,6 +4,7 @@ import functools
 import io
 import os
 import stat
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -29,6 +30,11 @@ class BadImage(InputError):
 
 
 def decode(file: str | io.BytesIO, name: str) -> Image.Image:
+    """Decode an image as ``decode_with_info`` does."""
+    return decode_with_info(file, name)[0]
+
+
+def decode_with_info(file: str | io.BytesIO, name: str) -> tuple[Image.Image, dict[Any, Any]]:
     """Decode an image into 8-bit grey ('L') or colour ('RGB'), upright.
 
     The EXIF orientation is applied, transparency is laid on white, 16-bit grey is scaled to 8 bits, palettes
@@ -37,6 +43,9 @@ def decode(file: str | io.BytesIO, name: str) -> Image.Image:
     Args:
         file: a path or an open file.
         name: what to call the image in errors.
+
+    Returns:
+        The image, and what else Pillow has found in the file (``Image.info``).
 
     Raises:
         BadImage: if it is no image, is cut short, is too large, or has pixels without a fixed range.
@@ -48,8 +57,9 @@ def decode(file: str | io.BytesIO, name: str) -> Image.Image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f'it claims to be {image.width}x{image.height} pixels')
             image.load()
+            info = dict(image.info)
             ImageOps.exif_transpose(image, in_place=True)  # copies nothing where there is nothing to turn
-            return _eight_bits(image)
+            return _eight_bits(image), info
     except Exception as error:  # what Pillow raises for a broken file depends on the format and on the damage
         if isinstance(error, Image.UnidentifiedImageError):
             raise BadImage(name, 'not an image that Pillow knows') from None

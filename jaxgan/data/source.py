@@ -3,7 +3,7 @@
 import concurrent.futures
 import dataclasses
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, SupportsIndex, runtime_checkable
 
 import numpy as np
@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxgan.data.config import DataConfig
+from jaxgan.errors import InputError
+from jaxgan.rights.licences import allowed
 
 # How a name starts -> the function that opens it. A new kind of source is one more line.
 _KINDS = {
@@ -41,6 +43,11 @@ class DataInfo:
     skipped: tuple[tuple[str, str], ...] = ()  # (file, reason)
     resize: str = 'as they are'
     dtype: str = 'uint8'  # or float32, in [-1, 1]
+    opted_out: int = 0  # images that were left out because they say so, or the files around them
+    opt_outs_ignored: int = 0  # images that say so, and are used all the same
+    opt_out_reason: str | None = None  # why
+    licences: tuple[tuple[str, int], ...] = ()  # of single images, and of how many: the most usual ones
+    unread: tuple[tuple[str, str], ...] = ()  # (file, what stands there of rights and could not be read)
 
 
 @runtime_checkable
@@ -70,7 +77,17 @@ def open_source(config: DataConfig) -> ImageSource:
     """
     kind = next(kind for kind in _KINDS if config.name.startswith(kind))
     module, function = _KINDS[kind].split(':')
-    return getattr(importlib.import_module(module), function)(config)
+    source = getattr(importlib.import_module(module), function)(config)
+    if config.licences and kind != 'folder:':  # which looks at each image
+        _check_licence(source.info, config)
+    return source
+
+
+def _check_licence(info: DataInfo, config: DataConfig) -> None:
+    if not allowed(info.licence, config.licences):
+        raise InputError(
+            f'the licence of {info.name} is {info.licence!r}, and data.licences asks for {", ".join(config.licences)}'
+        )
 
 
 def read_all(source: ImageSource, threads: int | None = None) -> dict[str, np.ndarray]:
@@ -121,6 +138,7 @@ def summary(source: ImageSource) -> Table:
         ('labels', _count_labels(source) if info.classes else 'none'),
         ('licence', info.licence),
         ('origin', info.origin),
+        *_rights(info),
         ('skipped', f'{len(info.skipped):,} files' if info.skipped else 'none'),
         *(('', f'{file}: {reason}') for file, reason in info.skipped[:_SHOWN]),
     ]
@@ -130,6 +148,16 @@ def summary(source: ImageSource) -> Table:
     for row in rows:
         table.add_row(*map(Text, row))  # as text, because brackets in a file name are no markup
     return table
+
+
+def _rights(info: DataInfo) -> Iterator[tuple[str, str]]:
+    """Say what was found of opt-outs; nothing where there is nothing."""
+    if info.opted_out:
+        yield 'opted out', f'{info.opted_out:,} images, left out'
+    if info.opt_outs_ignored:
+        yield 'opted out', f'{info.opt_outs_ignored:,} images, used all the same: {info.opt_out_reason}'
+    for i, (file, reason) in enumerate(info.unread[:_SHOWN]):
+        yield f'unread: {len(info.unread):,}' if i == 0 else '', f'{file}: {reason}'
 
 
 def _channels(info: DataInfo) -> str:

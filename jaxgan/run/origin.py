@@ -59,6 +59,10 @@ class Origin:
             for what, value in (('count', info.count), ('size', info.size), ('channels', info.channels))
             if old.get(what) != value
         ]
+        if info.opted_out != old.get('opted_out', 0):  # by an older version, for example
+            differing.append(
+                f'{info.opted_out} images are left out as opted out, {old.get("opted_out", 0)} were then'
+            )
         raise InputError(
             f'{name} was trained on other data than {info.name}, split {info.split} '
             f'({"; ".join(differing) or "as many images, with other contents"}); '

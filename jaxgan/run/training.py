@@ -14,6 +14,7 @@ from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.evaluator import Record
 from jaxgan.run.goodput import Goodput
+from jaxgan.run.listing import Listing
 from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
@@ -73,8 +74,14 @@ def train(
                 )
                 return 0
             log, progress, watch = record(trainer, workdir, first, alarms, stack) if crew.writes else SILENT
-        tools = Tools(opened, origin, goodput, stack.enter_context(Watchdog(watchdog)), crew)
+        dog = stack.enter_context(Watchdog(watchdog))
+        listing = Listing(trainer.source, workdir, progress.message) if crew.writes else Silent()
+        stack.enter_context(listing)
+        tools = Tools(opened, origin, goodput, dog, listing, crew)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
+        if not number:
+            with dog.paused():
+                listing.finish(lambda: bool(stop.signal))
     return 128 + number if number else 0
 
 
