@@ -13,10 +13,10 @@ import safetensors.numpy
 
 from jaxgan import build
 from jaxgan.card import check_card, check_weights, make_card
-from jaxgan.checkpoints.restore import restore_average, restore_discriminator
+from jaxgan.checkpoints.restore import restore_average, restore_discriminator, warn
 from jaxgan.credentials import Credit, without_folders
 from jaxgan.errors import InputError, unknown
-from jaxgan.export import flatten, load_export
+from jaxgan.export import WITHOUT_DATA_CARD, flatten, has_data_card, load_export
 from jaxgan.inversion import apply_patch
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
 from jaxgan.sampling import make_sampler
@@ -170,6 +170,8 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         if step is not None or best:
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
+        if not has_data_card(path):
+            warn(WITHOUT_DATA_CARD)
         return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
     if not (path / CONFIG).exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'

@@ -1,13 +1,15 @@
 """``jaxgan export``: a generator for other programs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jaxgan.commands import count
 from jaxgan.errors import InputError
-from jaxgan.export import check_target, save_export, save_files
+from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
 from jaxgan.opened import Generator, open_generator
+from jaxgan.provenance.cards import for_export
 
 
 def export_command(
@@ -23,29 +25,36 @@ def export_command(
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best)
+    found, documents = for_export(found, Path(source))
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
-    path, told = writers[format](found, Path(out), psi)
+    path, told = writers[format](found, Path(out), psi, documents)
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
-    print(f'wrote {path}: {trained}{told}')
+    print(f'wrote {path}: {trained}{told}{"" if documents else f"; {WITHOUT_DATA_CARD}"}')
     return 0
 
 
-def _as_weights(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_weights(
+    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
+) -> tuple[Path, str]:
     del psi
-    return save_export(out, found.params, found.aux, found.card), ''
+    return save_export(out, found.params, found.aux, found.card, documents=documents), ''
 
 
-def _as_programs(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_programs(
+    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
+) -> tuple[Path, str]:
     from jaxgan.making.jaxfile import check_programs, to_programs
 
     files = to_programs(found, psi)
     difference = check_programs(found, files, psi)
     card = found.card | {'programs': {'psi': psi}}
     same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
-    return save_export(out, found.params, found.aux, card, files), f'; its images are {same}'
+    return save_export(out, found.params, found.aux, card, files, documents), f'; its images are {same}'
 
 
-def _as_onnx(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]:
+def _as_onnx(
+    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
+) -> tuple[Path, str]:
     from jaxgan.making.onnxfile import OPSET, check_onnx, to_onnx
 
     files = to_onnx(found, psi)
@@ -57,4 +66,4 @@ def _as_onnx(found: Generator, out: Path, psi: float | None) -> tuple[Path, str]
         'sha256': found.digest,  # of the weights, as in the other formats: what images name as their model
         'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
     }
-    return save_files(out, card, {}, files), f'; {max(errors.values()):.0e} from JAX at most'
+    return save_files(out, card, documents, files), f'; {max(errors.values()):.0e} from JAX at most'

@@ -9,8 +9,10 @@ from typing import Any
 from jaxgan.checkpoints import retention
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
+from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.provenance import cards
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.evaluator import Record
 from jaxgan.run.goodput import Goodput
@@ -72,6 +74,8 @@ def train(
                 print(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
+                if crew.writes and not has_data_card(workdir):  # a kill may have cost it
+                    cards.at_end(workdir, print)
                 return 0
             log, progress, watch = record(trainer, workdir, first, alarms, stack) if crew.writes else SILENT
         dog = stack.enter_context(Watchdog(watchdog))
@@ -82,6 +86,8 @@ def train(
         if not number:
             with dog.paused():
                 listing.finish(lambda: bool(stop.signal))
+                if crew.writes:
+                    cards.at_end(workdir, progress.message)
     return 128 + number if number else 0
 
 
