@@ -4,6 +4,7 @@ import collections
 from collections.abc import Iterable
 from typing import Any
 
+from jaxgan.checkpoints.manifest import RECORD
 from jaxgan.credentials import without_folders
 from jaxgan.provenance.known import (
     AUDIT,
@@ -22,7 +23,7 @@ from jaxgan.provenance.known import (
 from jaxgan.provenance.listing import counted
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry
-from jaxgan.provenance.markdown import NOT_STATED, plain
+from jaxgan.provenance.markdown import NOT_STATED, plain, span
 from jaxgan.rights.licences import UNKNOWN
 
 SHOWN = 10  # of licences, creators, faults; of classes twice as many
@@ -33,7 +34,7 @@ def generator_rows(known: Known) -> list[Row]:
     size = plain(get(known.card, 'architecture.size'))
     labels = list(map(plain, known.card['labels']))
     names = ', '.join(labels[: 2 * SHOWN]) + (', …' if len(labels) > 2 * SHOWN else '')
-    whole = f'{known.record}: leaves' if known.folder else f'{known.record}: tensors'
+    whole = f'{RECORD}: leaves' if known.folder else f'{known.record}: tensors'
     rows = [
         _of_card(known, 'architecture', 'architecture.kind'),
         Row('image size', f'{size}×{size}', at(known, 'architecture.size')),
@@ -45,7 +46,11 @@ def generator_rows(known: Known) -> list[Row]:
     if labels:
         place = at(known, 'data.classes') if known.folder else f'{known.record}: labels'
         rows.append(Row('names of the classes', names, place))
-    return [*rows, *_recipe(known, (('half-life of the average of weights, images', 'ema.half_life'),))]
+    half = span(get(known.config, 'ema.half_life'))
+    return [
+        *rows,
+        Row('half-life of the average of weights, images', half, at(known, 'config.ema.half_life')),
+    ]
 
 
 def data_rows(known: Known, found: Found) -> list[Row]:
@@ -151,23 +156,27 @@ def training_rows(known: Known, found: Found) -> list[Row]:
 
 
 def _step(known: Known) -> Row:
-    return Row('steps', plain(known.step), f'{known.record}: its folder')
+    return Row('steps', plain(known.step), f'{RECORD}: its folder')
 
 
 def _penalties(known: Known, player: str, field: str) -> Row:
     entries = get(known.config, field)
     said = [
-        f'{plain(get(one, "name"))}, weight {plain(get(one, "weight"))}, every {plain(get(one, "every"))} steps'
+        f'{plain(get(one, "name"))}, weight {span(get(one, "weight"))}, {_rhythm(get(one, "every"))}'
         for one in (entries if isinstance(entries, list) else [])
     ]
     none = 'none' if entries == [] else NOT_STATED
     return Row(f'penalties of the {player}', '; '.join(said) or none, at(known, f'config.{field}'))
 
 
+def _rhythm(every: Any) -> str:
+    return 'each step' if every == 1 else f'every {plain(every)} steps'
+
+
 def _optimizer(known: Known, player: str) -> Iterable[Row]:
     values = get(known.config, player)
     if isinstance(values, dict):
-        parts = [f'{name} {plain(values.get(name))}' for name in ('learning_rate', 'beta1', 'beta2')]
+        parts = [f'{name} {span(values.get(name))}' for name in ('learning_rate', 'beta1', 'beta2')]
         who = {'g': 'generator', 'd': 'discriminator'}[player[0]]
         text = ', '.join([plain(values.get('name')), *parts]).replace('_', ' ')
         yield Row(f'optimizer of the {who}', text, at(known, f'config.{player}'))

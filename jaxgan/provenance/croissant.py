@@ -18,6 +18,7 @@ from jaxgan.rights.licences import UNKNOWN
 
 CROISSANT, RAI = 'http://mlcommons.org/croissant/1.1', 'http://mlcommons.org/croissant/RAI/1.0'
 MOST = 50  # licences and creators
+FILES = 'files'  # the id of the data's own
 KINDS = {
     '.png': 'image/png',
     '.jpg': 'image/jpeg',
@@ -108,10 +109,10 @@ def _licences(data: dict[str, Any], entries: list[Entry]) -> list[str]:
 
 
 def _distribution(known: Known, found: Found) -> list[dict[str, Any]]:
-    """Name the files: the manifest, whose digest is known, and the images that it lists with theirs."""
+    """Name the files: the data's own, and the manifest, whose digest is known, and which has those of the images."""
+    files = _files(known, found.entries)
     if not found.entries:
-        return []
-    digest = dict(found.files)[MANIFEST]
+        return [files]
     listed = {
         '@type': 'cr:FileObject',
         '@id': 'manifest-file',
@@ -119,54 +120,58 @@ def _distribution(known: Known, found: Found) -> list[dict[str, Any]]:
         'description': 'An object of JSON for each image: its digests, licence, creator, source and opt-outs.',
         'contentUrl': MANIFEST,
         'encodingFormat': 'application/jsonlines',
-        'sha256': digest,
+        'sha256': dict(found.files)[MANIFEST],
     }
-    kinds = _kinds(known, found.entries)
-    if not kinds:
-        return [listed]
-    images = {
+    return [files, listed]
+
+
+def _files(known: Known, entries: list[Entry]) -> dict[str, Any]:
+    """Describe the files of the data by their names, as far as these are known."""
+    name = without_folders(str(get(known.card, 'data.name')))
+    kinds = {PurePosixPath(entry.name).suffix.lower() for entry in entries} & set(KINDS)
+    if kinds and name.startswith('folder:'):
+        told = 'The image files below the folder of the data; the manifest has the SHA-256 of each.'
+        formats, includes = sorted({KINDS[one] for one in kinds}), [f'**/*{one}' for one in sorted(kinds)]
+    else:
+        told = (
+            'The files of the data as their source has them; the files of the run do not have their digests.'
+        )
+        array = name.startswith('npz:')
+        formats = ['application/zip' if array else 'application/octet-stream']
+        includes = [plain(name.removeprefix('npz:')) if array else '**/*']
+    return {
         '@type': 'cr:FileSet',
-        '@id': 'image-files',
-        'name': 'images',
-        'description': 'The image files below the folder of the data; the manifest has the SHA-256 of each.',
-        'encodingFormat': sorted({KINDS[one] for one in kinds}),
-        'includes': [f'**/*{one}' for one in sorted(kinds)],
+        '@id': FILES,
+        'name': 'files',
+        'description': told,
+        'encodingFormat': formats,
+        'includes': includes,
     }
-    return [listed, images]
-
-
-def _kinds(known: Known, entries: list[Entry]) -> set[str]:
-    """Find the endings of image files; of arrays there are none."""
-    if not str(get(known.card, 'data.name')).startswith('folder:'):
-        return set()
-    return {PurePosixPath(entry.name).suffix.lower() for entry in entries} & set(KINDS)
 
 
 def _records(known: Known, found: Found) -> list[dict[str, Any]]:
     """Describe images and labels, the names of the classes, and the manifest's columns."""
-    size, channels = (
-        plain(get(known.card, 'architecture.size')),
-        plain(get(known.card, 'architecture.channels')),
-    )
-    image = _field('images/image', 'sc:ImageObject', f'{size}x{size} pixels, {channels} channels')
-    if found.entries and _kinds(known, found.entries):
-        image['source'] = {'fileSet': {'@id': 'image-files'}, 'extract': {'fileProperty': 'content'}}
-    fields, sets = [image], []
+    size, channels = (plain(get(known.card, f'architecture.{one}')) for one in ('size', 'channels'))
+    content = {'source': {'fileSet': {'@id': FILES}, 'extract': {'fileProperty': 'content'}}}
+    fields = [
+        _field('images/image', 'sc:ImageObject', f'{size}x{size} pixels, {channels} channels') | content
+    ]
+    sets = [{'@type': 'cr:RecordSet', '@id': 'images', 'name': 'images', 'field': fields}]
     labels = known.card['labels']
     if labels:
-        fields.append(
-            _field('images/label', 'sc:Integer', 'the number of its class')
-            | {'references': {'field': {'@id': 'classes/index'}}}
-        )
+        label = _field('images/label', 'sc:Integer', 'the number of its class')
+        fields.append(label | content | {'references': {'field': {'@id': 'classes/index'}}})
         sets.append(_classes(labels))
-    sets.insert(0, {'@type': 'cr:RecordSet', '@id': 'images', 'name': 'images', 'field': fields})
     if found.entries:
         columns = [
-            _field(f'manifest/{name}', kind, told) | {'source': {'fileObject': {'@id': 'manifest-file'}, 'extract': {'column': name}}}
-            for name, (kind, told) in COLUMNS.items()
-        ]  # fmt: skip
+            _field(f'manifest/{name}', kind, told) | _column(name) for name, (kind, told) in COLUMNS.items()
+        ]
         sets.append({'@type': 'cr:RecordSet', '@id': 'manifest', 'name': 'manifest', 'field': columns})
     return sets
+
+
+def _column(name: str) -> dict[str, Any]:
+    return {'source': {'fileObject': {'@id': 'manifest-file'}, 'extract': {'column': name}}}
 
 
 def _classes(labels: list[str]) -> dict[str, Any]:

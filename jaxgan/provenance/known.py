@@ -93,12 +93,12 @@ def know(found: Generator, source: Path) -> Known:
 def at(known: Known, field: str) -> str:
     """Name the place of a card's field.
 
-    >>> at(Known({}, '', 0), 'trained.step'), at(Known({}, '', 0, Path(), 'record.json'), 'trained.jax')
+    >>> at(Known({}, '', 0), 'trained.step'), at(Known({}, '', 0, Path(), '1/meta/record.json'), 'trained.jax')
     ('generator.json: trained.step', 'record.json: meta.jax')
     """
     if known.folder is None:
         return f'{known.record}: {field}'
-    return f'{known.record}: meta.{field.removeprefix("trained.")}'
+    return f'{RECORD}: meta.{field.removeprefix("trained.")}'
 
 
 def get(values: Any, field: str) -> Any:

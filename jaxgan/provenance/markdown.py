@@ -7,7 +7,7 @@ from typing import Any
 
 NOT_STATED = 'not stated'
 LONGEST = 400  # characters of a value
-SPECIAL = re.compile(r'([\\`*_{}\[\]#|~!$])')
+SPECIAL = re.compile(r'([\\`*{}\[\]#|~!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')  # within a word _ is text
 FOLDERS = re.compile(r'(?<![\w:/\\.])(?:[A-Za-z]:)?[\\/](?:[^\\/\s;,:]+[\\/])+')
 FENCE = re.compile(r' {0,3}(```|~~~)')
 HEADING = re.compile(r'( {0,3})(#{1,4}\s)')
@@ -19,8 +19,10 @@ def plain(value: Any) -> str:
     >>> plain(12500), plain(0.30024144), plain(['a', 2]), plain(None), plain('see /home/ann/x.png')
     ('12,500', '0.30024', 'a, 2', 'not stated', 'see x.png')
     """
-    if value is None or value in ('', [], {}):
+    if value is None or value == '':
         return NOT_STATED
+    if value in ([], {}):
+        return 'none'
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     if isinstance(value, int):
@@ -30,6 +32,17 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return clean(', '.join(map(plain, value)))
     return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def span(value: Any) -> str:
+    """Write a setting that may change in the course of a training, (start, final).
+
+    >>> span([0.3, 0.1]), span([2000.0, 2000.0]), span(0.5)
+    ('0.3 to 0.1', '2000', '0.5')
+    """
+    if isinstance(value, list) and len(value) == 2:
+        return plain(value[0]) if value[0] == value[1] else f'{plain(value[0])} to {plain(value[1])}'
+    return plain(value)
 
 
 def clean(text: str) -> str:

@@ -12,6 +12,7 @@ from jaxgan.metrics.protocol import EVALUATIONS
 from jaxgan.provenance import cardrows
 from jaxgan.provenance.known import Found, Known, Row, get
 from jaxgan.provenance.markdown import NOT_STATED, below, escape, plain, scalar, table
+from jaxgan.report.evaluations import differing
 from jaxgan.report.types import Evaluations
 
 HUB = re.compile(r'[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?', re.ASCII)
@@ -38,7 +39,7 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
     kind, data = (escape(plain(one)) for one in (get(known.card, 'architecture.kind'), _data(known)))
     lines = [
         *_front(known, licence),
-        f'# {kind} trained on {data}',
+        f'# A generator ({kind}) trained on {data}',
         '',
         'A generator of images, trained by jaxgan. Nobody photographed or drew what it makes. Each value below stands beside the file and '
         f'the field from which jaxgan took it; "{NOT_STATED}" is what no file says.',
@@ -57,7 +58,7 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
         *_section('Marks', cardrows.mark_rows(known)),
         '',
         'Images that jaxgan writes name the weights by this SHA-256, unless somebody took that out again; `jaxgan verify` reads it.',
-        *_section('Faults and alarms', cardrows.trouble_rows(found), 'None noted.' if known.folder else f'{NOT_STATED.capitalize()}.'),
+        *_section('Faults and alarms', cardrows.trouble_rows(found), 'None: neither warnings.jsonl nor faults.jsonl has a line.' if known.folder else f'{NOT_STATED.capitalize()}.'),
         *_files(found),
         *_heading('Intended use and limitations'),
         *([f'Licence of the weights: {escape(licence)}', ''] if licence else []),
@@ -98,7 +99,15 @@ def _heading(title: str) -> list[str]:
 
 def _section(title: str, rows: Iterable[Row], otherwise: str = '') -> list[str]:
     found = list(rows)
-    return [*_heading(title), *(table(('what', 'value', 'from'), found) if found else [otherwise])]
+    return [*_heading(title), *(_table(found) if found else [otherwise])]
+
+
+def _table(rows: list[Row]) -> list[str]:
+    """Lay out rows; where a value is from is text of this program's own."""
+    return [
+        *table(('what', 'value', 'from'), []),
+        *(f'| {escape(what)} | {escape(value)} | `{source}` |' for what, value, source in rows),
+    ]
 
 
 def _evaluation(found: Evaluations) -> list[str]:
@@ -123,10 +132,23 @@ def _evaluation(found: Evaluations) -> list[str]:
     return [
         *table(('measure', 'value', 'deviation', 'step', 'images seen', 'protocol'), rows),
         '',
-        f'From {EVALUATIONS}: metric, value, std, step, images\\_seen. Numbers compare with numbers of the same protocol only:',
+        f'From {EVALUATIONS}: metric, value, std, step, images_seen. Numbers compare with numbers of the same protocol only:',
         '',
-        *(f'- {name}: {_protocol(values)}' for name, values in found.protocols.items() if name in used),
+        *_protocols({name: values for name, values in found.protocols.items() if name in used}),
     ]  # fmt: skip
+
+
+def _protocols(found: dict[str, dict[str, Any]]) -> list[str]:
+    """List what protocols have in common once, and of each the rest."""
+    apart = differing(list(found.values())) if len(found) > 1 else ()
+    first = next(iter(found.values()))
+    common = {name: value for name, value in first.items() if name not in apart} if len(found) > 1 else {}
+    lines = [f'- all: {_protocol(common)}'] if common else []
+    for name, values in found.items():
+        lines.append(
+            f'- {name}: {_protocol({key: value for key, value in values.items() if key not in common})}'
+        )
+    return lines
 
 
 def _protocol(values: dict[str, Any]) -> str:

@@ -81,7 +81,7 @@ def write_studio(
     write_folder(
         target,
         page_files()
-        | documents
+        | dict(documents)
         | {'base.css': files(LOOK[0]).joinpath(LOOK[1]).read_bytes()}
         | graphs
         | {'model.json': described.encode(), 'quantiles.bin': quantiles()}
