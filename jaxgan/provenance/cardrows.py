@@ -268,13 +268,13 @@ def _of_card(known: Known, what: str, field: str) -> Row:
 
 
 def _recipe(known: Known, fields: Iterable[tuple[str, str]]) -> list[Row]:
-    """Take fields of the recipe; of an export there is that of its data alone."""
-    if not known.config:
-        own = get(known.card, 'data.config')
-        data = {'data': own} if isinstance(own, dict) else {}
-        return [
-            row(what, data, field, f'{known.record}: data.config.{field.removeprefix("data.")}')
-            for what, field in fields
-            if field.startswith('data.')
-        ]
-    return [row(what, known.config, field, at(known, f'config.{field}')) for what, field in fields]
+    """Take fields of the recipe; an export has that of its data alone."""
+    own = get(known.card, 'data.config')
+    config = known.config or {'data': own}
+    return [row(what, config, field, _place(known, field)) for what, field in fields]
+
+
+def _place(known: Known, field: str) -> str:
+    """Name where a field of the recipe stands."""
+    name, _, rest = field.partition('.')
+    return at(known, f'data.config.{rest}' if name == 'data' and not known.config else f'config.{field}')

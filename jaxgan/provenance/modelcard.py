@@ -87,7 +87,8 @@ def _front(known: Known, licence: str) -> list[str]:
     lines = ['---', *([f'license: {scalar(licence)}'] if licence else []), 'library_name: jaxgan']
     if not known.card['labels']:
         lines.append('pipeline_tag: unconditional-image-generation')
-    lines += ['tags:', *(f'- {scalar(tag)}' for tag in ('gan', 'jax', 'jaxgan', kind))]
+    tags = ('gan', 'jax', 'jaxgan', *([kind] if HUB.fullmatch(kind) else []))
+    lines += ['tags:', *(f'- {scalar(tag)}' for tag in tags)]
     if HUB.fullmatch(_data(known)):
         lines += ['datasets:', f'- {scalar(_data(known))}']
     return [*lines, '---', '']
