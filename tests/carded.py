@@ -64,7 +64,7 @@ AUDIT = {
 def entries():
     known = dict(licence='CC0-1.0', creator='Ann', source=None)
     return [
-        Entry(i, f'{name}.png', f'{i}' * 64, f'{i}' * 64, f'{i}' * 16, group=group, **known)
+        Entry(i, f'{name}.png', f'a{i}' * 32, f'a{i}' * 32, f'a{i}' * 8, group=group, **known)
         for i, (name, group) in enumerate([('cat/a', 0), ('dog/b', 0), ('dog/c', None)])
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 NOT_STATED = 'not stated'
 LONGEST = 400  # characters of a value
 SPECIAL = re.compile(r'([\\`*{}\[\]#|~!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')  # within a word _ is text
-FOLDERS = re.compile(r'(?<![\w:/\\.])(?:[A-Za-z]:)?[\\/](?:[^\\/\s;,:]+[\\/])+')
+FOLDERS = re.compile(r'(?<![\w:/\\.])(?:[A-Za-z]:)?[\\/](?:[^\\/\s;,:<>"|?*]+[\\/])+')
 FENCE = re.compile(r' {0,3}(```|~~~)')
 HEADING = re.compile(r'( {0,3})(#{1,4}\s)')
 
