@@ -11,7 +11,7 @@ from jaxgan.errors import InputError
 from jaxgan.opened import Generator
 from jaxgan.provenance import cards
 from jaxgan.provenance.known import Known, search
-from jaxgan.provenance.markdown import scalar
+from jaxgan.provenance.markdown import plain, scalar
 from jaxgan.provenance.modelcard import write_card
 
 DERIVED = {
@@ -181,6 +181,17 @@ def test_notes_are_taken_as_they_are_below_their_heading(tmp_path):
     end = '## Intended use and limitations\n\nLicence of the weights: apache-2.0\n\n### Not for faces\n*Really.*\n```\n# no heading\n<!--\n'
     assert text.endswith(end) and text.startswith('---\nlicense: "apache-2.0"\n')
     assert card(known).endswith('\nNot stated by its maker.\n')
+
+
+def test_values_of_any_form_are_one_short_line():
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    values = [deep, [[1, 2], {'a': None}], 10**4000, float('inf'), '\ud800', 'x' * 10_000, {'a': [True]}]
+    for one in values:
+        assert len(plain(one)) <= 400 and plain(one).isprintable(), one
+    while deep:  # Python's own way of freeing it is deep as well
+        deep = deep.pop()
 
 
 @pytest.mark.parametrize('data', [b'\xff\xfe', b'x' * (2**20 + 1)])

@@ -26,12 +26,21 @@ def plain(value: Any) -> str:
     if isinstance(value, bool):
         return 'yes' if value else 'no'
     if isinstance(value, int):
-        return f'{value:,}'
+        return clean(f'{value:,}')
     if isinstance(value, float):
         return f'{value:.5g}'
-    if isinstance(value, list | tuple):
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list) and not any(isinstance(one, list | dict) for one in value):
         return clean(', '.join(map(plain, value)))
-    return clean(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    return _nested(value)
+
+
+def _nested(value: Any) -> str:
+    try:
+        return clean(json.dumps(value, ensure_ascii=False))
+    except RecursionError:
+        return '…'
 
 
 def span(value: Any) -> str:
