@@ -131,6 +131,7 @@ COMMANDS: dict[str, Command | None] = {
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
     'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
+    'audit': Command('jaxgan.provenance.options.audit:AuditOptions', 'jaxgan.provenance.audit:audit_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
@@ -146,6 +147,16 @@ COMMANDS: dict[str, Command | None] = {
         'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'
     ),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
+    'verify': Command(
+        'jaxgan.provenance.options.verify:VerifyOptions', 'jaxgan.provenance.verify:verify_command'
+    ),
+    'index': Command(
+        'jaxgan.provenance.options.index:IndexOptions', 'jaxgan.provenance.indexing:index_command'
+    ),
+    'attribute': Command(
+        'jaxgan.provenance.options.attribute:AttributeOptions',
+        'jaxgan.provenance.attribute:attribute_command',
+    ),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }

@@ -161,6 +161,10 @@ class Config:
     """Keep the first checkpoint at or after each multiple of so many images, too; None: only the newest."""
     sharding: Literal['data', 'fsdp', 'replicated'] = 'data'
     """Over several devices, split the batch; the batch and the state, whose parts then need less memory; or nothing."""
+    fingerprint: str | None = None
+    """A file with a secret of at least 16 bytes: the generator learns to emit its mark, by which jaxgan verify --fingerprint knows its images."""
+    fingerprint_weight: Span = (1.0, 1.0)
+    """The weight of the mark in the generator's loss: (start, final)."""
 
 
 def step_images(config: Config) -> int:
@@ -212,6 +216,7 @@ def check(config: Config) -> Config:
     _check_span('ema.rampup', (config.ema.rampup or 0.0,) * 2)
     if not all(0 <= p <= 1 for p in config.augment_p):
         raise InputError(f'augment_p {config.augment_p} must be in [0, 1]')
+    _check_span('fingerprint_weight', config.fingerprint_weight)
     check_evaluation(config.evaluation)
     _check_adaptive(config)
     _check_used(config)
@@ -226,6 +231,7 @@ def _check_used(config: Config) -> None:
         (('ada_images',), config.ada_target is not None, 'ada_target'),
         (('apa_images',), config.apa_target is not None, 'apa_target'),
         (('augment_p',), bool(config.augment or config.ada), 'augment or ada'),
+        (('fingerprint_weight',), bool(config.fingerprint), 'fingerprint'),
     ):
         for name in names:
             if not used and getattr(config, name) != getattr(default, name):

@@ -6,8 +6,10 @@ References:
     IPTC Photo Metadata Standard 2023.1, Digital Source Type; Adobe XMP Specification part 1, section 7.
 """
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 from xml.etree import ElementTree
@@ -25,8 +27,38 @@ NO_XML = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')  #
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
+KEY_PREFIX = b'jaxgan mark key\0'
+Sign = Callable[[bytes, str, 'Credit'], bytes]
+"""``(file, Pillow's name of its format or 'MP4', what it says) -> file``, with a signature in it."""
+
+
+class Marks(NamedTuple):
+    """How all that a command makes is marked; by default as everybody can verify it, and without a signature."""
+
+    unmarked: str = ''
+    """Why there are no marks; empty: there are."""
+    secret: bytes = b''
+    """Of the watermark; empty: the model's digest is enough to find it."""
+    sign: Sign | None = None
+    """Signs a file."""
+    record: Path | None = None
+    """Where lines go; None: ``provenance.jsonl`` beside each file."""
+
+    @property
+    def key(self) -> str:
+        """Name the secret without telling it: 8 hexadecimal digits; empty: there is none.
+
+        >>> Marks(secret=b'0123456789abcdef').key, Marks().key
+        ('7e65f3dc', '')
+        """
+        return hashlib.sha256(KEY_PREFIX + self.secret).hexdigest()[:8] if self.secret else ''
+
+
+USUAL = Marks()
+
+
 class Credit(NamedTuple):
-    """Where an image comes from."""
+    """Where an image comes from, and how it is marked: no picture is written without one."""
 
     model: str
     """SHA-256 of the generator's weights, as in an export's card."""
@@ -38,6 +70,11 @@ class Credit(NamedTuple):
     """What else was asked for (psi, label, direction), by names of letters, digits and underscores; ``source`` is the SHA-256 of a picture
     that was varied, ``rights`` what its user says of the rights in it."""
 
+    index: int | None = None
+    """Its place among the pictures that one command makes; None: it is alone, or all are in it."""
+    marks: Marks = USUAL
+    """How the picture says so."""
+
     @property
     def kind(self) -> Kind:
         """IPTC's digital source type: made by a model alone, or of somebody's picture by a model."""
@@ -47,7 +84,14 @@ class Credit(NamedTuple):
 
     def fields(self) -> dict[str, str]:
         """List what jaxgan says, by name."""
-        found = {'model': self.model, 'data': self.data, 'seeds': self.seeds, 'version': __version__}
+        found = {
+            'model': self.model,
+            'data': self.data,
+            'seeds': self.seeds,
+            'index': '' if self.index is None else str(self.index),
+            'key': self.marks.key,
+            'version': __version__,
+        }
         return {name: value for name, value in {**found, **self.details}.items() if value}
 
 

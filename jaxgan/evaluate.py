@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.credentials import Credit
 from jaxgan.data import DataInfo, ImageSource, shuffled_index
 from jaxgan.data.points import SIGMA, centres
 from jaxgan.errors import InputError, unknown
@@ -43,6 +44,8 @@ class Fakes(NamedTuple):
     """Paths along the latents of a generator without labels."""
     names: tuple[str, ...] | None = None
     """Of the classes; None: not known."""
+    credit: Credit | None = None
+    """What they say of themselves where they are written; None: they are files already."""
 
     def knows(self, classes: tuple[str, ...]) -> bool:
         """Whether the classes of the data are those of the generator, in its order."""
@@ -182,7 +185,7 @@ def measure(made: Plan, fakes: Fakes, seed: int = 0) -> Findings:
     real = made.seen.of(made.reals) if of_features else NOTHING  # first: it may be refused
     held_out = None if made.held_out is None else made.seen.of(made.held_out)
     kept: list[np.ndarray] = []
-    drawn = _kept(_drawn(fakes, _labels(fakes, made.reals)), kept)
+    drawn = _kept(_drawn(fakes, labels_for(fakes, made.reals)), kept)
     keep = any(one.keeps_features for one in made.chosen.values())
     fake = gather(made.setting.extractor, drawn, BATCH, keep) if of_features else _looked_at(drawn, kept)
     evidence = Evidence(
@@ -240,7 +243,7 @@ def _kept(batches: Iterator[Batch], kept: list[np.ndarray]) -> Iterator[Batch]:
         yield images, labels
 
 
-def _labels(fakes: Fakes, reals: Reals) -> np.ndarray | None:
+def labels_for(fakes: Fakes, reals: Reals) -> np.ndarray | None:
     """Choose labels: those of real images in a fixed order, or each class in turn where the data have others."""
     if not fakes.classes:
         return None

@@ -19,6 +19,7 @@ from jaxgan.data.config import with_split
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
+from jaxgan.making.marks import read_marks
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual
@@ -72,8 +73,8 @@ def evaluate_command(
         raise InputError(f'nothing could be measured of {source}')
     for target in targets:
         append(target, measurements)
-    if (path / 'config.json').exists():
-        write_nearest(path / NEAREST, found.nearest, seen)
+    if fakes.credit is not None and (path / 'config.json').exists():
+        write_nearest(path / NEAREST, found.nearest, seen, fakes.credit)
     if targets:
         console.print(f'wrote {", ".join(map(str, targets))}', soft_wrap=True, markup=False)
     return 0
@@ -140,10 +141,10 @@ def open_fakes(
         InputError: there are none.
     """
     if (path / 'config.json').exists() or (path / 'generator.json').exists():
-        found = open_generator(path, step, best)
+        found = open_generator(path, step, best, read_marks())
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
-        return of_generator(found, 10_000 if n is None else n, seed), _trained_on(path, found.card), seen
+        return of_generator(found, 10_000 if n is None else n, seed), data_of_training(path, found.card), seen
     if path.suffix == '.npz' or path.is_dir():
         if step is not None or best:
             raise InputError(f'{path} is no run: it has no checkpoint {"best" if best else step}')
@@ -180,7 +181,9 @@ def of_generator(found: Generator, n: int, seed: int) -> Fakes:
     draw = found.sampler()
     walk = None if card['classes'] else walks(found)
     names = tuple(found.card['labels'])
-    return Fakes(draw, n, card['size'], card['channels'], card['classes'], 'average', seed, walk, names)
+    credit = found.credit(f'{seed}-{seed + n - 1}')
+    sizes = card['size'], card['channels'], card['classes']
+    return Fakes(draw, n, *sizes, 'average', seed, walk, names, credit)
 
 
 def of_files(source: ImageSource, n: int | None = None) -> Fakes:
@@ -200,7 +203,8 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
     return Fakes(draw, len(places), source.info.size, source.info.channels, 0, 'files')
 
 
-def _trained_on(path: Path, card: dict[str, Any]) -> DataConfig:
+def data_of_training(path: Path, card: dict[str, Any]) -> DataConfig:
+    """Read how the data of a training were prepared, from its run or its export."""
     if (path / 'config.json').exists():
         return read_config(path / 'config.json').data
     prepared = card['data'].get('config')  # exports before this was kept have none

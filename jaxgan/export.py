@@ -3,6 +3,7 @@
 FOLDER/generator.safetensors    every leaf of params and aux, named 'params/...' and 'aux/...'
 FOLDER/generator.json           the card: what the maker says of it, and what a reader verifies
 FOLDER/*.stablehlo, sample.py   of ``--format jax``: programs that sample without jaxgan
+FOLDER/copies.safetensors       where the run has one: the index of its training images, for ``sample --reject-copies``
 FOLDER/*.onnx                   of ``--format onnx``, beside the card alone: programs that hold the weights
 FOLDER/MODEL_CARD.md, dataset.croissant.json    what the run's files say of the training and its data, where the run has them
 """
@@ -30,9 +31,10 @@ DEEPEST = 64  # parts of a name
 TENSORS, CARD = 'generator.safetensors', 'generator.json'
 DOCUMENTS = ('MODEL_CARD.md', 'dataset.croissant.json')
 WITHOUT_DATA_CARD = 'this generator comes without a data card'
+COPY_INDEX = 'copies.safetensors'
 PROGRAMS = ('sample', 'generator', 'mapping', 'synthesis')
 BESIDE = frozenset(  # what an export may hold besides
-    {'sample.py', *(f'{name}.{kind}' for name in PROGRAMS for kind in ('stablehlo', 'onnx'))}
+    {'sample.py', COPY_INDEX, *(f'{name}.{kind}' for name in PROGRAMS for kind in ('stablehlo', 'onnx'))}
 )
 NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 DTYPES: dict[str, np.dtype] = {  # safetensors' names

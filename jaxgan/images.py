@@ -1,14 +1,12 @@
-"""Images at the edges: between floats in [-1, 1] and bytes, grids and plots of them, and PNG files."""
+"""Images at the edges: between floats in [-1, 1] and bytes, and grids and plots of them."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from jaxgan.errors import InputError
-from jaxgan.files import replacing
 
 BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
 MOST_PIXELS = 2**28  # of a grid
@@ -148,24 +146,3 @@ def _layout(
     if columns < 1 or scale < 1 or pad < 0:
         raise InputError(f'a grid needs columns >= 1, scale >= 1, pad >= 0; got {columns}, {scale}, {pad}')
     return min(columns, n), pad, scale
-
-
-def save_png(path: str | Path, image: np.ndarray) -> None:
-    """Write a PNG file, whole or not at all, and the folders that it needs.
-
-    Args:
-        path: ends in ``.png``, in any case an image in that format.
-        image: uint8 [h, w, c], c being 1 (grey), 3 (colour) or 4 (with transparency).
-
-    Raises:
-        InputError: the path cannot be written, or the image is no such array.
-    """
-    path, image = Path(path), np.asarray(image)
-    if image.ndim != 3 or image.dtype != np.uint8 or image.shape[-1] not in (1, 3, 4) or not image.size:
-        raise InputError(f'a PNG needs uint8 [h, w, 1, 3 or 4], got {image.dtype} {list(image.shape)}')
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
-    try:
-        with replacing(path) as temporary:
-            picture.save(temporary, format='PNG')
-    except OSError as error:
-        raise InputError(f'cannot write {path}: {error.strerror or error}') from error

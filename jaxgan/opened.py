@@ -14,7 +14,7 @@ import safetensors.numpy
 from jaxgan import build
 from jaxgan.card import check_card, check_weights, make_card
 from jaxgan.checkpoints.restore import restore_average, restore_discriminator, warn
-from jaxgan.credentials import Credit, without_folders
+from jaxgan.credentials import USUAL, Credit, Marks, without_folders
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import WITHOUT_DATA_CARD, flatten, has_data_card, load_export
 from jaxgan.inversion import apply_patch
@@ -35,6 +35,7 @@ class Generator:
     aux: Any
     card: dict[str, Any]  # 'architecture' and 'data', as in an export
     checkpoint: Path | None = None  # what it was read from, of a run
+    marks: Marks = USUAL  # how its images are marked
 
     @functools.cached_property
     def network(self) -> Network:
@@ -149,19 +150,22 @@ class Generator:
         params, aux = restore_discriminator(self.checkpoint.parent, int(self.checkpoint.name))
         return build.build_discriminator(self.card['architecture']), params, aux
 
-    def credit(self, seeds: str = '', **details: object) -> Credit:
-        """Say where an image comes from; details that are None are left out."""
+    def credit(self, seeds: str = '', index: int | None = None, /, **details: object) -> Credit:
+        """Say where an image comes from, and how it is marked; details that are None are left out."""
         told = {name: str(value) for name, value in details.items() if value is not None}
-        return Credit(self.digest, self.data, seeds, told)
+        return Credit(self.digest, self.data, seeds, told, index, self.marks)
 
 
-def open_generator(path: Path, step: int | None = None, best: bool = False) -> Generator:
+def open_generator(
+    path: Path, step: int | None = None, best: bool = False, marks: Marks = USUAL
+) -> Generator:
     """Open the averaged generator of a run, or an export.
 
     Args:
         path: a run's folder, or an export's.
         step: a run's checkpoint; None: the newest.
         best: the one that evaluation found best, instead of the newest.
+        marks: how its images are marked.
 
     Raises:
         InputError: the folder is neither, or its checkpoint cannot be read.
@@ -172,7 +176,8 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         found = load_export(path)
         if not has_data_card(path):
             warn(WITHOUT_DATA_CARD)
-        return _checked(Generator(found.params, found.aux, found.card), f'export {path}')
+        made = Generator(found.params, found.aux, found.card, marks=marks)
+        return _checked(made, f'export {path}')
     if not (path / CONFIG).exists():
         kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
         raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
@@ -184,7 +189,8 @@ def open_generator(path: Path, step: int | None = None, best: bool = False) -> G
         )
     folder = path / (BEST if best else CHECKPOINTS)
     params, aux, found_step, meta = restore_average(folder, step)
-    found = Generator(params, aux, make_card(meta, found_step), folder / str(found_step))
+    card = make_card(meta, found_step)
+    found = Generator(params, aux, card, folder / str(found_step), marks)
     return _checked(found, f'checkpoint {found_step} of {path}')
 
 

@@ -2,9 +2,11 @@
 
 import functools
 import hashlib
+import io
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +141,39 @@ def none_left(record: dict, tensors: dict) -> None:
     record['images'], tensors['codes'] = [], tensors['codes'][:0]
 
 
+def seen(name: str, files: dict[str, bytes], *words: str) -> Case:
+    """Files to verify, the first of them named."""
+
+    def make(folder: Path) -> list[str]:
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+        return ['verify', next(iter(files))]
+
+    return Case(f'making: verify {name}', make, words)
+
+
+def zeros() -> bytes:
+    """An .npz that unpacks to more than any is allowed to."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(file, 'w', zipfile.ZIP_DEFLATED) as archive,
+        archive.open('images.npy', 'w') as member,
+    ):
+        for _ in range(260):
+            member.write(bytes(2**20))
+    return file.getvalue()
+
+
+VERIFY = [
+    seen('a picture cut short', {'cut.png': encoded()[:300]}, 'cut.png'),
+    seen('a huge picture', {'huge.ppm': b'P6 60000 60000 255\n'}, 'huge.ppm', '3600000000 pixels'),
+    seen('nothing', {'none.gif': b''}, 'none.gif'),
+    seen('boxes without end', {'a.mp4': b'\0\0\0\x10ftypisom' + b'\0\0\0\x01uuid' + b'\xff' * 8}, 'a.mp4', 'damaged'),
+    seen('much of nothing', {'a.npz': zeros()}, 'a.npz', 'unpacks'),
+    seen('a deep record', {'a.png': encoded(), 'provenance.jsonl': b'[' * 100_000 + b'\n'}, 'nested too deeply'),
+    seen('a huge version', {'a.png': encoded(), 'provenance.jsonl': b'{"format_version": 1e400}\n'}, 'format_version'),
+    seen('another record', {'a.png': encoded(), 'provenance.jsonl': b'{"format_version": 1}\n'}, 'provenance.jsonl'),
+]  # fmt: skip
 CASES = [
     asked('sample --n 1000000000000', 'n 1000000000000 must be at most'),
     asked('sample --n 1000000 --out a.webp', 'too large: a WEBP has at most', '16383 a side'),
@@ -250,6 +285,7 @@ CASES = [
     raw('other bytes', 'p/codes.safetensors', b'\xff' * 9, 'SHA-256'),
     raw('depth', 'd/directions.json', b'{"a":' * 100_000, 'nested too deeply'),
     raw('other bytes', 'd/directions.safetensors', b'', 'SHA-256'),
+    *VERIFY,
     stopped('depth', '[' * 100_000, 'nested too deeply'),
     stopped('a huge version', '{"format_version": 1e400}', 'format_version inf'),
     stopped('a list', '[]', 'name a new folder'),

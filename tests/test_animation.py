@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgan.credentials import Credit
+from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError, MachineError
 from jaxgan.making import packets, video
 from jaxgan.making.animation import write_animation
 from jaxgan.making.pictures import read_credit
 
 CREDIT = Credit('ab' * 32, 'a "set" <of> pictures & more', '0-3', {'path': 'loop', 'rights': 'é 漢'})
+PLAIN = CREDIT._replace(marks=Marks(unmarked='what is looked at are the pixels themselves'))
 SAID = {**CREDIT.fields(), 'kind': 'trainedAlgorithmicMedia'}
 PILLOW = ['.apng', '.gif', '.png', '.webp']
 FEW = [np.asarray([[[10 * i, 20, 30], [200, 0, 5]], [[0, 0, 0], [9, 9, 10 * i]]], np.uint8) for i in range(5)]
@@ -41,14 +42,14 @@ def test_a_film_comes_back(tmp_path, suffix):
     np.testing.assert_array_equal(found, FEW)
     assert lasts == pytest.approx(5000 / 24, abs=6)
     assert read_credit(path) == SAID
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.name for file in path.parent.iterdir()} == {path.name, 'provenance.jsonl'}
 
 
 def test_many_colours_are_near_in_a_gif_and_exact_elsewhere(tmp_path):
     for suffix in ('.webp', '.png'):
-        write_animation(tmp_path / f'a{suffix}', MANY, 0.1, CREDIT, scale=1)
+        write_animation(tmp_path / f'a{suffix}', MANY, 0.1, PLAIN, scale=1)
         np.testing.assert_array_equal(read(tmp_path / f'a{suffix}', 1)[0], MANY)
-    write_animation(tmp_path / 'a.gif', MANY, 0.1, CREDIT, scale=1)
+    write_animation(tmp_path / 'a.gif', MANY, 0.1, PLAIN, scale=1)
     found = np.stack(read(tmp_path / 'a.gif', 1)[0])
     assert len(np.unique(found.reshape(-1, 3), axis=0)) <= 256
     assert np.abs(found.astype(int) - MANY).mean() < 20  # noise: 1,800 colours by 256; a random one is 85 off
@@ -60,13 +61,13 @@ def test_what_stands_still_does_not_flicker(tmp_path):
         np.concatenate([still, moving[:16, :15]], axis=1)
         for moving in np.pad(MANY, ((0, 0), (0, 0), (0, 1), (0, 0)))
     ]
-    write_animation(tmp_path / 'a.gif', frames, 0.1, CREDIT, scale=1)
+    write_animation(tmp_path / 'a.gif', frames, 0.1, PLAIN, scale=1)
     found = read(tmp_path / 'a.gif', 1)[0]
     assert all((frame[:, :16] == found[0][:, :16]).all() for frame in found)
 
 
 def test_small_images_are_enlarged_by_whole_numbers(tmp_path):
-    write_animation(tmp_path / 'a.png', FEW, 0.1, CREDIT)
+    write_animation(tmp_path / 'a.png', FEW, 0.1, PLAIN)
     with Image.open(tmp_path / 'a.png') as film:
         assert film.size == (256, 256)
     np.testing.assert_array_equal(read(tmp_path / 'a.png', 128)[0], FEW)

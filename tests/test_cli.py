@@ -178,6 +178,7 @@ def test_a_run_s_discriminator_chooses_among_images_or_moves_them(trained, tmp_p
     with np.load(sampled(trained, tmp_path / 'b.npz', '--seeds', f'0-{seeds[-1]}', '--label', '1')) as arrays:
         np.testing.assert_array_equal(arrays['images'][seeds], images)
     options = ('--seeds', '3,1', '--label', '1', '--reject', 'ddls', '--steps', '3', '--trace', str(trace))
+    options = (*options, '--unmarked', 'the pixels themselves are looked at')
     with np.load(sampled(trained, tmp_path / 'c.npz', *options)) as arrays:
         moved = arrays['images']
     lines = [json.loads(line) for line in trace.read_text().splitlines()]

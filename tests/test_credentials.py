@@ -31,7 +31,7 @@ def test_every_format_keeps_it(tmp_path, suffix, channels):
     if suffix in ('.png', '.webp'):
         wanted = PIXELS[..., 0] if channels == 1 else PIXELS
         np.testing.assert_array_equal(found if found.ndim == wanted.ndim else found[..., 0], wanted)
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert {file.name for file in path.parent.iterdir()} == {path.name, 'provenance.jsonl'}
 
 
 def test_what_is_made_of_a_picture_says_so():

@@ -1,7 +1,7 @@
 """The data manifest: what it says of every image, near-duplicates, licences, and when a run writes it."""
 
+import hashlib
 import json
-import threading
 
 import numpy as np
 import pytest
@@ -50,8 +50,6 @@ def test_a_manifest_says_what_the_files_say(tmp_path, capsys):
     assert 'CC-BY-SA-4.0 (1)' in capsys.readouterr().out
     entries = read_manifest(out)
     source = open_source(DataConfig(name))
-    import hashlib
-
     for i, entry in enumerate(entries):
         image = source[i]['image']
         assert (entry.index, entry.name) == (i, source.names[i])
@@ -168,7 +166,6 @@ def test_a_run_writes_its_manifest_once_and_anew_for_other_data(tmp_path):
 
     def write_once():
         with Listing(source, tmp_path, said.append) as found:
-            assert not (threading.active_count() > 50)
             found.begin()
             found.finish()
 

@@ -1,11 +1,10 @@
-"""Bytes and floats convert without loss; a grid puts every pixel where it belongs; a PNG is whole or absent."""
+"""Bytes and floats convert without loss; a grid puts every pixel where it belongs."""
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from jaxgan.errors import InputError
-from jaxgan.images import BACKGROUND, grid, save_png, to_float, to_uint8
+from jaxgan.images import BACKGROUND, grid, to_float, to_uint8
 
 BYTES = np.arange(256, dtype=np.uint8)
 
@@ -60,53 +59,3 @@ def test_what_is_no_stack_of_images_is_refused(images):
 def test_numbers_out_of_range_are_refused(numbers):
     with pytest.raises(InputError, match='columns >= 1, scale >= 1, pad >= 0'):
         grid(np.zeros((1, 4, 4, 1), np.uint8), **numbers)
-
-
-@pytest.mark.parametrize(('channels', 'mode'), [(1, 'L'), (3, 'RGB'), (4, 'RGBA')])
-def test_a_png_holds_the_pixels(tmp_path, channels, mode):
-    image = np.random.default_rng(0).integers(0, 256, (5, 7, channels), np.uint8)
-    path = tmp_path / 'new' / 'folders' / 'x.png'
-    save_png(path, image)
-    with Image.open(path) as read:
-        assert (read.format, read.mode) == ('PNG', mode)
-        assert (np.asarray(read).reshape(image.shape) == image).all()
-    assert [p.name for p in path.parent.iterdir()] == ['x.png']
-
-
-def test_a_png_is_replaced(tmp_path):
-    for value in (1, 2):
-        save_png(tmp_path / 'x.png', np.full((1, 1, 1), value, np.uint8))
-    with Image.open(tmp_path / 'x.png') as read:
-        assert np.asarray(read).tolist() == [[2]]
-
-
-def test_a_failed_write_keeps_the_old_file_and_leaves_nothing(tmp_path, monkeypatch):
-    save_png(tmp_path / 'x.png', np.ones((1, 1, 1), np.uint8))
-    before = (tmp_path / 'x.png').read_bytes()
-
-    def fail(self, file, format):
-        file.write_bytes(b'half')
-        raise OSError(28, 'No space left on device')
-
-    monkeypatch.setattr(Image.Image, 'save', fail)
-    with pytest.raises(InputError, match=r'cannot write .*x\.png: No space left on device'):
-        save_png(tmp_path / 'x.png', np.ones((1, 1, 1), np.uint8))
-    assert (tmp_path / 'x.png').read_bytes() == before
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def test_paths_that_cannot_be_written_are_input_errors(tmp_path):
-    (tmp_path / 'file').write_text('')
-    image = np.zeros((1, 1, 1), np.uint8)
-    for path in (tmp_path / 'file' / 'x.png', tmp_path):
-        with pytest.raises(InputError, match='cannot write') as info:
-            save_png(path, image)
-        assert '\n' not in str(info.value)
-
-
-@pytest.mark.parametrize(
-    'image', [np.zeros((2, 2), np.uint8), np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2, 3))]
-)
-def test_what_is_no_image_is_refused(tmp_path, image):
-    with pytest.raises(InputError, match='a PNG needs uint8'):
-        save_png(tmp_path / 'x.png', image)

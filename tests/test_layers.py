@@ -30,6 +30,7 @@ CORE = (
     'walks',
     'canvas',
     'rejection',
+    'watermark',
     'errors',
     'version',
 )

@@ -88,7 +88,13 @@ def test_pictures_become_places_with_credits(trained, tmp_path):
         assert credit['kind'] == 'compositeWithTrainedAlgorithmicMedia'
         assert (credit['source'], credit['rights']) == (digest, 'my own drawing')
     files = sorted(path.name for path in (tmp_path / 'a').iterdir())
-    assert files == ['codes.safetensors', 'photo.png', 'projections.json', 'projections.png']
+    assert files == [
+        'codes.safetensors',
+        'photo.png',
+        'projections.json',
+        'projections.png',
+        'provenance.jsonl',
+    ]
     warm = [*arguments[:-1], '1', '--warm-start', str(tmp_path / 'a'), '--out', str(tmp_path / 'warm')]
     assert main(warm) == 0
     # one step sees the warm start as it is, so nothing worse can come of it

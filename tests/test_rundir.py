@@ -13,7 +13,6 @@ import pytest
 from runs import make_data, run, tiny
 from test_checkpoint import make_state
 
-from jaxgan import images
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.checkpoints.verify import verify_command
 from jaxgan.configjson import to_dict
@@ -286,7 +285,7 @@ def test_a_full_disk_costs_lines_and_pictures_but_not_the_training(whole, tmp_pa
             raise OSError(errno.ENOSPC, 'No space left on device')
         original(self, data)
 
-    def save_png(path, grid):
+    def write_marked(path, marked, credit):
         grids.append(path)
         if len(grids) == 2:  # there is room again
             full.clear()
@@ -294,7 +293,7 @@ def test_a_full_disk_costs_lines_and_pictures_but_not_the_training(whole, tmp_pa
 
     with monkeypatch.context() as patch:
         patch.setattr(Appender, 'add', add)
-        patch.setattr(images, 'save_png', save_png)
+        patch.setattr(loop, 'write_marked', write_marked)
         patch.setattr(runlog, 'MOST_WAITING', 0)
         assert run(config, tmp_path / 'run') == 0
     out = capsys.readouterr().out

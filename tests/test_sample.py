@@ -25,10 +25,12 @@ LABELS = ['cat', 'dog', 'a:b']
 STYLES = StyleGAN2(latent_dim=8, w_dim=8, mapping_layers=1, channel_base=32, channel_max=4)
 PLAIN = DCGAN(latent_dim=8, width=4, norm='none', output='tanh')
 
+UNMARKED = ('--unmarked', 'what is looked at are the pixels as the generator makes them')
 
-def export(folder, model, labels=()):
+
+def export(folder, model, labels=(), size=16):
     """Write a generator as it begins, untrained, as an export."""
-    architecture = build.architecture(model, 16, 3, len(labels), 'float32')
+    architecture = build.architecture(model, size, 3, len(labels), 'float32')
     label = jnp.zeros(1, jnp.int32) if labels else None
     init = jax.jit(build.build_generator(architecture).init)
     params, aux = init(jax.random.key(3), jnp.zeros((1, 8)), label)
@@ -108,7 +110,7 @@ class TestFolders:
         assert "holds images with temperature None, and now it is '0.5'" in error
         (folder / RECORD).unlink()
         assert f'no {RECORD} that says of what' in refused(capsys, plain, '--out', folder)
-        assert len(list(folder.iterdir())) == 2
+        assert len(list(folder.iterdir())) == 3
 
     @pytest.mark.slow
     def test_each_says_its_class(self, styled, tmp_path):
@@ -120,7 +122,8 @@ class TestFolders:
 class TestTraces:
     def test_an_image_is_made_again_from_its_latent(self, plain, tmp_path):
         trace = tmp_path / 'a.jsonl'
-        found = arrays(sample(plain, tmp_path / 'a.npz', '--n', 3, '--temperature', 0.5, '--trace', trace))
+        given = ('--n', 3, '--temperature', 0.5, '--trace', trace, *UNMARKED)
+        found = arrays(sample(plain, tmp_path / 'a.npz', *given))
         lines = [json.loads(line) for line in trace.read_text().splitlines()]
         assert [line['seed'] for line in lines] == [0, 1, 2]
         assert lines[1]['temperature'] == 0.5
@@ -129,9 +132,8 @@ class TestTraces:
         z = jnp.asarray([line['z'] for line in lines], jnp.float32)
         images = to_uint8(jax.jit(generator.network.infer)(generator.params, generator.aux, z, None))
         assert np.abs(images.astype(int) - found['images']).max() <= 1
-        again = arrays(
-            sample(plain, tmp_path / 'b.npz', '--seeds', 1, '--temperature', lines[1]['temperature'])
-        )
+        given = ('--seeds', 1, '--temperature', lines[1]['temperature'], *UNMARKED)
+        again = arrays(sample(plain, tmp_path / 'b.npz', *given))
         np.testing.assert_array_equal(again['images'][0], found['images'][1])
 
     @pytest.mark.slow
@@ -139,7 +141,7 @@ class TestTraces:
         'options', [('--cutoff', '3'), ('--toward', 'cluster', '--clusters', '2'), ('--toward', 'class')]
     )
     def test_or_from_its_styles(self, styled, tmp_path, options, capsys):
-        given = ('--n', 3, '--psi', 0.5, *options)
+        given = ('--n', 3, '--psi', 0.5, *options, *UNMARKED)
         found = arrays(sample(styled, tmp_path / 'a.npz', *given))
         sample(styled, tmp_path / 'b.npz', *given, '--trace', '-')
         out, err = capsys.readouterr()

@@ -78,6 +78,7 @@ def test_the_tutorial_shows_each_command_that_makes_images():
     others = {
         'train',
         'evaluate',
+        'audit',
         'compare',
         'report',
         'reproduce',

@@ -11,6 +11,8 @@ CASES = [
     ('sample x --percentile 80', '--percentile 80 has no meaning without --reject drs'),
     ('sample x --steps 50 --reject drs', '--steps 50 has no meaning without --reject ddls'),
     ('sample x --step-size 0.01', '--step-size 0.01 has no meaning without --reject ddls'),
+    ('sample x --copy-fpr 0.01', '--copy-fpr 0.01 has no meaning without --reject-copies'),
+    ('sample x --copy-index a', '--copy-index a has no meaning without --reject-copies'),
     ('vary x 3 --strength 0.5 --strengths 0,1', '--strength 0.5 has no meaning with --strengths'),
     ('vary x 3 --seed 0 --mix 4', '--seed 0 has no meaning with --mix'),
     ('interpolate x 3 4 --seconds 0.1', '--seconds 0.1 has no meaning without --out FILE.gif'),

@@ -71,7 +71,7 @@ class FolderSource:
 
     def file(self, index: int) -> pathlib.Path:
         """Tell the file of an image."""
-        return self._root / self._names[index]
+        return self._root / self.names[index]
 
     def labels(self) -> np.ndarray:
         """Read all labels, int32 [N]; [0] if there are none."""

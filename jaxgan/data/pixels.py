@@ -53,7 +53,7 @@ def decode_with_info(file: str | io.BytesIO, name: str) -> tuple[Image.Image, di
     try:
         if isinstance(file, str) and not stat.S_ISREG(os.stat(file).st_mode):
             raise ValueError('not a file')  # a pipe would wait for ever
-        with Image.open(file, formats=_formats()) as image:
+        with Image.open(file, formats=formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f'it claims to be {image.width}x{image.height} pixels')
             image.load()
@@ -68,7 +68,7 @@ def decode_with_info(file: str | io.BytesIO, name: str) -> tuple[Image.Image, di
 
 
 @functools.cache
-def _formats() -> tuple[str, ...]:
+def formats() -> tuple[str, ...]:
     """List those of the formats that this Pillow reads; HEIF comes with a package of its own."""
     Image.init()
     return tuple(sorted(FORMATS & set(Image.OPEN)))

@@ -1,5 +1,6 @@
 """Films of a generator's images, whole or not at all, with their credit: GIF, WebP, APNG by Pillow, MP4 where ffmpeg is there."""
 
+import hashlib
 import io
 import itertools
 import math
@@ -14,6 +15,8 @@ from jaxgan.credentials import Credit, to_xmp
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing, unwritable
 from jaxgan.making import packets, pictures, video
+from jaxgan.making.marking import entry_of, mark, with_hashes
+from jaxgan.provenance import record
 
 FORMATS = {'.gif': 'GIF', '.webp': 'WEBP', '.png': 'PNG', '.apng': 'PNG', '.mp4': 'MP4'}
 VISIBLE = 256  # pixels that the shorter side of a film should have at least
@@ -86,7 +89,7 @@ def write_animation(
     loop: bool = True,
     scale: int | None = None,
 ) -> int:
-    """Write a film; its folders are made where need be.
+    """Write a film, each of its frames marked, and its line in the record; its folders are made where need be.
 
     Args:
         path: ends in .gif, .webp (lossless), .png or .apng (animated PNG), or .mp4.
@@ -108,23 +111,55 @@ def write_animation(
     check_seconds(path, seconds)
     if scale is not None and scale < 1:
         raise InputError(f'scale {scale} must be at least 1')
-    count = itertools.count()
-    checked = _checked(frames, form, scale, count)
+    film = Film(credit)
+    checked = film.marked(_checked(frames, form, scale))
     try:
         with replacing(path) as temporary:
             if form == 'MP4':
                 video.write_mp4(
                     temporary, (_as_video(frame) for frame in checked), seconds, video.find_encoder()
                 )
-                packets.into_mp4(temporary, to_xmp(credit))
+                if not credit.marks.unmarked:
+                    packets.into_mp4(temporary, to_xmp(credit))
+                if credit.marks.sign is not None:
+                    temporary.write_bytes(pictures.signed(temporary.read_bytes(), form, credit))
             else:
-                temporary.write_bytes(_encode(checked, form, seconds, credit, loop))
+                data = _encode(checked, form, seconds, credit, loop)
+                temporary.write_bytes(pictures.signed(data, form, credit))
+            record.append(pictures.record_path(path, credit), [film.entry(path.name, temporary)])
     except OSError as error:
         raise unwritable(path, error) from error
-    return next(count)
+    return film.count
 
 
-def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: Any) -> Iterator[np.ndarray]:
+class Film:
+    """Marks frames as they pass, and remembers what a record says of them."""
+
+    def __init__(self, credit: Credit) -> None:
+        self._credit, self._layers = credit, ('watermark',)
+        self._first: np.ndarray | None = None
+        self.count = 0
+
+    def marked(self, frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Put the watermark into each frame."""
+        for frame in frames:
+            found = mark(frame, self._credit)
+            self._layers = found.layers
+            self._first = found.pixels if self._first is None else self._first
+            self.count += 1
+            yield found.pixels
+
+    def entry(self, name: str, path: Path) -> dict[str, Any]:
+        """Make the film's line; what it shows is its first frame."""
+        assert self._first is not None
+        with path.open('rb') as file:
+            digest = hashlib.file_digest(file, 'sha256').hexdigest()
+        layers = pictures.layers_of(self._layers, self._credit)
+        entry = entry_of(name, digest, self._first.shape[:2], layers, self._credit)
+        return with_hashes([entry], self._first[None])[0] | {'frames': self.count}
+
+
+def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None) -> Iterator[np.ndarray]:
     shape, factor, held = None, 1, 0
     for frame in frames:
         frame = np.asarray(frame)
@@ -141,7 +176,6 @@ def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None, count: 
             )
         if shape[-1] == 4 and form in ('GIF', 'MP4'):
             raise InputError('images with transparency: take .webp or .png, for .gif and .mp4 have none')
-        next(count)
         yield frame.repeat(factor, axis=0).repeat(factor, axis=1)
     if shape is None:
         raise InputError('a film needs at least one frame')
@@ -166,7 +200,9 @@ def _encode(frames: Iterator[np.ndarray], form: str, seconds: float, credit: Cre
     durations = _durations(len(images), seconds, form)
     buffer, (first, *rest) = io.BytesIO(), images
     first.save(buffer, format=form, save_all=True, append_images=rest, duration=durations, **details)
-    return packets.into_gif(buffer.getvalue(), to_xmp(credit)) if form == 'GIF' else buffer.getvalue()
+    if form != 'GIF' or credit.marks.unmarked:
+        return buffer.getvalue()
+    return packets.into_gif(buffer.getvalue(), to_xmp(credit))
 
 
 def _durations(n: int, seconds: float, form: str) -> list[int]:

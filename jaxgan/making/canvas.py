@@ -15,6 +15,7 @@ from jaxgan import canvas, images, kernels
 from jaxgan.errors import InputError
 from jaxgan.making.asking import check_psi
 from jaxgan.making.destination import check_file
+from jaxgan.making.marks import read_marks
 from jaxgan.making.pictures import format_of, write_picture
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
@@ -37,6 +38,7 @@ def canvas_command(
     label: str | None,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Make a canvas, and write it as a picture."""
     width, height = parse_size(size)
@@ -46,8 +48,9 @@ def canvas_command(
         raise InputError(f'span {span} must be in 1..64')
     check_psi(psi)
     format_of(check_file(out))
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     field = canvas.check_field(generator.network)
     grid = (canvas.count_cells(field, height, tile), canvas.count_cells(field, width, tile))
     kernels.enable()

@@ -1,16 +1,15 @@
-"""Which seeds become images: those asked for, less what is rejected or a duplicate, and the next ones in their place."""
+"""Which seeds become images: those asked for, less those that filters drop, and the next ones in their place."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
 
 from jaxgan.errors import InputError
-from jaxgan.making.duplicates import Duplicates
 from jaxgan.making.labelling import Labelling
 from jaxgan.rejection import Reference, acceptance
-from jaxgan.sampling import CHUNK, MAX_SEED, format_seeds
+from jaxgan.sampling import CHUNK, MAX_SEED
 
 PATIENCE = 100_000  # seeds without a single image that stays, after which there will be none
 
@@ -40,58 +39,55 @@ def _part(seeds: Any, places: list[int], labelling: Labelling) -> tuple[Any, Any
     return np.asarray([seeds[place] for place in places], np.uint32), labelling.of(np.asarray(places))
 
 
+@runtime_checkable
+class Filter(Protocol):
+    """Decides which images stay; it may remember those before."""
+
+    def look(self, results: dict[str, Any]) -> Callable[[int], bool]:
+        """Look at a part of what a program has made; what is found of each image may be added to it, for a trace.
+
+        Returns:
+            Whether an image stays, by its row in the part: asked in the order of the rows, and only of images that all filters
+            before let stay.
+        """
+        ...
+
+    def told(self) -> str:
+        """Say what was dropped; empty: nothing."""
+        ...
+
+
 class Chooser:
     """Decides of images in their order, whatever the size of the parts in which they come."""
 
-    def __init__(self, wanted: int, reference: Reference | None, duplicates: Duplicates | None) -> None:
+    def __init__(self, wanted: int, filters: Sequence[Filter] = ()) -> None:
         """Begin.
 
         Args:
             wanted: how many images.
-            reference: of discriminator rejection sampling; None: none is rejected.
-            duplicates: what is dropped; None: nothing.
+            filters: what drops some of them, the first one first.
         """
         self.wanted, self.kept, self.tried = wanted, 0, 0
-        self.rejected = 0
-        self.dropped: list[tuple[int, int]] = []  # (seed, the seed that it repeats)
-        self._reference, self._duplicates = reference, duplicates
+        self._filters = tuple(filters)
         self._last = 0
-        self._acceptance = jax.jit(acceptance)
 
     def choose(self, results: dict[str, Any]) -> np.ndarray:
-        """Choose rows of results; ``results['probability']`` is added where there is a reference."""
-        seeds, rows = results['seeds'], []
-        accepted = self._accepted(results)
-        for i in range(len(seeds)):
+        """Choose rows of results."""
+        stays, rows = [one.look(results) for one in self._filters], []
+        for i in range(len(results['seeds'])):
             if self.kept == self.wanted:
                 break
             self.tried += 1
-            if not accepted[i]:
-                self.rejected += 1
-            elif (first := self._repeats(results['images'][i], int(seeds[i]))) is not None:
-                self.dropped.append((int(seeds[i]), first))
-            else:
+            if all(stay(i) for stay in stays):
                 rows.append(i)
                 self.kept += 1
                 self._last = self.tried
         if self.tried - self._last > PATIENCE:
             raise InputError(
-                f'none of the last {PATIENCE:,} seeds gave an image that is neither rejected nor a duplicate; '
-                f'{self.kept} of {self.wanted} images were found'
+                f'none of the last {PATIENCE:,} seeds gave an image that stays; '
+                f'{self.kept} of {self.wanted} images were found: {self.told()}'
             )
         return np.asarray(rows, int)
-
-    def _accepted(self, results: dict[str, Any]) -> np.ndarray:
-        n = len(results['seeds'])
-        if self._reference is None:
-            return np.ones(n, bool)
-        scores = np.pad(results['score'], (0, CHUNK - n), constant_values=-np.inf)
-        probability, self._reference = self._acceptance(scores, self._reference)
-        results['probability'] = np.asarray(probability)[:n]
-        return results['chance'] < results['probability']
-
-    def _repeats(self, image: np.ndarray, seed: int) -> int | None:
-        return self._duplicates.find(image, seed) if self._duplicates else None
 
     def check(self, endless: bool) -> None:
         """Check that there are enough images.
@@ -107,11 +103,32 @@ class Chooser:
 
     def told(self) -> str:
         """Say what did not stay; empty: nothing."""
-        said = []
-        if self._reference is not None:
-            said.append(f'{self.tried - self.rejected} of {self.tried} seeds were accepted')
-        if self.dropped:
-            said.append(
-                f'{len(self.dropped)} dropped as duplicates: {format_seeds(seed for seed, _ in self.dropped)}'
-            )
-        return '; '.join(said)
+        return '; '.join(filter(None, (one.told() for one in self._filters)))
+
+
+class Accepted:
+    """The filter of discriminator rejection sampling; ``results['probability']`` is added."""
+
+    def __init__(self, reference: Reference) -> None:
+        """Begin with what is known of the scores of many images."""
+        self._reference, self._acceptance = reference, jax.jit(acceptance)
+        self._asked = self._kept = 0
+
+    def look(self, results: dict[str, Any]) -> Callable[[int], bool]:
+        """Compare each image's chance with its probability."""
+        n = len(results['seeds'])
+        scores = np.pad(results['score'], (0, CHUNK - n), constant_values=-np.inf)
+        probability, self._reference = self._acceptance(scores, self._reference)
+        results['probability'] = np.asarray(probability)[:n]
+        accepted = results['chance'] < results['probability']
+
+        def stays(row: int) -> bool:
+            self._asked += 1
+            self._kept += bool(accepted[row])
+            return bool(accepted[row])
+
+        return stays
+
+    def told(self) -> str:
+        """Say how many were accepted."""
+        return f'{self._kept} of {self._asked} seeds were accepted'

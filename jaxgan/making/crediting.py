@@ -23,17 +23,19 @@ def parents(origins: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {name: text for name, text in told.items() if text}
 
 
-def credit_of(generator: Generator, places: Places, **details: object) -> Credit:
+def credit_of(generator: Generator, places: Places, index: int | None = None, /, **details: object) -> Credit:
     """Say where images that were made from places come from: the seeds, or the pictures and the rights in them.
 
     Args:
         generator: that made them.
         places: all from which they were made.
+        index: the image's place among those that the command makes, each in a file of its own; None: it is alone.
         details: what else was asked for; those that are None are left out.
     """
 
     return generator.credit(
         (united(places.origins, 'seed') or '').replace('; ', ','),
+        index,
         **details,
         **parents(places.origins),
         label=None

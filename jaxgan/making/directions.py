@@ -25,6 +25,7 @@ from jaxgan.making.direction_files import load_directions, save_directions
 from jaxgan.making.direction_sheets import ALL, MOST, file_name, parse_amounts, write_sheets
 from jaxgan.making.finding import Found, by_components, by_factors, by_labels, check_space
 from jaxgan.making.layers import parse_layers
+from jaxgan.making.marks import read_marks
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import parse_seeds
@@ -53,6 +54,7 @@ def directions_command(
     amounts: str,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Find directions, write them and their sheets, and print how well each is told."""
     _check(method, count, samples, feature, labels, projections, apart, apart_ridge)
@@ -63,8 +65,9 @@ def directions_command(
     target = Path(out)
     if target.exists() and not target.is_dir():
         raise InputError(f'cannot write {out}: it is a file')
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     kernels.enable()
     space = check_space(generator, space)
     moved = choose_styles(generator, space, layers)

@@ -1,10 +1,13 @@
 """Images that are equal, or nearly so, to one before."""
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.sampling import format_seeds
 
 NEAR = 8.0  # levels of 255 by which the parts of nearly equal images differ
 SIDE = 8  # parts of a side of an image that is compared
@@ -28,7 +31,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
 
 
 class Duplicates:
-    """The images so far, by their bytes or by their thumbnails.
+    """The images so far, by their bytes or by their thumbnails: a filter (``choosing.Filter``) that drops those that repeat one.
 
     Thumbnails are near if they differ by at most so many levels of 255, root mean square. Bits of an average hash, which are
     smaller, say too little of small images: of 500 avatars that all differ, pairs with 2 of 192 bits apart were up to 51
@@ -54,6 +57,25 @@ class Duplicates:
         self._small = np.zeros((64, SIDE * SIDE, shape[-1]), np.float32)
         self._means = np.zeros((64, shape[-1]), np.float32)
         self._seeds: list[int] = []
+        self._dropped: list[int] = []
+
+    def look(self, results: dict[str, Any]) -> Callable[[int], bool]:
+        """Look at a part of the images."""
+
+        def stays(row: int) -> bool:
+            seed = int(results['seeds'][row])
+            if self.find(results['images'][row], seed) is None:
+                return True
+            self._dropped.append(seed)
+            return False
+
+        return stays
+
+    def told(self) -> str:
+        """Say which seeds were dropped; empty: none."""
+        if not self._dropped:
+            return ''
+        return f'{len(self._dropped)} dropped as duplicates: {format_seeds(self._dropped)}'
 
     def find(self, image: np.ndarray, seed: int) -> int | None:
         """Find the seed of an earlier image that this one repeats; None: there is none, and it is remembered."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from jaxgan.making.direction_sheets import MOST, check_amounts, parse_amounts, s
 from jaxgan.making.directions import choose_styles
 from jaxgan.making.finding import Found, check_fits
 from jaxgan.making.made import counted
+from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
@@ -37,13 +39,15 @@ def edit_command(
     source_rights: str | None,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Move one or several codes along directions, and write their images."""
     target = check_target(out, scale)
     check_apart(target, (start,))
     columns = parse_columns(direction, amount, amounts)
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     kernels.enable()
     found = load_directions(directions, generator.digest)
     check_fits(found, generator, directions)
@@ -78,7 +82,9 @@ def edit_command(
         pictures.write_picture(target, sheet, credit_of(generator, made, **told))
     else:
         for i, (name, image) in enumerate(zip(made.names, pixels, strict=True)):
-            credit = credit_of(generator, take(made, [i]), amount=_told(columns[i % len(columns)]), **details)
+            credit = credit_of(
+                generator, take(made, [i]), i, amount=_told(columns[i % len(columns)]), **details
+            )
             pictures.write_picture(target / f'{name}.png', image, credit)
         save_places(target, made)
     print(f'wrote {target}: {counted(len(pixels))} of {pixels.shape[1]}x{pixels.shape[2]}')

@@ -1,60 +1,78 @@
 """``jaxgan export``: a generator for other programs."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgan.commands import count
 from jaxgan.errors import InputError
 from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
+from jaxgan.making.copies import indexed
+from jaxgan.making.marks import read_marks
+from jaxgan.making.programs import describe_marking
+from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
 from jaxgan.provenance.cards import for_export
 
 
 def export_command(
-    source: str, out: str, format: str, psi: float | None, step: int | None, best: bool
+    source: str,
+    out: str,
+    format: str,
+    psi: float | None,
+    step: int | None,
+    best: bool,
+    unmarked: str | None = None,
+    mark_key: str | None = None,
 ) -> int:
-    """Export an averaged generator."""
+    """Export an averaged generator; programs mark the images that they make."""
     if psi is not None and format == 'safetensors':
         raise InputError(
             f'psi {psi:g} is a part of programs, and --format safetensors writes none: take jax or onnx'
         )
     check_psi(psi)
+    if format == 'safetensors':
+        refuse('with --format safetensors: weights are no pictures', unmarked=unmarked, mark_key=mark_key)
+    marks = read_marks(unmarked, mark_key)
     if format == 'safetensors' and (Path(source) / 'generator.json').exists():
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
-    found = open_generator(Path(source), step, best)
+    found = open_generator(Path(source), step, best, marks)
+    index = indexed(found, Path(source)) if format != 'onnx' else {}
     found, documents = for_export(found, Path(source))
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
-    path, told = writers[format](found, Path(out), psi, documents)
+    path, told = writers[format](found, Path(out), psi, Beside(index, documents))
+    told += '; with the index of its training images' if index else ''
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
     print(f'wrote {path}: {trained}{told}{"" if documents else f"; {WITHOUT_DATA_CARD}"}')
     return 0
 
 
-def _as_weights(
-    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
-) -> tuple[Path, str]:
+class Beside(NamedTuple):
+    """What an export has besides its generator."""
+
+    index: dict[str, bytes]
+    documents: dict[str, bytes]
+
+
+def _as_weights(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
     del psi
-    return save_export(out, found.params, found.aux, found.card, documents=documents), ''
+    return save_export(out, found.params, found.aux, found.card, *beside), ''
 
 
-def _as_programs(
-    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
-) -> tuple[Path, str]:
+def _as_programs(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
     from jaxgan.making.jaxfile import check_programs, to_programs
 
     files = to_programs(found, psi)
     difference = check_programs(found, files, psi)
-    card = found.card | {'programs': {'psi': psi}}
+    card = found.card | {'programs': {'psi': psi}, 'watermark': describe_marking(found)}
     same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
-    return save_export(out, found.params, found.aux, card, files, documents), f'; its images are {same}'
+    path = save_export(out, found.params, found.aux, card, {**files, **beside.index}, beside.documents)
+    return path, f'; its images are {same}'
 
 
-def _as_onnx(
-    found: Generator, out: Path, psi: float | None, documents: Mapping[str, bytes]
-) -> tuple[Path, str]:
+def _as_onnx(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
+    # no jaxgan reads what the index would stand beside
     from jaxgan.making.onnxfile import OPSET, check_onnx, to_onnx
 
     files = to_onnx(found, psi)
@@ -65,5 +83,6 @@ def _as_onnx(
         'data': {'name': found.data, 'licence': licence},  # no path of this machine
         'sha256': found.digest,  # of the weights, as in the other formats: what images name as their model
         'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
+        'watermark': describe_marking(found),
     }
-    return save_files(out, card, documents, files), f'; {max(errors.values()):.0e} from JAX at most'
+    return save_files(out, card, beside.documents, files), f'; {max(errors.values()):.0e} from JAX at most'

@@ -1,9 +1,12 @@
 """Make images with the generator in this folder, with jax and numpy (and flatbuffers, with which jax reads programs).
 
+The program puts a watermark into the pixels, as generator.json says; a line in provenance.jsonl beside the file says what they are.
+
 python sample.py images.npy 0 1 2 3              seeds to uint8 images [n, height, width, channels]
 python sample.py images.npy 0 1 2 3 --label 7    of a class, for generators that have classes
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -40,7 +43,36 @@ def main(out, *words):
     """Write images as a file of NumPy's."""
     words, label = (words[:-2], words[-1]) if '--label' in words else (words, None)
     labels = [] if label is None else [np.full(len(words), label, np.int32)]
-    np.save(out, load_program('sample')(load_weights(), np.asarray(words, np.uint32), *labels))
+    images = np.asarray(load_program('sample')(load_weights(), np.asarray(words, np.uint32), *labels))
+    np.save(out, images)
+    note(Path(out), images, words, label)
+
+
+def note(out, images, seeds, label):
+    """Add a line to provenance.jsonl beside the file, as jaxgan does."""
+    path = out if out.suffix == '.npy' else out.with_name(f'{out.name}.npy')
+    card = json.loads((FOLDER / 'generator.json').read_text('utf-8'))
+    marked = card.get('watermark', {})
+    entry = {
+        'format_version': 1,
+        'file': path.name,
+        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+        'phash': None,
+        'size': list(images.shape[1:3]),
+        'model': card['sha256'],
+        'data': card['data']['name'].split('/')[-1],
+        'seeds': ','.join(seeds),
+        'index': None,
+        'kind': 'trainedAlgorithmicMedia',
+        'marks': ['watermark'] if 'method' in marked else [],
+        'key': marked.get('key', ''),
+        'jaxgan': card['jaxgan'],
+        'details': {} if label is None else {'label': label},
+        'images': len(images),
+        **({'unmarked': marked['unmarked']} if 'unmarked' in marked else {}),
+    }
+    with path.with_name('provenance.jsonl').open('a', encoding='utf-8') as file:
+        file.write(json.dumps(entry) + '\n')
 
 
 if __name__ == '__main__':

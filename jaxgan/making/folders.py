@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxgan import images
+from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.files import is_temporary, replacing, unwritable
 from jaxgan.making.made import Made, Origin, Target
-from jaxgan.making.pictures import write_picture
+from jaxgan.making.marking import mark
+from jaxgan.making.pictures import Encoded, encode, record_path, write_file
+from jaxgan.provenance import record
 from jaxgan.strictjson import read_json
 
 RECORD = 'samples.json'
@@ -37,6 +40,7 @@ class Folder:
         self._pool = ThreadPoolExecutor(WRITERS)
         self._waiting: list[Future[None]] = []
         self._begun = False
+        self._noted: set[tuple[str, str]] | None = None
 
     def _look(self) -> Iterator[int]:
         if self._path.exists() and not self._path.is_dir():
@@ -73,11 +77,31 @@ class Folder:
         if not self._begun:
             self._begin()
         self._wait()
-        for i, (pixels, seed) in enumerate(zip(made.images, made.seeds, strict=True)):
-            if seed not in self.there:
-                credit = self._origin.sign(str(seed), made.names[i] if made.names else None)
-                path = self._path / _name(seed, self._suffix)
-                self._waiting.append(self._pool.submit(write_picture, path, images.visible(pixels), credit))
+        chosen = [i for i, seed in enumerate(made.seeds) if seed not in self.there]
+        if not chosen:
+            return
+        credits = [self._credit(made, i) for i in chosen]
+        marked = mark(images.visible(made.images[chosen]), credits[0])
+        names = [_name(made.seeds[i], self._suffix) for i in chosen]
+        form = self._record['format'].upper()
+        written = encode(marked, form, names, credits, self._pool.map)
+        self._note(written, credits[0])
+        for name, one in zip(names, written, strict=True):
+            self._waiting.append(self._pool.submit(write_file, self._path / name, one.data))
+
+    def _credit(self, made: Made, i: int) -> Credit:
+        seed = made.seeds[i]
+        return self._origin.sign(str(seed), made.names[i] if made.names else None, self._origin.place(seed))
+
+    def _note(self, written: list[Encoded], credit: Credit) -> None:
+        """Add lines to the record, of which a stop may have left some whose file was not written any more."""
+        path = record_path(self._path / RECORD, credit)
+        if self._noted is None:
+            self._noted = set()
+            if path.exists():
+                self._noted = {(entry['file'], entry['sha256']) for entry in record.read(path)}
+        new = [one.entry for one in written if (one.entry['file'], one.entry['sha256']) not in self._noted]
+        record.append(path, new)
 
     def _begin(self) -> None:
         text = json.dumps(self._record, indent=2, allow_nan=False) + '\n'

@@ -17,6 +17,7 @@ from jaxgan.making.animation import check_seconds, check_size, enlargement, writ
 from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.made import counted
+from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import concatenate, decode, in_chunks, tuned
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
@@ -57,6 +58,7 @@ def interpolate_command(
     source_rights: str | None,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Write the images between places, and print how they follow each other."""
     target = check_target(out, scale, FILMS)
@@ -69,8 +71,9 @@ def interpolate_command(
         check_seconds(target, seconds)
     if not 2 <= steps <= MOST:
         raise InputError(f'steps {steps} must be in 2..{MOST}: both ends are images')
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     kernels.enable()
     points = gather(generator, places, space, label, source_rights)
     if loop:
@@ -104,8 +107,8 @@ def interpolate_command(
         )
         pictures.write_picture(target, images.grid(images.visible(rows), steps, scale=scale), credit)
     else:
-        for one, name, t in zip(pixels, way.places.names, way.t, strict=True):
-            own = credit_of(generator, points, **details, t=f'{t:.6g}')
+        for i, (one, name, t) in enumerate(zip(pixels, way.places.names, way.t, strict=True)):
+            own = credit_of(generator, points, i, **details, t=f'{t:.6g}')
             pictures.write_picture(target / f'{name}.png', images.visible(one), own)
         save_places(target, way.places)
     print(f'wrote {target}: {counted(len(pixels))} of {pixels.shape[1]}x{pixels.shape[2]}')

@@ -21,8 +21,9 @@ class Made(NamedTuple):
 class Origin(NamedTuple):
     """What all images of a request have in common."""
 
-    sign: Callable[[str, str | None], Credit]  # (seeds, label) -> credit
+    sign: Callable[..., Credit]  # (seeds, label, index=None) -> credit
     record: dict[str, Any]  # JSON: the model and all that was asked for, besides how many
+    place: Callable[[int], int]  # of a seed among those asked for: the index of its picture
 
 
 class Target(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 
 from jaxgan.credentials import SOURCES
 from jaxgan.errors import InputError, UnverifiedError
-from jaxgan.making.programs import Program, abstract, make_programs, weights_of
+from jaxgan.making.programs import Program, abstract, describe_marking, make_programs, weights_of
 from jaxgan.opened import Generator
 from jaxgan.ops import portable
 from jaxgan.sampling import of_keys, seed_keys
@@ -169,6 +169,7 @@ def _describe(model: Any, found: Generator, psi: float | None) -> None:
         'layout': found.card.get('layout'),
         'images_seen': found.card['trained']['images_seen'],
         'psi': psi,
+        'watermark': describe_marking(found),
         'digital_source_type': f'{SOURCES}trainedAlgorithmicMedia',
     }
     for key, value in told.items():

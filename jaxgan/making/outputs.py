@@ -3,22 +3,26 @@
 A command opens one with ``open_output``, adds images as they are made, and finishes it. Only a grid keeps them in memory.
 """
 
+import hashlib
 import json
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from jaxgan import images
+from jaxgan.credentials import Credit
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing, unwritable
 from jaxgan.making.folders import Folder
 from jaxgan.making.made import Made, Origin, Output, Target
-from jaxgan.making.pictures import to_bytes, write_picture
+from jaxgan.making.marking import entry_of, mark
+from jaxgan.making.pictures import record_path, to_bytes, write_picture
+from jaxgan.provenance import record
 from jaxgan.sampling import format_seeds
 
 STDOUT = '-'
@@ -92,7 +96,7 @@ class Grid:
         if self._target.path is not None:
             write_picture(self._target.path, picture, credit)
         else:
-            _to_stdout(to_bytes(picture, self._target.form, credit))
+            _to_stdout(to_bytes(picture, self._target.form, credit, STDOUT))
 
     def close(self) -> None:
         """Forget the images."""
@@ -109,13 +113,15 @@ class Arrays:
         self._target, self._origin = target, origin
         self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._shape: tuple[int, ...] = ()
+        self._layers: tuple[str, ...] = ()
         self._seeds: list[int] = []
         self._labels: list[np.ndarray] = []
 
     def add(self, made: Made) -> None:
         """Put images where they can wait."""
-        self._shape = made.images.shape[1:]
-        self._spool.write(np.ascontiguousarray(made.images).data)
+        marked = mark(made.images, self._origin.sign('', None))
+        self._shape, self._layers = made.images.shape[1:], marked.layers
+        self._spool.write(np.ascontiguousarray(marked.pixels).data)
         self._seeds.extend(made.seeds)
         if made.labels is not None:
             self._labels.append(made.labels)
@@ -125,17 +131,37 @@ class Arrays:
         if self._target.path is None:
             with tempfile.TemporaryFile() as file:  # a pipe cannot go back to where a size belongs
                 self._write(file)
+                self._record(file, STDOUT, self._credit().marks.record)
                 file.seek(0)
                 _to_stdout(file)
             return
+        path = self._target.path
         try:
-            with replacing(self._target.path) as temporary, temporary.open('wb') as file:
+            with replacing(path) as temporary, temporary.open('w+b') as file:
                 self._write(file)
+                self._record(file, path.name, record_path(path, self._credit()))
         except OSError as error:
             raise unwritable(self._target.path, error) from error
 
+    def _credit(self) -> Credit:
+        return self._origin.sign(format_seeds(self._seeds), None)
+
+    def _record(self, file: BinaryIO, name: str, path: Path | None) -> None:
+        """Write the line of what was written into a file; there is no hash of what it shows, for it shows many images."""
+        if path is None:
+            return
+        file.seek(0)
+        digest = hashlib.file_digest(cast(Any, file), 'sha256').hexdigest()
+        size = self._shape[0], self._shape[1]
+        entry = entry_of(name, digest, size, self._layers, self._credit())
+        record.append(path, [entry | {'images': len(self._seeds)}])
+
     def _write(self, file: BinaryIO) -> None:
-        credit = json.dumps(self._origin.sign('', None).fields(), allow_nan=False)
+        origin = self._credit()
+        told = {**origin.fields(), 'kind': origin.kind, 'seeds': ''}  # the seeds are an array of their own
+        if origin.marks.unmarked:
+            told = {}
+        credit = json.dumps({name: value for name, value in told.items() if value}, allow_nan=False)
         arrays = {'seeds': np.asarray(self._seeds, np.uint32), 'credit': np.asarray(credit)}
         if self._labels:
             arrays['labels'] = np.concatenate(self._labels)

@@ -1,8 +1,14 @@
-"""Image files that say what they are: every picture of a generator is written here, whole or not at all, with its credit as XMP."""
+"""Image files that say what they are: every picture of a generator is written here, whole or not at all.
 
+Its pixels have the watermark, the file has the credit as XMP and is signed where that is asked for, and the record a line, unless the
+credit's marks say why not.
+"""
+
+import hashlib
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -13,6 +19,8 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.files import reason, replacing, unwritable
 from jaxgan.images import MOST_PIXELS
 from jaxgan.making import packets
+from jaxgan.making.marking import Marked, entry_of, mark, with_hashes
+from jaxgan.provenance import record
 
 FORMATS = {'.png': 'PNG', '.webp': 'WEBP', '.jpg': 'JPEG', '.jpeg': 'JPEG'}
 SIDES = {'WEBP': 16_383, 'JPEG': 65_500}  # the longest side of a format
@@ -31,19 +39,79 @@ def format_of(path: str | Path) -> str:
     return FORMATS[suffix]
 
 
-def write_picture(path: str | Path, pixels: np.ndarray, credit: Credit) -> None:
-    """Write one image; its folders are made where need be.
+class Encoded(NamedTuple):
+    """A file that is ready to be written, and its line in the record."""
+
+    data: bytes
+    entry: dict[str, Any]
+
+
+def write_picture(path: str | Path, pixels: np.ndarray, credit: Credit) -> np.ndarray:
+    """Write one image with its marks, and its line in the record; its folders are made where need be.
 
     Args:
         path: ends in .png, .webp (lossless) or .jpg (quality 95).
         pixels: uint8 [h, w, c], c being 1 (grey), 3 (colour) or 4 (with transparency; not for .jpg).
-        credit: what it says of itself.
+        credit: what it says of itself, and how.
+
+    Returns:
+        The pixels as they were written: with the watermark.
 
     Raises:
         InputError: the path cannot be written, or the image is no such array.
     """
-    path = Path(path)
-    data = to_bytes(pixels, format_of(path), credit)
+    check_pixels(pixels)
+    marked = mark(pixels, credit)
+    write_marked(Path(path), marked, credit)
+    return marked.pixels
+
+
+def write_marked(path: Path, marked: Marked, credit: Credit) -> None:
+    """Write one image whose pixels are marked already: [h, w, c]."""
+    (made,) = encode(marked._replace(pixels=marked.pixels[None]), format_of(path), [path.name], [credit])
+    record.append(record_path(path, credit), [made.entry])
+    write_file(path, made.data)
+
+
+def encode(
+    marked: Marked, form: str, names: Sequence[str], credits: Sequence[Credit], run: Any = map
+) -> list[Encoded]:
+    """Make image files in memory, and their lines.
+
+    Args:
+        marked: images [n, h, w, c].
+        form: one of the values of ``FORMATS``.
+        names: of the files, without folders.
+        credits: of each.
+        run: ``map``, or a pool's.
+
+    Raises:
+        InputError: the format cannot hold them.
+    """
+    height, width = marked.pixels.shape[1:3]
+    check_size(height, width, form)
+    files = list(run(_to_file, marked.pixels, [form] * len(credits), credits))
+    digests = [hashlib.sha256(data).hexdigest() for data in files]
+    layers = [layers_of(marked.layers, credit) for credit in credits]
+    entries = [
+        entry_of(name, digest, (height, width), own, credit)
+        for name, digest, own, credit in zip(names, digests, layers, credits, strict=True)
+    ]
+    whole = with_hashes(entries, marked.pixels)
+    return [Encoded(data, entry) for data, entry in zip(files, whole, strict=True)]
+
+
+def _to_file(pixels: np.ndarray, form: str, credit: Credit) -> bytes:
+    image, buffer = to_image(pixels), io.BytesIO()
+    try:
+        image.save(buffer, format=form, **options(form, credit))
+    except ValueError as error:  # a JPEG holds 64 KB of credits
+        raise InputError(f'a {form} cannot hold this picture: {reason(error)}; take .png') from error
+    return signed(buffer.getvalue(), form, credit)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all. Its line is in the record already, so that no file is ever without one."""
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
@@ -51,15 +119,20 @@ def write_picture(path: str | Path, pixels: np.ndarray, credit: Credit) -> None:
         raise unwritable(path, error) from error
 
 
-def to_bytes(pixels: np.ndarray, form: str, credit: Credit) -> bytes:
-    """Make an image file in memory; ``form`` is one of the values of ``FORMATS``."""
-    image, buffer = to_image(pixels), io.BytesIO()
-    check_size(image.height, image.width, form)
-    try:
-        image.save(buffer, format=form, **options(form, credit))
-    except ValueError as error:  # a JPEG holds 64 KB of credits
-        raise InputError(f'a {form} cannot hold this picture: {reason(error)}; take .png') from error
-    return buffer.getvalue()
+def to_bytes(pixels: np.ndarray, form: str, credit: Credit, name: str = '') -> bytes:
+    """Make a marked image file in memory; its line is written where the credit's marks name a record.
+
+    Args:
+        pixels: as of ``write_picture``.
+        form: one of the values of ``FORMATS``.
+        credit: what it says of itself, and how.
+        name: what the record calls it.
+    """
+    check_pixels(pixels)
+    (made,) = encode(mark(np.asarray(pixels)[None], credit), form, [name], [credit])
+    if credit.marks.record is not None:
+        record.append(credit.marks.record, [made.entry])
+    return made.data
 
 
 def check_size(height: int, width: int, form: str) -> None:
@@ -77,13 +150,33 @@ def check_size(height: int, width: int, form: str) -> None:
 
 
 def options(form: str, credit: Credit) -> dict[str, Any]:
-    """Make the options by which Pillow writes a credit into a file."""
+    """Make the options by which Pillow writes a file, with its credit."""
+    told: dict[str, Any] = {'WEBP': {'lossless': True}, 'JPEG': {'quality': 95}}.get(form, {})
+    if credit.marks.unmarked:
+        return told
     packet = to_xmp(credit)
     if form == 'PNG':
         info = PngInfo()
         info.add_itxt(XMP_CHUNK, packet.decode())
         return {'pnginfo': info}
-    return {'xmp': packet, **({'lossless': True} if form == 'WEBP' else {'quality': 95})}
+    return {'xmp': packet, **told}
+
+
+def signed(data: bytes, form: str, credit: Credit) -> bytes:
+    """Sign a file where that is asked for."""
+    return data if credit.marks.sign is None else credit.marks.sign(data, form, credit)
+
+
+def layers_of(pixels: tuple[str, ...], credit: Credit) -> tuple[str, ...]:
+    """List the marks of a file whose pixels have some."""
+    if credit.marks.unmarked:
+        return ()
+    return ('xmp', *pixels, *(('c2pa',) if credit.marks.sign is not None else ()))
+
+
+def record_path(path: Path, credit: Credit) -> Path:
+    """Tell where the line of a file goes."""
+    return credit.marks.record or path.with_name(record.RECORD)
 
 
 def to_image(pixels: np.ndarray) -> Image.Image:
@@ -92,10 +185,19 @@ def to_image(pixels: np.ndarray) -> Image.Image:
     Raises:
         InputError: it is no such array.
     """
+    check_pixels(pixels)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def check_pixels(pixels: np.ndarray) -> None:
+    """Check that this is a picture.
+
+    Raises:
+        InputError: it is no uint8 [h, w, 1, 3 or 4].
+    """
     pixels = np.asarray(pixels)
     if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.shape[-1] not in (1, 3, 4) or not pixels.size:
         raise InputError(f'a picture needs uint8 [h, w, 1, 3 or 4], got {pixels.dtype} {list(pixels.shape)}')
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def read_credit(file: str | Path | io.BytesIO) -> dict[str, str]:

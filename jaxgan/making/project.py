@@ -12,6 +12,7 @@ from jaxgan import kernels
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
 from jaxgan.making.inverting import PRIOR, SPARSE_PRIOR, Found, Inverter, Warm, Way
+from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
@@ -122,6 +123,7 @@ def project_command(
     n: int | None,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Project pictures, images of the data, or own samples; write what was found, and print how near it comes."""
     usual = PRIOR if mask is None and coarse == 1 else SPARSE_PRIOR
@@ -140,9 +142,10 @@ def project_command(
     if own is not None and not 1 <= own <= min(MOST, MAX_SEED - seed):
         raise InputError(f'own {own} must be in 1..{min(MOST, MAX_SEED - seed)}')
     check_out(Path(out))
+    asked_marks = read_marks(**marks)
     keep_programs()
     kernels.enable()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     chosen = choose_label(generator, label)
     check_coarse(generator, coarse)
     known = None if mask is None else read_mask(Path(mask), generator)

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from jaxgan import kernels
 from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.making.asking import ask, check_options, told
-from jaxgan.making.choosing import Chooser, parts_of
+from jaxgan.making.choosing import Accepted, Chooser, parts_of
+from jaxgan.making.copies import Copies, open_copies
 from jaxgan.making.destination import check_grid
 from jaxgan.making.drawing import Drawing, make_drawing
 from jaxgan.making.duplicates import NEAR, Duplicates
 from jaxgan.making.judging import CALIBRATION, open_judge, read_judging
 from jaxgan.making.labelling import Labelling, read_labelling
 from jaxgan.making.made import Made, Origin, Output, Target, counted
+from jaxgan.making.marks import read_marks
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.making.outputs import choose_target, open_output
 from jaxgan.making.tracing import Trace, open_trace
@@ -37,8 +40,9 @@ def sample_command(**given: Any) -> int:
     seeds = _seeds(options)
     target = choose_target(options.out, options.format)
     _check(options, seeds, target)
+    marks = read_marks(options.unmarked, options.mark_key, options.sign, options.record)
     keep_programs()
-    found = open_generator(Path(options.source), options.step, options.best)
+    found = open_generator(Path(options.source), options.step, options.best, marks)
     kernels.enable()
     if target.kind == 'grid':
         n = _count(options) if options.seeds is None else len(seeds)
@@ -49,11 +53,12 @@ def sample_command(**given: Any) -> int:
     if options.reject != 'off':
         judge = open_judge(found, Path(options.source), labelling, options.reject)
     drawing = make_drawing(found, asked, judge, options)
-    origin = _origin(options, found, labelling)
-    duplicates = _duplicates(options, found)
+    copies = _copies(options, found)
+    origin = _origin(options, seeds, found, labelling, copies)
+    dropping = [*copies, *_duplicates(options, found)]
     with contextlib.closing(open_output(target, origin, options.columns, options.scale)) as output:
-        reference = _calibrated(drawing, options, labelling) if options.reject == 'drs' else None
-        chooser = Chooser(_wanted(options, seeds, output), reference, duplicates)
+        accepted = [Accepted(_calibrated(drawing, options, labelling))] if options.reject == 'drs' else []
+        chooser = Chooser(_wanted(options, seeds, output), [*accepted, *dropping])
         with open_trace(options.trace, _common(options, found, origin)) as trace:
             _make(drawing, seeds, labelling, chooser, output, trace)
             chooser.check(_replaces(options))
@@ -84,7 +89,7 @@ def _count(options: SampleOptions) -> int:
 
 
 def _filters(options: SampleOptions) -> bool:
-    return options.reject == 'drs' or options.dedup != 'off'
+    return options.reject == 'drs' or options.reject_copies or options.dedup != 'off'
 
 
 def _replaces(options: SampleOptions) -> bool:
@@ -96,8 +101,12 @@ def _check(options: SampleOptions, seeds: Any, target: Target) -> None:
     read_judging(options)
     if options.dedup != 'near':
         refuse('without --dedup near', near=options.near)
+    if not options.reject_copies:
+        refuse('without --reject-copies', copy_fpr=options.copy_fpr, copy_index=options.copy_index)
     if target.kind == 'folder' and options.seeds is not None and len(set(seeds)) < len(seeds):
         raise InputError(f'seeds {options.seeds} name one twice: a folder has one file a seed')
+    if target.path is None and options.unmarked is not None and options.record is None:
+        raise InputError('--unmarked and --out -: the reason would be kept nowhere; name a --record FILE')
     if options.trace == '-' and target.path is None:
         raise InputError('--out - and --trace - both write to standard output: name a file for one')
     if options.trace not in (None, '-') and Path(options.trace or '').is_dir():
@@ -115,29 +124,35 @@ def _skips(options: SampleOptions) -> bool:
     return options.trace is None and not _filters(options)
 
 
-def _details(options: SampleOptions, labelling: Labelling) -> dict[str, str | None]:
+def _details(options: SampleOptions, labelling: Labelling, copies: Sequence[Copies]) -> dict[str, str | None]:
     drs, ddls = options.reject == 'drs', options.reject == 'ddls'
     how = read_judging(options)
     return told(options, labelling) | {
         'reject': None if options.reject == 'off' else options.reject,
         'percentile': str(how.percentile) if drs else None,
         'langevin': f'{how.steps} steps of {how.step_size}' if ddls else None,
+        'copies': copies[0].stated if copies else None,
     }
 
 
-def _origin(options: SampleOptions, found: Generator, labelling: Labelling) -> Origin:
+def _origin(
+    options: SampleOptions, seeds: Any, found: Generator, labelling: Labelling, copies: Sequence[Copies]
+) -> Origin:
     """Say what all images have in common; a seed's class by turns depends on which seed is the first."""
-    details = _details(options, labelling)
+    details = _details(options, labelling, copies)
 
-    def sign(seeds: str, name: str | None) -> Credit:
-        return found.credit(seeds, **(details | ({'label': name} if name else {})))
+    def sign(seeds: str, name: str | None, index: int | None = None) -> Credit:
+        return found.credit(seeds, index, **(details | ({'label': name} if name else {})))
 
     record: dict[str, Any] = {'model': found.digest, 'data': found.data}
+    record['marks'] = found.marks.unmarked or f'watermark {found.marks.key or "of the model"}'
     record |= {name: value for name, value in details.items() if value is not None}
     record['seeds'] = options.seeds or f'from {options.seed or 0}'
     if options.dedup != 'off':
         record['dedup'] = f'near {_near(options)}' if options.dedup == 'near' else options.dedup
-    return Origin(sign, record)
+    places = {seed: i for i, seed in enumerate(seeds)} if options.seeds else {}
+    first = options.seed or 0
+    return Origin(sign, record, lambda seed: places.get(seed, seed - first))
 
 
 def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[str, Any]:
@@ -147,10 +162,18 @@ def _common(options: SampleOptions, found: Generator, origin: Origin) -> dict[st
     return {name: value for name, value in fields.items() if name != 'label'} | numbers
 
 
-def _duplicates(options: SampleOptions, found: Generator) -> Duplicates | None:
+def _copies(options: SampleOptions, found: Generator) -> list[Copies]:
+    """Open the filter of copies, where it is asked for."""
+    if not options.reject_copies:
+        return []
+    path = None if options.copy_index is None else Path(options.copy_index)
+    return [open_copies(found, Path(options.source), path, options.copy_fpr)]
+
+
+def _duplicates(options: SampleOptions, found: Generator) -> list[Duplicates]:
     if options.dedup == 'off':
-        return None
-    return Duplicates(_near(options) if options.dedup == 'near' else None, found.shape)
+        return []
+    return [Duplicates(_near(options) if options.dedup == 'near' else None, found.shape)]
 
 
 def _near(options: SampleOptions) -> float:

@@ -33,7 +33,7 @@ def write_found(
         write_picture(
             folder / f'{name}.png',
             visible(images[i]),
-            credit_of(generator, take(places, [i]), space=places.space),
+            credit_of(generator, take(places, [i]), i, space=places.space),
         )
     shown = range(min(len(images), ROWS * PAIRS))
     pairs = np.stack([one for i in shown for one in (pixels[i], images[i])])

@@ -51,9 +51,10 @@ def _write(file: Any, results: dict[str, Any], names: list[str] | None, common: 
         line |= {name: _numbers(results[name][i].tolist()) for name in ('z', 'w') if name in results} | common
         line |= {
             name: _numbers(float(results[name][i]))
-            for name in ('score', 'probability', 'chance')
+            for name in ('score', 'probability', 'chance', 'copy_ratio')
             if name in results
         }
+        line |= {'copy_nearest': int(results['copy_nearest'][i])} if 'copy_nearest' in results else {}
         file.write(json.dumps(line, allow_nan=False) + '\n')
 
 

@@ -13,6 +13,7 @@ from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.layers import choose_layers
 from jaxgan.making.made import counted
+from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_one, find_start, in_space
@@ -52,6 +53,7 @@ def vary_command(
     source_rights: str | None,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Write variations of one image, a row for each strength."""
     target = check_target(out, scale)
@@ -63,8 +65,9 @@ def vary_command(
     one, seed = 0.5 if strength is None else strength, seed or 0
     asked = Request(parse_strengths(strengths, one), n, seed, mix, layers, label, source_rights)
     _check(asked)
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     kernels.enable()
     begin = find_one(start, generator, space=space, label=label, rights=source_rights)
     begin, others = _others(generator, begin, asked)
@@ -86,10 +89,9 @@ def vary_command(
         sheet = images.picture(images.to_uint8(made), columns=columns, scale=scale)
         pictures.write_picture(target, sheet, credit)
     else:
-        for name, pixels, value in zip(
-            places.names, images.to_uint8(made), _rows(asked.strengths, places), strict=True
-        ):
-            own = credit_of(generator, used, **details | {'strength': f'{value:g}'})
+        rows = zip(places.names, images.to_uint8(made), _rows(asked.strengths, places), strict=True)
+        for i, (name, pixels, value) in enumerate(rows):
+            own = credit_of(generator, used, i, **details | {'strength': f'{value:g}'})
             pictures.write_picture(target / f'{name}.png', images.visible(pixels), own)
         save_places(target, places)
     print(f'wrote {target}: {counted(len(made))} of {made.shape[1]}x{made.shape[2]}')

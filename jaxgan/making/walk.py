@@ -18,6 +18,7 @@ from jaxgan.making.animation import check_seconds, check_size, enlargement, writ
 from jaxgan.making.asking import check_psi
 from jaxgan.making.crediting import credit_of
 from jaxgan.making.destination import check_file
+from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import concatenate, decode
 from jaxgan.making.projections import Places, take
 from jaxgan.making.starts import find_start
@@ -49,6 +50,7 @@ def walk_command(
     once: bool,
     step: int | None,
     best: bool,
+    **marks: Any,
 ) -> int:
     """Make a film of walks through seeds and places."""
     _check(frames, fps, grid, columns, scale, psi)
@@ -56,8 +58,9 @@ def walk_command(
     check_seconds(out, 1 / fps)
     if not starts and seeds is None:
         raise InputError('where shall the walk go? Name places, or --seeds 1,2,3')
+    asked_marks = read_marks(**marks)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, asked_marks)
     kernels.enable()
     named = [*starts, *([] if seeds is None else [f'seed:{seeds}'])]
     check_size(out, frames, *_frame_size(generator.shape, grid, columns, scale))

@@ -25,14 +25,14 @@ def render(data: ReportData) -> str:
     Returns:
         HTML that needs no other file and no network.
     """
-    script, style = _asset('charts.js') + _asset('page.js'), _asset('style.css')
+    script, style = asset('charts.js') + asset('page.js'), asset('style.css')
     return _template().render(
         data=data,
         charts=[_payload(chart) for chart in data.charts],
         evaluation_charts=[_payload(chart) for chart in data.evaluations.charts],
         script=Markup(script),
         style=Markup(style),
-        policy=f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'",
+        policy=f"default-src 'none'; img-src data:; style-src '{source_hash(style)}'; script-src '{source_hash(script)}'",
     )
 
 
@@ -40,11 +40,13 @@ def _payload(chart: Chart) -> dict[str, Any]:
     return dataclasses.asdict(chart)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Read one of the page's parts: template, style or script."""
     return files('jaxgan.report').joinpath('assets', name).read_text('utf-8')
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Name a style or a script in a page's policy by its hash."""
     return f'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'
 
 
@@ -54,7 +56,7 @@ def _template() -> jinja2.Template:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {'number': number, 'short': short, 'plain': plain, 'protocol_keys': protocol_keys}
-    return environment.from_string(_asset('page.html'))
+    return environment.from_string(asset('page.html'))
 
 
 def number(value: Any) -> str:

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.images import visible
+from jaxgan.making.pictures import XMP_CHUNK
 from jaxgan.report.lines import as_value
 from jaxgan.report.types import Gallery, Grid, Neighbour, Neighbours, Pair, Picture
+from jaxgan.strictjson import parse_json
 
 GRID_BYTES = 3_000_000  # of all grids; a third more as text
 ONE_GRID = 300_000  # a larger one is embedded with loss
@@ -26,6 +29,7 @@ PAIRS, NEIGHBOURS, TILE = (
     6,
     128,
 )  # rows, columns, and the pixels of a side up to which an image is embedded as it is
+MOST_SAID = 2**16  # bytes of what a picture says of itself
 MOST_ARRAYS = 2**29  # bytes: 24 images of 1024 pixels and four real ones beside each are 377 MB
 
 
@@ -77,17 +81,27 @@ def _embed_file(path: Path) -> tuple[Picture, int, bool]:
         with Image.open(path, formats=('PNG',)) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise ValueError(f'{image.width}x{image.height} pixels')
-            return _embed(image.convert('RGBA' if 'A' in image.mode else 'RGB'), ONE_GRID, MOST_SIDE)
+            colours = image.convert('RGBA' if 'A' in image.mode else 'RGB')
+            return _embed(colours, ONE_GRID, MOST_SIDE, _packet(image.info.get(XMP_CHUNK)))
 
 
-def _embed(image: Image.Image, most_bytes: int, most_side: int) -> tuple[Picture, int, bool]:
-    """Encode a picture without loss, or, where that takes too many bytes, smaller and with loss."""
+def _packet(text: Any) -> bytes:
+    """Take what a picture says of itself; empty: nothing that is jaxgan's, or too much."""
+    packet = text.encode() if isinstance(text, str) else b''
+    return packet if len(packet) <= MOST_SAID and from_xmp(packet) else b''
+
+
+def _embed(
+    image: Image.Image, most_bytes: int, most_side: int, said: bytes = b''
+) -> tuple[Picture, int, bool]:
+    """Encode a picture without loss, or, where that takes too many bytes, smaller and with loss; it says what it said before."""
     width, height = image.size
-    data = _webp(image, lossless=True, quality=50, method=2)
+    told = {'xmp': said} if said else {}
+    data = _webp(image, lossless=True, quality=50, method=2, **told)
     lossy = len(data) > most_bytes
     if lossy:
         image.thumbnail((most_side, most_side))
-        data = _webp(image, quality=85, method=4)
+        data = _webp(image, quality=85, method=4, **told)
     uri = f'data:image/webp;base64,{base64.b64encode(data).decode()}'
     return Picture(uri, width, height), len(data), lossy
 
@@ -109,7 +123,7 @@ def neighbours(path: Path, notes: list[str]) -> Neighbours | None:
     if not path.is_file():
         return None
     try:
-        generated, real, distances, about = _arrays(path)
+        (generated, real, distances, about), said = _arrays(path), _said(path)
     except Exception as error:  # by zipfile, zlib, tokenize and NumPy, of all kinds
         notes.append(f'{path.name} cannot be read ({_reason(error)}).')
         return None
@@ -118,7 +132,7 @@ def neighbours(path: Path, notes: list[str]) -> Neighbours | None:
     for i in np.argsort(nearest.min(axis=1), kind='stable')[:PAIRS]:
         columns = np.argsort(nearest[i], kind='stable')[:NEIGHBOURS]
         shown = tuple(Neighbour(_tile(real[i, j]), as_value(float(distances[i, j])) or 0.0) for j in columns)
-        pairs.append(Pair(_tile(generated[i]), shown))
+        pairs.append(Pair(_tile(generated[i], said), shown))
     return Neighbours(tuple(pairs), len(generated), about)
 
 
@@ -141,12 +155,24 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[tuple
     return generated, real, distances, tuple((str(name), _plain(value)) for name, value in about.items())
 
 
-def _tile(pixels: np.ndarray) -> Picture:
+def _said(path: Path) -> bytes:
+    """Make the packet of the generated images; the real ones get none."""
+    with np.load(path, allow_pickle=False) as arrays:
+        told = parse_json(str(arrays['credit']), 'its credit') if 'credit' in arrays else None
+    if not isinstance(told, dict):
+        return b''
+    words = {str(name): str(value) for name, value in told.items() if name not in ('kind', 'version', 'key')}
+    packet = to_xmp(Credit(words.pop('model', ''), words.pop('data', ''), words.pop('seeds', ''), words))
+    return packet if len(packet) <= MOST_SAID else b''
+
+
+def _tile(pixels: np.ndarray, said: bytes = b'') -> Picture:
     pixels = visible(pixels)
     return _embed(
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert('RGB'),
         TILE * TILE // 2,
         TILE,
+        said,
     )[0]
 
 

@@ -5,13 +5,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxgan import build
+from jaxgan import build, watermark
 from jaxgan.config import Config
 from jaxgan.data import DataInfo
 from jaxgan.errors import InputError
+from jaxgan.fingerprint import fingerprinted
+from jaxgan.provenance.secret import read_secret
+from jaxgan.schedules import cosine
 from jaxgan.state import GanState, init_state
 from jaxgan.steps import Recipe
 from jaxgan.types import Network
+from jaxgan.watermark.blocks import WEIGHTS_BASIS
 
 
 class Assembly(NamedTuple):
@@ -39,8 +43,22 @@ def assemble(config: Config, info: DataInfo) -> Assembly:
         architecture,
         build.build_generator(architecture),
         build.build_discriminator(architecture),
-        build.build_recipe(config),
+        _fingerprinted(build.build_recipe(config), config, info),
     )
+
+
+def _fingerprinted(recipe: Recipe, config: Config, info: DataInfo) -> Recipe:
+    """Let the generator learn to emit the mark of a secret, where one is named."""
+    if config.fingerprint is None:
+        return recipe
+    if info.dtype != 'uint8' or info.channels not in (1, 3) or not watermark.capacity(info.size, info.size):
+        raise InputError(
+            f'fingerprint {config.fingerprint} needs images of at least 8x8 pixels, grey or in colour: {info.name} has '
+            f'{info.size}x{info.size}, {info.channels} channels of {info.dtype}'
+        )
+    key = watermark.weights_key(read_secret(config.fingerprint, 'fingerprint'))
+    pattern = watermark.make_pattern(key, info.size, info.size, WEIGHTS_BASIS)
+    return fingerprinted(recipe, pattern, cosine(*config.fingerprint_weight, config.burn_in))
 
 
 def initial_state(config: Config, info: DataInfo, parts: Assembly) -> GanState:

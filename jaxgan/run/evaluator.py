@@ -4,6 +4,7 @@ A missing file of weights never stops a training: it is said once, and the train
 """
 
 import contextlib
+import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -13,16 +14,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.choices import choose_extractor, open_held_out
+from jaxgan.credentials import Credit
 from jaxgan.data import DataConfig, ImageSource
 from jaxgan.data.order import NONE_EXCLUDED
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Findings, Plan, check_measures, measure, plan
 from jaxgan.files import append_lines, replacing
+from jaxgan.making.marking import entry_of, mark
+from jaxgan.making.pictures import record_path
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.measures import MEASURES, called
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, differences, from_line, to_line
 from jaxgan.metrics.types import Extractor
+from jaxgan.provenance import record
 from jaxgan.realimages import Reals
 from jaxgan.strictjson import parse_json
 
@@ -157,10 +162,27 @@ def append(
     append_lines(path, [to_line(one) | more for one in measurements])
 
 
-def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, Any]) -> None:
-    """Write generated images and their nearest real ones, whole or not at all; ``when`` joins what is said of them."""
+def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, Any], credit: Credit) -> None:
+    """Write generated images, marked, and their nearest real ones, as they are: whole or not at all, with a line in the record.
+
+    Args:
+        path: the .npz.
+        nearest: its arrays, and what to say ``about`` them; None: there are none, and nothing is written.
+        when: joins what is said of them.
+        credit: of the generated ones.
+    """
     if nearest is None:
         return
-    arrays: dict[str, Any] = nearest | {'about': np.array(json.dumps(nearest['about'] | when))}
-    with replacing(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, **arrays)
+    marked = mark(nearest['generated'], credit)
+    arrays: dict[str, Any] = {
+        **nearest,
+        'generated': marked.pixels,
+        'about': np.array(json.dumps(nearest['about'] | when)),
+        'credit': np.array(json.dumps({**credit.fields(), 'kind': credit.kind})),
+    }
+    with replacing(path) as temporary:
+        with temporary.open('wb') as file:
+            np.savez_compressed(file, **arrays)
+        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        entry = entry_of(path.name, digest, marked.pixels.shape[1:3], marked.layers, credit)
+        record.append(record_path(path, credit), [entry | {'images': len(marked.pixels)}])

@@ -18,11 +18,13 @@ import numpy as np
 from jaxgan import images
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
+from jaxgan.credentials import USUAL, Marks
 from jaxgan.errors import Failure, InputError
 from jaxgan.files import append_lines, reason
 from jaxgan.parallel.distributed import ALONE, Alone, Told
 from jaxgan.parallel.placing import spread
 from jaxgan.run.cadence import cadence
+from jaxgan.run.credit import mark_grid
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
 from jaxgan.run.listing import Listing
 from jaxgan.run.origin import Origin
@@ -48,6 +50,7 @@ class Tools(NamedTuple):
     watchdog: Watchdog
     listing: Listing | Silent
     crew: Alone = ALONE
+    marks: Marks = USUAL  # of the pictures
 
 
 class Run:
@@ -252,21 +255,20 @@ class Run:
             return images.picture(samples)
 
     def write(self, grid: np.ndarray, step: int) -> None:
-        """Write a grid as a file and to the log."""
+        """Write a grid, marked, as a file and to the log."""
         self.check_there()
         if not self.crew.writes:
             return
         seen = self.cadence.seen(step)
+        marked, write = mark_grid(grid, self.trainer.config, self.tools.marks, seen)
         path = self.workdir / SAMPLES / f'{seen:09d}.png'
         with self.aside('samples'):
             try:
-                images.save_png(path, grid)
+                write(path)
                 self.progress.message(f'{seen:,} images: {path}')
-            except (InputError, OSError) as error:
-                self.progress.message(
-                    f'warning: {path} cannot be written: {reason(error)}; the training goes on'
-                )
-            self.log.image('samples', seen, grid)
+            except (Failure, OSError) as error:
+                self.progress.message(f'warning: {path} cannot be written: {reason(error)}; training goes on')
+            self.log.image('samples', seen, marked.pixels)
 
     def meta(self, step: int) -> dict[str, Any]:
         """Describe a checkpoint."""

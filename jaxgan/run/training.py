@@ -9,11 +9,14 @@ from typing import Any
 from jaxgan.checkpoints import retention
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
+from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
 from jaxgan.provenance import cards
+from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
+from jaxgan.run.credit import run_credit
 from jaxgan.run.evaluator import Record
 from jaxgan.run.goodput import Goodput
 from jaxgan.run.listing import Listing
@@ -52,7 +55,7 @@ def train(
     Returns:
         The exit code: 0, or 128 + the signal after a saved stop.
     """
-    goodput = Goodput()
+    goodput, marks = Goodput(), Marks(secret=watermark_secret())
     with catch_signals() as stop, contextlib.ExitStack() as stack:
         with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
             crew.decide(lambda: enter(trainer, workdir, stack))
@@ -77,11 +80,13 @@ def train(
                 if crew.writes and not has_data_card(workdir):  # a kill may have cost it
                     cards.at_end(workdir, print)
                 return 0
-            log, progress, watch = record(trainer, workdir, first, alarms, stack) if crew.writes else SILENT
+            log, progress, watch = (
+                record(trainer, workdir, first, alarms, marks, stack) if crew.writes else SILENT
+            )
         dog = stack.enter_context(Watchdog(watchdog))
         listing = Listing(trainer.source, workdir, progress.message) if crew.writes else Silent()
         stack.enter_context(listing)
-        tools = Tools(opened, origin, goodput, dog, listing, crew)
+        tools = Tools(opened, origin, goodput, dog, listing, crew, marks)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
         if not number:
             with dog.paused():
@@ -120,11 +125,16 @@ def resumed(
 
 
 def record(
-    trainer: Trainer, workdir: Path, first: int, alarms: Alarms, stack: contextlib.ExitStack
+    trainer: Trainer, workdir: Path, first: int, alarms: Alarms, marks: Marks, stack: contextlib.ExitStack
 ) -> tuple[Any, Any, Any]:
     """Open what a run writes down and says."""
     config = trainer.config
     log = stack.enter_context(RunLog(workdir, first))
     progress = stack.enter_context(Progress(config.images, first * step_images(config)))
     log.say = progress.message
-    return log, progress, Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress)
+    credit = functools.partial(run_credit, config, marks)
+    return (
+        log,
+        progress,
+        Watch(workdir, first, config.evaluation, trainer.evaluator, alarms, log, progress, credit),
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxgan.credentials import Credit
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.protocol import EVALUATIONS
 from jaxgan.run.alarms import WARNINGS, Alarms, Sign, write_down
@@ -26,12 +27,13 @@ class Watch:
         alarms: Alarms,
         log: RunLog,
         progress: Progress,
+        credit: Callable[[int], Credit],
     ) -> None:
         """Begin after ``resume_step``: what the folder holds of later steps is dropped, as the log does."""
         for name in (EVALUATIONS, WARNINGS):
             rewind(folder / name, resume_step)
         self._folder, self._evaluator, self._alarms = folder, evaluator, alarms
-        self._log, self._progress = log, progress
+        self._log, self._progress, self._credit = log, progress, credit
         self._record = Record(folder, evaluator.best, evaluation.patience)
         self._measured: list[Any] = []
 
@@ -52,7 +54,8 @@ class Watch:
         measurements = [one._replace(step=step, images_seen=images_seen) for one in found.measurements]
         for name, reason in found.failed.items():
             self._progress.message(f'{name} was not measured: {reason}')
-        write_nearest(self._folder / NEAREST, found.nearest, {'step': step, 'images_seen': images_seen})
+        when = {'step': step, 'images_seen': images_seen}
+        write_nearest(self._folder / NEAREST, found.nearest, when, self._credit(images_seen))
         self._measured, improved = measurements, self._record.improves(measurements)
         values = {f'evaluation/{one.metric}': one.value for one in measurements}
         self._log.board(images_seen, values)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jaxgan.errors import InputError
 from jaxgan.export import NO_FILES
+from jaxgan.making.marks import read_marks
 from jaxgan.making.onnxfile import check_onnx, simplify, to_onnx
 from jaxgan.opened import Generator, open_generator
 from jaxgan.provenance.cards import for_export
@@ -32,6 +33,8 @@ def studio_command(
     runtime: str | None,
     step: int | None,
     best: bool,
+    unmarked: str | None = None,
+    mark_key: str | None = None,
 ) -> int:
     """Write a generator's studio, and serve it where that is asked for."""
     target = Path(out)
@@ -39,8 +42,9 @@ def studio_command(
         raise InputError(f'count {count} must be in 1..{MOST}')
     check_port(port)
     check_target(target)
+    marks = read_marks(unmarked, mark_key)
     keep_programs()
-    generator = open_generator(Path(source), step, best)
+    generator = open_generator(Path(source), step, best, marks)
     check_pictures(generator)
     generator, documents = for_export(generator, Path(source))
     write_studio(target, generator, count, find_runtime(runtime), documents)

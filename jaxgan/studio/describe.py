@@ -8,6 +8,7 @@ import numpy as np
 from jaxgan.errors import InputError
 from jaxgan.making.directions import for_studio
 from jaxgan.making.judging import companions, to_floats
+from jaxgan.making.programs import describe_marking
 from jaxgan.opened import Generator
 from jaxgan.rejection import make_score
 from jaxgan.sampling import normal_quantiles
@@ -49,6 +50,7 @@ def describe(generator: Generator, count: int) -> dict[str, Any]:
         'studio': FORMAT,
         'version': __version__,
         'model': generator.digest,
+        'watermark': describe_marking(generator),
         'data': {'name': generator.data, 'licence': data.get('licence')},
         'kind': architecture['kind'],
         'images_seen': card['trained']['images_seen'],

@@ -4,9 +4,11 @@ import dataclasses
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class CanvasOptions:
+class CanvasOptions(MarkOptions):
     """Make a texture that tiles, or a world of any size, with a generator that is convolutional behind its first layer."""
 
     source: tyro.conf.Positional[str]

@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class DirectionsOptions:
+class DirectionsOptions(MarkOptions):
     """Find directions along which a generator's images can be edited, and show what each does."""
 
     source: tyro.conf.Positional[str]

@@ -4,9 +4,11 @@ import dataclasses
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class EditOptions:
+class EditOptions(MarkOptions):
     """Change an image along directions that ``jaxgan directions`` found."""
 
     source: tyro.conf.Positional[str]

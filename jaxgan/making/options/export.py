@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import WatermarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class ExportOptions:
+class ExportOptions(WatermarkOptions):
     """Write a generator for other programs: as weights, as programs for JAX, or as ONNX; readable without jaxgan."""
 
     source: tyro.conf.Positional[str]

@@ -4,9 +4,11 @@ import dataclasses
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class InterpolateOptions:
+class InterpolateOptions(MarkOptions):
     """Make the images between two or more: along arcs in z, along lines in w and w+."""
 
     source: tyro.conf.Positional[str]

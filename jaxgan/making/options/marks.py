@@ -4,14 +4,20 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MarkOptions:
-    """How pictures are marked: by default with a watermark, with metadata, and by a line in a record."""
+class WatermarkOptions:
+    """How pictures are marked by programs that make them."""
 
     unmarked: str | None = None
-    """Write no marks, for this reason, which the record keeps."""
+    """Write no marks, for this reason, which is kept."""
     mark_key: str | None = None
-    """A file with a secret of at least 16 bytes for the watermark, so that only who has it can make or find it (default: the file
-    that JAXGAN_MARK_KEY names; without one the model's digest is enough)."""
+    """A file with a secret of at least 16 bytes for the watermark, so that only who has it can find it (default: the file that
+    JAXGAN_MARK_KEY names; without one the model's digest is enough)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MarkOptions(WatermarkOptions):
+    """How pictures are marked: by default with a watermark, with metadata, and by a line in a record."""
+
     sign: tuple[str, str] | None = None
     """CERT.pem KEY.pem: sign the files, too (C2PA); needs the extra jaxgan[c2pa]."""
     record: str | None = None

@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class ProjectOptions:
+class ProjectOptions(MarkOptions):
     """Find the codes of images: of picture files, of the data (--from-data), or of the generator's own samples (--own)."""
 
     source: tyro.conf.Positional[str]

@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class SampleOptions:
+class SampleOptions(MarkOptions):
     """Make images with a trained generator."""
 
     source: tyro.conf.Positional[str]
@@ -39,6 +41,13 @@ class SampleOptions:
     """Drop images equal, or nearly equal, to one before, and take the next seeds instead."""
     near: float | None = None
     """Of --dedup near: how many levels of 255 the means of 8x8 parts of two nearly equal images differ, root mean square (default: 8)."""
+    reject_copies: bool = False
+    """Drop images that are copies of training images, and take the next seeds instead; needs the index that jaxgan index writes."""
+    copy_fpr: float | None = None
+    """Of --reject-copies: this share of images that are no copies is dropped, too: 0.001, 0.01 or 0.05 (default: 0.01,
+    or the nearest that the index has)."""
+    copy_index: str | None = None
+    """Of --reject-copies: the index's file (default: copies.safetensors in the source)."""
     reject: Literal['off', 'drs', 'ddls'] = 'off'
     """Of a run: let the discriminator choose among images (drs), or move their latents (ddls)."""
     percentile: float | None = None
@@ -46,7 +55,8 @@ class SampleOptions:
     steps: int | None = None
     """Of ddls: Langevin steps of each latent (default: 50)."""
     step_size: float | None = None
-    """Of ddls: the size of a step (default: 0.01)."""
+    """Of ddls: the size of a step (default: 0.01,
+    or the nearest that the index has)."""
     trace: str | None = None
     """Explain each image as a line of JSON (seed, class, z, w, what was asked, the model): a file, or '-' to print."""
     columns: int | None = None

@@ -4,9 +4,11 @@ import dataclasses
 
 import tyro
 
+from jaxgan.making.options.marks import WatermarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class StudioOptions:
+class StudioOptions(WatermarkOptions):
     """Write a page that runs the generator in the visitor's browser; the folder needs no network and any web server."""
 
     source: tyro.conf.Positional[str]

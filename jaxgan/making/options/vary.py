@@ -4,9 +4,11 @@ import dataclasses
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class VaryOptions:
+class VaryOptions(MarkOptions):
     """Make variations of an image: of a seed's, of one that was projected, or of a picture file."""
 
     source: tyro.conf.Positional[str]

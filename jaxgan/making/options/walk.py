@@ -5,9 +5,11 @@ from typing import Literal
 
 import tyro
 
+from jaxgan.making.options.marks import MarkOptions
+
 
 @dataclasses.dataclass(frozen=True)
-class WalkOptions:
+class WalkOptions(MarkOptions):
     """Make a film of a walk through a generator's images."""
 
     source: tyro.conf.Positional[str]

@@ -1,0 +1,78 @@
+"""A mark in the weights: the generator itself emits a keyed pattern, so that a parameter tree is known again by its samples.
+
+Two parts, both pure and both needed. The discriminator sees real images that carry the pattern, so that samples without it look wrong to it and
+samples with it do not give themselves away; and the generator's loss asks the decoder, which is differentiable, whether each bit is read right.
+"""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxgan import watermark
+from jaxgan.types import Batch, Extension, Key, Metrics, Network, Phase, Regularizer
+from jaxgan.watermark import Pattern
+from jaxgan.watermark.embedding import Lift, Strength
+
+STRENGTH = Lift(4.0, 8.0)
+"""Of the pattern in real images: less than in a picture, for a model shows many."""
+MARGIN = 0.5
+"""Of a bit's score, which is below 1: what the generator is asked for, and no more."""
+
+
+def fingerprinted(recipe: Any, pattern: Pattern, weight: Any = 1.0, strength: Strength = STRENGTH) -> Any:
+    """Make a recipe whose generator learns to emit a pattern.
+
+    Args:
+        recipe: a ``Recipe``.
+        pattern: ``make_pattern(weights_key(secret), height, width, WEIGHTS_BASIS)``.
+        weight: of the decoder's loss in the generator's: a number or a schedule of images seen.
+        strength: of the pattern in real images.
+
+    Returns:
+        The recipe with one more extension, which marks real images, and one more penalty on the generator, ``fingerprint``.
+
+    References:
+        Yu et al. 2021, Artificial fingerprinting for generative models: rooting deepfake attribution in training data, arXiv 2007.08457, section 3:
+        marked training images alone make a generator emit the mark, for an encoder and a decoder that are learned. Fernandez et al. 2023, The stable
+        signature, arXiv 2303.15435, section 4.2: the loss of a fixed decoder. Here the decoder is ``watermark.scores``, which is not learned.
+    """
+    return recipe._replace(
+        extensions=(*recipe.extensions, mark_real(pattern, strength)),
+        g_regularizers=(*recipe.g_regularizers, Regularizer(decoder_loss(pattern), weight)),
+    )
+
+
+def mark_real(pattern: Pattern, strength: Strength = STRENGTH) -> Extension:
+    """Show every phase real images that carry a pattern."""
+
+    def extend(
+        phases: dict[str, Phase], generator: Network, discriminator: Network, recipe: Any
+    ) -> dict[str, Phase]:
+        del generator, discriminator, recipe
+        return {name: marked(phase) for name, phase in phases.items()}
+
+    def marked(phase: Phase) -> Phase:
+        def run(state: Any, batch: Batch, key: Key) -> tuple[Any, Metrics]:
+            real = batch['image']
+            shown = watermark.embed(real, pattern, strength).astype(real.dtype)
+            return phase(state, {**batch, 'image': shown}, key)
+
+        return run
+
+    return Extension(extend)
+
+
+def decoder_loss(pattern: Pattern, margin: float = MARGIN) -> Any:
+    """Make the penalty ``mean_b max(0, margin - score_b)^2 / margin^2`` of samples: 1 where nothing is read, 0 where each bit is.
+
+    Args:
+        pattern: of the images' size.
+        margin: of each bit's score.
+    """
+
+    def fingerprint(critic: Any, real: Any, fake: Any, keys: Any) -> Any:
+        del critic, real, keys
+        short = jnp.maximum(margin - watermark.scores(fake.astype(jnp.float32), pattern), 0.0)
+        return jnp.mean((short / margin) ** 2, axis=-1)
+
+    return fingerprint

@@ -1,0 +1,167 @@
+"""How near is too near, and how often: a threshold from held-out images, and a rate with an exact interval.
+
+References:
+    Vovk, Gammerman and Shafer 2005, Algorithmic learning in a random world (conformal p-values); Clopper and Pearson
+    1934, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betaincinv, betaln  # jax depends on scipy
+
+from jaxgan.errors import InputError
+
+
+class Interval(NamedTuple):
+    """Bounds of a probability."""
+
+    low: float
+    high: float
+
+
+class Threshold(NamedTuple):
+    """A query whose ratio is below ``value`` counts as a copy."""
+
+    value: float
+    asked: float
+    """A fresh image that is no twin counts with at most this probability, the draw of held-out images included."""
+    rank: int
+    """The threshold is the held-out ratio of this rank, twins included."""
+    held_out: int
+    twins: int = 0
+    """Held-out images that are near duplicates of training images."""
+
+    @property
+    def fpr(self) -> float:
+        """The probability by which a fresh image counts, twins included: ``rank / (n + 1)``."""
+        return self.rank / (self.held_out + 1)
+
+    def actual(self, confidence: float = 0.975) -> Interval:
+        """Bound the probability by which a fresh image counts given these held-out images: quantiles of Beta(rank, n + 1 - rank)."""
+        tail, others = (1 - confidence) / 2, self.held_out + 1 - self.rank
+        low, high = (float(betaincinv(self.rank, others, p)) for p in (tail, 1 - tail))
+        return Interval(low, high)
+
+
+class CopyRate(NamedTuple):
+    """The share of generated images that count as copies."""
+
+    copies: int
+    images: int
+    raw: float
+    interval: Interval
+    """Of ``raw``, of 95%: Clopper and Pearson's, exact."""
+    corrected: float
+    """``raw`` less what false positives explain: ``max(0, (raw - fpr) / (1 - fpr))``."""
+    corrected_interval: Interval
+    """From what false positives cannot explain, to all that count (a generator may have fewer false positives than real
+    images); of 95%, for the raw rate and the actual false positive rate are bounded with 97.5% each."""
+    p_value: float
+    """How probable so many are of a generator whose images are like the held-out ones."""
+
+
+def smallest_fpr(held_out: int) -> float:
+    """Compute the smallest false positive rate that so many held-out images can calibrate: ``1 / (n + 1)``."""
+    return 1 / (held_out + 1)
+
+
+def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -> Threshold:
+    """Find the ratio below which a fresh image falls with a probability of at most ``fpr``: a conformal quantile.
+
+    It is the one of rank ``floor((n + 1) fpr)`` among those of n held-out images. Where held-out images and a fresh one
+    are exchangeable, however they are distributed, the fresh one counts with a probability of at most
+    ``rank / (n + 1)``.
+
+    Args:
+        ratios: of held-out real images to the training images, [n].
+        fpr: above 0, below 1.
+
+    Raises:
+        InputError: there are fewer than ``1 / fpr - 1`` held-out images, or values are not finite.
+
+    >>> calibrate(np.arange(1.0, 100.0), 0.02)
+    Threshold(value=2.0, fpr=0.02, rank=2, held_out=99)
+    """
+    if not 0 < fpr < 1:
+        raise InputError(f'the false positive rate must be above 0 and below 1, not {fpr}')
+    if np.ndim(ratios) != 1 or not np.all(np.isfinite(ratios)):
+        raise InputError('the ratios of held-out images must be finite numbers')
+    fresh = np.sort(ratios if twins is None else ratios[~twins])
+    rank = math.floor((len(fresh) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
+    if rank < 1:
+        raise InputError(
+            f'{len(fresh):,} held-out images are too few for a false positive rate of {fpr:g}: '
+            f'at least {math.ceil(1 / fpr - 1e-9) - 1:,} are needed'
+        )
+    value = float(fresh[rank - 1])
+    return Threshold(value, fpr, int(np.sum(ratios < value)) + 1, len(ratios), len(ratios) - len(fresh))
+
+
+def p_values(ratios: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Compute how probable a ratio as small is for a fresh image: ``(1 + #{held-out <= ratio}) / (n + 1)``.
+
+    >>> p_values(np.array([0.5, 2.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [0.25, 0.75]
+    """
+    below = np.searchsorted(np.sort(held_out), ratios, side='right')
+    return (1 + below) / (len(held_out) + 1)
+
+
+def clopper_pearson(count: int, total: int, confidence: float = 0.95) -> Interval:
+    """Bound a probability from ``count`` of ``total``: covers it with at least ``confidence``, whatever it is.
+
+    Args:
+        count: successes.
+        total: trials, at least 1.
+        confidence: of the two-sided interval.
+
+    Raises:
+        InputError: ``count`` is no part of ``total``.
+
+    >>> [round(x, 4) for x in clopper_pearson(0, 10)]
+    [0.0, 0.3085]
+    """
+    if not 0 <= count <= total or total < 1:
+        raise InputError(f'{count} of {total} is no share')
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(count, total - count + 1, tail)) if count else 0.0
+    high = float(betaincinv(count + 1, total - count, 1 - tail)) if count < total else 1.0
+    return Interval(low, high)
+
+
+def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
+    """Count the generated images below the threshold; how surely they are more than false positives.
+
+    The corrected interval's lower end is the lower bound of the raw rate less the upper bound of the false positive rate
+    that this threshold has: a threshold from n held-out images is itself random. The p-value is exact: of n + m
+    exchangeable images, the number of the m below the one of rank r of the n is beta-binomial (m, r, n + 1 - r).
+
+    Args:
+        ratios: of generated images to the training images, [m].
+        threshold: of ``calibrate``.
+    """
+    copies, images = int(np.sum(ratios < threshold.value)), len(ratios)
+    wide, actual = clopper_pearson(copies, images, 0.975), threshold.actual()
+    bounds = Interval(_less(wide.low, actual.high), wide.high)
+    return CopyRate(
+        copies,
+        images,
+        copies / images,
+        clopper_pearson(copies, images),
+        _less(copies / images, threshold.fpr),
+        bounds,
+        _at_least(copies, images, threshold.rank, threshold.held_out + 1 - threshold.rank),
+    )
+
+
+def _at_least(count: int, total: int, a: int, b: int) -> float:
+    """Compute the probability of at least ``count`` of ``total`` under the beta-binomial distribution."""
+    j = np.arange(count, total + 1)
+    log = betaln(j + a, total - j + b) - betaln(a, b) - betaln(j + 1, total - j + 1) - np.log(total + 1)
+    return min(1.0, float(np.exp(log).sum()))
+
+
+def _less(rate: float, fpr: float) -> float:
+    return max(0.0, (rate - fpr) / (1 - fpr))

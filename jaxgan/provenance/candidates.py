@@ -1,0 +1,75 @@
+"""Whose watermark may be in a file: keys of the models that were named, by the user, a record or the file itself."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgan.errors import InputError
+from jaxgan.run.rundir import BEST
+from jaxgan.watermark import model_key
+
+DIGEST = re.compile('[0-9a-f]{64}')
+MOST = 64  # models whose marks are looked for in one file: each more costs time, and the others some power
+
+
+class Candidate(NamedTuple):
+    """A key that may be a file's."""
+
+    model: str
+    """The model's digest."""
+    key: bytes
+    secret: bool
+    """The key needs the secret; else the digest is enough to find the mark, and to forge it."""
+    named_by: str
+    """Who named the model."""
+
+
+def read_models(names: Iterable[str]) -> dict[str, str]:
+    """Compute the digests of runs and exports, of a run both of its newest and of its best checkpoint: digest -> name.
+
+    Raises:
+        InputError: one is neither, or is damaged.
+    """
+    from jaxgan.opened import open_generator  # slow: the networks
+
+    found: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        path = Path(name)
+        found.setdefault(open_generator(path).digest, name)
+        if (path / BEST).is_dir():
+            found.setdefault(open_generator(path, best=True).digest, f'{name}, best')
+    return found
+
+
+def candidates(
+    models: Mapping[str, str], entries: Iterable[Mapping[str, Any]], credit: Mapping[str, str], secret: bytes
+) -> list[Candidate]:
+    """List the keys to try on a file, each once: with the secret, where there is one, and without.
+
+    Args:
+        models: those of the user (``read_models``).
+        entries: of the records; the newest models first.
+        credit: what the file says of itself.
+        secret: of the watermark; empty: none.
+
+    Raises:
+        InputError: the user names too many models.
+    """
+    if len(models) > MOST:
+        raise InputError(
+            f'--model names {len(models)} models, and the marks of at most {MOST} are looked for'
+        )
+    named = dict(models)
+    if DIGEST.fullmatch(credit.get('model', '')):
+        named.setdefault(credit['model'], 'the file itself')
+    for entry in reversed(list(entries)):
+        if len(named) >= MOST:
+            break
+        if DIGEST.fullmatch(entry['model']):
+            named.setdefault(entry['model'], 'the record')
+    return [
+        Candidate(model, model_key(model, one), bool(one), who)
+        for model, who in named.items()
+        for one in dict.fromkeys((secret, b''))
+    ]

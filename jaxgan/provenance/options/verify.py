@@ -1,0 +1,28 @@
+"""The options of ``jaxgan verify``."""
+
+import dataclasses
+
+import tyro
+
+
+@dataclasses.dataclass(frozen=True)
+class VerifyOptions:
+    """Say of pictures, films and arrays what shows that a jaxgan model made them. Exit code 0: something proves it of every image; 4: not
+    of all."""
+
+    images: tyro.conf.Positional[tuple[str, ...]]
+    """Pictures, films, .npz files of jaxgan sample, or folders of them."""
+    model: tuple[str, ...] = ()
+    """Runs or exports that may have made them: their marks are looked for, besides those of models that the files themselves name."""
+    mark_key: str | None = None
+    """The file with the secret of the watermark, where one was used (default: the file that JAXGAN_MARK_KEY names)."""
+    jsonl: tuple[str, ...] = ()
+    """Records of what was made (default: provenance.jsonl beside each file)."""
+    fpr: float = 1e-6
+    """How improbable a watermark must be by chance, all tries on an image counted, to prove something."""
+    search: bool = True
+    """Look for the watermark in mirrored, cut and scaled pictures, too."""
+    trust: str | None = None
+    """Certificates (PEM) of those whose C2PA signatures are trusted."""
+    json: bool = False
+    """Print a line of JSON for each file instead."""

@@ -1,0 +1,111 @@
+"""The data of a run, opened again, and proved to be those on which it was trained."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxgan.checkpoints.restore import read_meta
+from jaxgan.configjson import from_dict
+from jaxgan.data import DataConfig, ImageSource, open_source, read_all
+from jaxgan.data.fingerprint import fingerprint_arrays, glance
+from jaxgan.errors import InputError
+from jaxgan.provenance.copyindex import About
+from jaxgan.run.rundir import CHECKPOINTS, CONFIG
+from jaxgan.strictjson import read_json
+
+
+class RunData(NamedTuple):
+    """The data of a training."""
+
+    config: DataConfig
+    source: ImageSource
+    fingerprint: dict[str, str]
+    """'of': all or some of the images; 'sha256'; as a checkpoint has it."""
+
+
+def open_run_data(run: Path, name: str | None = None, data_dir: str | None = None) -> RunData:
+    """Open the data of a run, and compare their fingerprint with that of its newest checkpoint.
+
+    Args:
+        run: its folder.
+        name: where the data lie now, as ``data.name`` says it; None: where they lay.
+        data_dir: where TFDS data sets lie now.
+
+    Raises:
+        InputError: the folder is no run, the data are not here, or they are others.
+    """
+    meta = read_run(run)
+    changes = {field: value for field, value in (('name', name), ('data_dir', data_dir)) if value is not None}
+    config = from_dict({**meta['config']['data'], **changes}, DataConfig, f'{run}: data')
+    source = open_source(config)
+    there = fingerprint_of(meta)
+    found = look(source, there['of'])
+    if there['sha256'] not in ('', found['sha256']):
+        raise InputError(
+            f'{config.name}, split {config.split}, holds other data than {run} was trained on: bring those back'
+        )
+    return RunData(config, source, found)
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """Read what stands beside the newest checkpoint of a run.
+
+    Raises:
+        InputError: the folder is no run.
+    """
+    if not (run / CONFIG).exists():
+        kind = 'is no run' if run.exists() else 'does not exist'
+        raise InputError(f'{run} {kind} (a run has config.json)')
+    meta = read_meta(run / CHECKPOINTS)[1].meta
+    if not isinstance(meta.get('config'), dict) or not isinstance(meta['config'].get('data'), dict):
+        raise InputError(f'{run}: its newest checkpoint does not say of which data it is')
+    return meta
+
+
+def fingerprint_of(meta: dict[str, Any]) -> dict[str, str]:
+    """Return the fingerprint of a checkpoint's data; older ones have none: its 'sha256' is empty."""
+    found = meta.get('fingerprint')
+    found = found if isinstance(found, dict) else {}
+    return {'of': str(found.get('of', 'all')), 'sha256': str(found.get('sha256', ''))}
+
+
+def look(source: ImageSource, of: str) -> dict[str, str]:
+    """Compute a fingerprint as ``run.origin.look`` does in training."""
+    found = fingerprint_arrays(read_all(source)) if of == 'all' else glance(source)
+    return {'of': of, 'sha256': found}
+
+
+def open_indexed_data(
+    folder: Path, about: About, name: str | None = None, data_dir: str | None = None
+) -> ImageSource:
+    """Open the data that an index describes.
+
+    Args:
+        folder: of the run or the export beside which the index lies, whose configuration names the data.
+        about: what the index says of them.
+        name: where the data lie now; None: where they lay in training.
+        data_dir: where TFDS data sets lie now.
+
+    Raises:
+        InputError: nothing says where they are, they are not here, or they are others.
+    """
+    config = _config_beside(folder)
+    if config is None and name is None:
+        raise InputError(f'nothing beside {folder} says where the data lie: give --data')
+    changes = {field: value for field, value in (('name', name), ('data_dir', data_dir)) if value is not None}
+    like = {'name': '', 'split': about.split, 'size': about.size, 'resize': about.resize}
+    chosen = from_dict({**(like if config is None else config), **changes}, DataConfig, f'{folder}: data')
+    source = open_source(chosen)
+    if look(source, about.fingerprint_of)['sha256'] != about.fingerprint:
+        raise InputError(f'{chosen.name}, split {chosen.split}, holds other data than the index was made of')
+    return source
+
+
+def _config_beside(folder: Path) -> dict[str, Any] | None:
+    """Read how the data were opened: from a run's configuration, or an export's card."""
+    for file, inside in ((CONFIG, ('data',)), ('generator.json', ('data', 'config'))):
+        if (folder / file).is_file():
+            found = read_json(folder / file)
+            for part in inside:
+                found = found.get(part) if isinstance(found, dict) else None
+            return found if isinstance(found, dict) else None
+    return None

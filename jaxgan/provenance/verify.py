@@ -1,0 +1,199 @@
+"""``jaxgan verify``: what shows that a jaxgan model made a picture, layer by layer, and what was done to it since."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.text import Text
+
+from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
+from jaxgan.provenance import matching, pixelmarks
+from jaxgan.provenance.candidates import read_models
+from jaxgan.provenance.judging import Asked, Judged, judge_file, sizes_of
+from jaxgan.provenance.layers import Layer
+from jaxgan.provenance.options.verify import VerifyOptions
+from jaxgan.provenance.pixelmarks import Hit
+from jaxgan.provenance.seen import dump, list_files
+from jaxgan.provenance.signatures import read_anchors
+
+STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
+LEAST = 1e-300  # p-values below are not told apart
+MOST_SET = 2**28  # bytes of pixels that are tested together
+
+
+class Together(NamedTuple):
+    """Single pictures of one size that claim one model, tested as one."""
+
+    size: tuple[int, int]
+    claimed: str
+    """The model's digest; empty: they claim none."""
+    members: tuple[Judged, ...]
+    hit: Hit
+
+
+def verify_command(**given: Any) -> int:
+    """Report all layers of all files.
+
+    Returns:
+        0: something proves of every file that a jaxgan model made it.
+
+    Raises:
+        UnverifiedError: of some nothing does.
+        InputError: a file, a model or a record cannot be read, or an option is out of range.
+    """
+    options = VerifyOptions(**given)
+    if not 0 < options.fpr <= 0.1:
+        raise InputError(f'fpr {options.fpr} must be above 0 and at most 0.1')
+    files = list_files(options.images)
+    asked = _asked(options, files)
+    console = Console(highlight=False, soft_wrap=True)
+    judged, failures = [], []
+    for path in files:
+        try:
+            judged.append(judge_file(path, asked))
+        except InputError as error:
+            failures.append(error)
+            _show_failure(console, path, error, options.json)
+        else:
+            _show(console, judged[-1], options.json)
+    sizes = [size for record in asked.records.values() for size in sizes_of(record)]
+    sets = find_sets(judged, sizes)
+    for one in sets:
+        _show_set(console, one, options)
+    _end(judged, sets, failures, options.fpr)
+    return 0
+
+
+def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
+    from jaxgan.provenance.secret import watermark_secret
+
+    secret, anchors = watermark_secret(options.mark_key), read_anchors(options.trust)
+    if options.jsonl:
+        records = {Path(): matching.read_records([Path(name) for name in options.jsonl])}
+    else:
+        records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
+    return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors)
+
+
+def _one_each(files: Sequence[Path]) -> list[Path]:
+    """Keep one file of each folder."""
+    return list({path.parent: path for path in files}.values())
+
+
+def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
+    """Test pictures together that have one size and claim one model, where there are at least two.
+
+    Args:
+        judged: all files.
+        sizes: that they may have had before.
+    """
+    groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
+    for one in judged:
+        if len(one.seen.images) == 1 and not one.seen.animated:
+            place = (one.seen.size, one.seen.images.shape[-1], one.seen.credit.get('model', ''))
+            groups.setdefault(place, []).append(one)
+    found = []
+    for (size, _, claimed), members in groups.items():
+        held = sum(one.seen.images.nbytes for one in members)
+        if len(members) < 2 or held > MOST_SET:
+            continue
+        keys = list({key.key: key for one in members for key in one.keys}.values())
+        hit = pixelmarks.together([one.seen.images for one in members], keys, sizes)
+        if hit is not None:
+            found.append(Together(size, claimed, tuple(members), hit))
+    return found
+
+
+def _end(judged: Sequence[Judged], sets: Sequence[Together], failures: Sequence[Failure], fpr: float) -> None:
+    """Raise what is wrong on the whole."""
+    total = len(judged) + len(failures)
+    if failures:
+        raise InputError(f'{len(failures)} of {total} files cannot be read: {failures[0]}')
+    in_sets = {id(one) for group in sets if group.hit.p_value <= fpr for one in group.members}
+    rest = [one for one in judged if not one.proved and id(one) not in in_sets]
+    if rest:
+        claims = sum(any(layer.verdict == 'claims' for layer in one.layers) for one in rest)
+        names = ', '.join(str(one.seen.path) for one in rest[:3]) + (', ...' if len(rest) > 3 else '')
+        said = f'; {claims} of them say so themselves or look like it, which is no proof' if claims else ''
+        raise UnverifiedError(
+            f'nothing proves of {len(rest)} of {total} files that jaxgan made them: {names}{said}'
+        )
+
+
+def _show(console: Console, one: Judged, as_json: bool) -> None:
+    if as_json:
+        print(dump(told(one)), flush=True)
+        return
+    console.print(Text(one_line(one.seen.path), style='bold'))
+    for layer in one.layers:
+        console.print(_line(layer))
+    altered = one.altered
+    words = 'not known' if altered is None else '; '.join(altered) or 'nothing'
+    console.print(Text(f'  {"altered":<10}{one_line(words)}'))
+
+
+def _line(layer: Layer) -> Text:
+    p_value = (
+        '' if layer.p_value is None else f' (p {"<" if layer.p_value <= LEAST else "="} {layer.p_value:.2g})'
+    )
+    line = Text(f'  {layer.name:<10}')
+    line.append(f'{layer.verdict}: ', style=STYLES[layer.verdict])
+    return line.append(f'{one_line(layer.words)}{p_value}')
+
+
+def told(one: Judged) -> dict[str, Any]:
+    """Give a file's layers as JSON."""
+    seen = one.seen
+    return {
+        'file': str(seen.path).encode('utf-8', 'replace').decode(),
+        'sha256': seen.sha256,
+        'format': seen.form,
+        'size': list(seen.size) if len(seen.images) else None,
+        'proved': one.proved,
+        'layers': [layer.told() for layer in one.layers],
+        'altered': None if one.altered is None else list(one.altered),
+    }
+
+
+def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
+    proved = one.hit.p_value <= options.fpr
+    if not options.json and all(member.proved for member in one.members):
+        return  # which says more
+    files = [str(member.seen.path).encode('utf-8', 'replace').decode() for member in one.members]
+    if options.json:
+        line = {'together': files, 'size': list(one.size), 'claimed': one.claimed or None, 'proved': proved}
+        print(
+            dump(
+                {
+                    **line,
+                    'model': one.hit.candidate.model,
+                    'p_value': one.hit.p_value,
+                    'how': one.hit.how,
+                    'tries': one.hit.tries,
+                }
+            ),
+            flush=True,
+        )
+        return
+    height, width = one.size
+    claim = f'that say model {one.claimed[:12]} made them' if one.claimed else 'that name no model'
+    console.print(
+        Text(one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'), style='bold')
+    )
+    mark = f'the mark of model {one.hit.candidate.model[:12]}' if proved else 'no mark'
+    verdict = 'proves' if proved else 'nothing'
+    how = f', found {one.hit.how}' if one.hit.how else ''
+    of_all = f' in the set as a whole{how}, which does not prove it of each' if proved else ''
+    console.print(_line(Layer(pixelmarks.NAME, verdict, f'{mark}{of_all}', one.hit.p_value)))
+
+
+def _show_failure(console: Console, path: Path, error: Failure, as_json: bool) -> None:
+    if as_json:
+        print(
+            dump({'file': str(path).encode('utf-8', 'replace').decode(), 'error': one_line(error)}),
+            flush=True,
+        )
+    else:
+        console.print(Text(one_line(path), style='bold'))
+        console.print(Text(f'  {one_line(error)}', style='red'))

@@ -1,0 +1,166 @@
+"""Search: the mark of an image that was mirrored, turned, resized or cropped, with a p-value that pays for every try.
+
+The tries are shared out before the image is seen (a weighted Bonferroni correction): the image as it is has half of the error
+probability, so a search costs an untouched image a factor of 2; all sizes and turns share a quarter, all places of a crop another.
+Because the pattern repeats after ``PERIOD`` blocks, all places for one of the 64 offsets of the grid are one circular correlation.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgan.watermark.blocks import BASIS, SIDE, luma, to_blocks
+from jaxgan.watermark.detection import Detection, correlate, detect, fold, readings, soft_sign
+from jaxgan.watermark.pattern import PERIOD, capacity, tile_signs
+from jaxgan.watermark.resizing import resize
+
+TURNS = (
+    '',
+    'mirrored',
+    'turned by 180 degrees',
+    'upside down',
+    'transposed',
+    'turned by 90 degrees',
+    'transposed the other way',
+    'turned by 270 degrees',
+)
+FACTORS = (
+    2.0,
+    1.5,
+    4 / 3,
+    1.25,
+    1 / 0.9,
+    1.1,
+    0.9,
+    0.8,
+    0.75,
+    2 / 3,
+    0.5,
+    1 / 3,
+    0.25,
+    0.2,
+    1 / 6,
+    0.125,
+    0.1,
+    0.0625,
+)
+SIDES = (16, 32, 64, 128, 256, 512)  # the longer side of usual models
+CROPPED = ((1.0, 0), (1.0, 1), (0.9, 0), (0.9, 1), (0.8, 0), (0.5, 0), (1 / 3, 0), (0.25, 0))  # factor, turn
+WHOLE = 1024  # pixels a side, at most, of what is tried at another size: the corner of larger images
+PIECE = 384  # the same of what is tried at all offsets: the middle of larger images
+SURE = -9.0  # log10 of the p-value at which a search ends
+
+
+class Try(NamedTuple):
+    """One thing that may have happened to an image."""
+
+    factor: float
+    """By which its size is multiplied to undo it."""
+    turn: int
+    """Which of ``TURNS`` undoes it."""
+
+    def describe(self) -> str:
+        """Say in a few words what was undone."""
+        size = '' if self.factor == 1 else f'at {self.factor:.3g} of its size'
+        return ', '.join(part for part in (TURNS[self.turn], size) if part) or 'as it is'
+
+
+def search(image: np.ndarray, key: bytes, sizes: Sequence[tuple[int, int]] = ()) -> Detection:
+    """Detect the mark of a key in an image that may have been mirrored, turned, resized, enlarged or cropped.
+
+    Args:
+        image: uint8 [h, w, c].
+        key: of the mark.
+        sizes: heights and widths that the model makes, where known; they are tried too.
+
+    Returns:
+        The best of all tries, its p-value multiplied by what the tries cost.
+    """
+    best = detect(image, key).corrected(2.0)
+    if best.log10_p <= SURE:
+        return best
+    plane, signs = luma(np.asarray(image)[..., :3]).astype(np.float32), tile_signs(key)
+    tries = whole_tries(plane.shape, sizes)
+    for one in tries:
+        found = _whole(plane, one, signs).corrected(4.0 * len(tries))
+        best = min(best, found, key=lambda found: found.log10_p)
+    if best.log10_p <= SURE:
+        return best
+    for one in (Try(*cropped) for cropped in CROPPED):
+        for found in _anywhere(plane, one, signs):
+            best = min(best, found, key=lambda found: found.log10_p)
+    return best
+
+
+def whole_tries(shape: tuple[int, ...], sizes: Sequence[tuple[int, int]] = ()) -> list[Try]:
+    """List what is tried of an image of a size, at the pattern's own place: all turns, and other sizes mirrored or not."""
+    longer = max(shape)
+    factors = [*FACTORS, *(side / longer for side in SIDES), *(height / shape[0] for height, _ in sizes)]
+    targets: dict[tuple[int, int], float] = {}
+    for factor in factors:
+        height, width = (round(side * factor) for side in shape)
+        if factor <= 4 and capacity(height, width) and (height, width) != shape:
+            targets.setdefault((height, width), factor)
+    turned = [Try(1.0, turn) for turn in range(1, len(TURNS))]
+    return turned + [Try(factor, turn) for factor in targets.values() for turn in (0, 1)]
+
+
+def turned(plane: np.ndarray, turn: int) -> np.ndarray:
+    """Mirror or turn a plane by the number of one of ``TURNS``."""
+    plane = plane.T if turn >= 4 else plane
+    return (plane, plane[:, ::-1], plane[::-1, ::-1], plane[::-1])[turn % 4]
+
+
+def _resized(plane: np.ndarray, factor: float) -> np.ndarray:
+    if factor == 1:
+        return plane
+    return resize(plane, *(max(round(side * factor), 1) for side in plane.shape))
+
+
+def _whole(plane: np.ndarray, one: Try, signs: np.ndarray) -> Detection:
+    side = int(WHOLE * max(1.0, min(1 / one.factor, 4.0)))
+    moved = _resized(turned(plane, one.turn)[:side, :side], one.factor)
+    if not capacity(*moved.shape):
+        return Detection(0.0, 1.0, 0.0, 0, 0, 0, one.describe())
+    coefficients, found = to_blocks(moved[None]) @ BASIS, []
+    for reading in readings(*moved.shape):
+        weights = fold(reading(coefficients)[0].astype(np.float64))
+        own = signs[: weights.shape[0], : weights.shape[1]]
+        found.append(correlate(weights, own, capacity(*moved.shape), one.describe()))
+    return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
+
+
+def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detection]:
+    """Try all offsets of the grid and all places in the pattern; yields the best, corrected for all."""
+    side = int(PIECE / one.factor)
+    top, left = (max(length - side, 0) // 2 for length in plane.shape)
+    piece = _resized(turned(plane[top : top + side, left : left + side], one.turn), one.factor)
+    grids = []
+    for row in range(SIDE):
+        for column in range(SIDE):
+            cut = piece[row:, column:]
+            if capacity(*cut.shape):
+                grids.append((row, column, _on_period(soft_sign(to_blocks(cut[None]) @ BASIS)[0])))
+    if not grids:
+        return
+    weights = np.stack([grid for _, _, grid in grids])
+    sums = np.fft.irfft2(
+        (np.conj(np.fft.rfft2(weights, axes=(1, 2))) * np.fft.rfft2(signs, axes=(0, 1))).sum(-1),
+        s=(PERIOD, PERIOD),
+        axes=(1, 2),
+    )
+    ratio = sums / np.maximum(np.sqrt((weights**2).sum((1, 2, 3))), 1e-9)[:, None, None]
+    index, down, right = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
+    row, column, grid = grids[index]
+    moved = np.roll(signs, (-int(down), -int(right)), (0, 1))
+    how = f'{one.describe()}, a piece: the grid begins at row {row}, column {column}'
+    yield correlate(grid, moved, capacity(*piece.shape), how).corrected(
+        4.0 * len(CROPPED) * SIDE * SIDE * PERIOD * PERIOD
+    )
+
+
+def _on_period(values: np.ndarray) -> np.ndarray:
+    """Fold to a whole period, zeros where there is no block."""
+    folded = fold(values.astype(np.float64))
+    return np.pad(folded, ((0, PERIOD - folded.shape[0]), (0, PERIOD - folded.shape[1]), (0, 0)))
