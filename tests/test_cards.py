@@ -56,11 +56,11 @@ def test_every_number_of_a_card_is_in_the_runs_files(tmp_path):
 
 
 CHANGES = {
-    'metrics.jsonl': ('seconds', 'seconds', '123.25', '124.5'),
+    'metrics.jsonl': ('seconds', 'seconds of training', '123.25', '124.5'),
     'sessions.jsonl': ('wall', 'wall time, seconds', '141.5', '194.5'),
-    'warnings.jsonl': ('step', 'collapse', '1 times; the last at step 33: diversity fell to 0.125', '1 times; the last at step 34: diversity fell to 0.125'),
+    'warnings.jsonl': ('step', 'collapse', '1 time; the last at step 33: diversity fell to 0.125', '1 time; the last at step 34: diversity fell to 0.125'),
     'faults.jsonl': ('restored', 'failed step', 'step 35, d: nan in d/loss; went back to step 24', 'step 35, d: nan in d/loss; went back to step 12'),
-    'removals.jsonl': ('reason', 'removed', '1 images: asked for', '1 images: sued'),
+    'removals.jsonl': ('reason', 'removed', '1 image: asked for', '1 image: sued'),
 }  # fmt: skip
 NEW = {
     'metrics.jsonl': 124.5,
@@ -88,7 +88,10 @@ def test_a_card_follows_the_checkpoints_record(tmp_path):
 def test_a_card_says_what_belongs_to_the_weights_and_to_earlier_steps_only(tmp_path):
     known = write_run(tmp_path)
     later = [line | {'step': 96} for line in LINES['metrics.jsonl']]
-    assert value(card(write_run(tmp_path / 'later', **{'metrics.jsonl': later})), 'seconds') == 'not stated'
+    assert (
+        value(card(write_run(tmp_path / 'later', **{'metrics.jsonl': later})), 'seconds of training')
+        == 'not stated'
+    )
     assert value(card(known), 'copies found') == '19'
     (tmp_path / 'audit.json').write_text(json.dumps(AUDIT | {'model': 'cd' * 32}))
     text = card(known)
@@ -121,7 +124,7 @@ def test_what_no_file_says_is_not_stated():
         5,
     )
     text = card(known)
-    for what in ('images', 'licence of the set', 'loss', 'images seen', 'jax', 'seconds'):
+    for what in ('images', 'licence of the set', 'loss', 'images seen', 'jax', 'seconds of training'):
         assert f'| {what} | not stated |' in text, what
     assert numbers(text.split('## How')[0]) <= {'5'} and 'license:' not in text
 
