@@ -9,6 +9,7 @@ from PIL import Image
 
 from jaxgan.credentials import Credit, from_xmp, to_xmp, without_folders
 from jaxgan.errors import InputError
+from jaxgan.making.export import exported
 from jaxgan.making.pictures import FORMATS, format_of, read_credit, to_bytes, write_picture
 from jaxgan.opened import Generator
 from jaxgan.version import __version__
@@ -127,3 +128,17 @@ def test_no_folder_of_its_maker_is_told(name, shown):
 def test_a_generator_names_its_data_without_folders():
     made = Generator({}, {}, {'data': {'name': 'npz:/home/ann/emoji32.npz'}})
     assert made.credit('1').fields()['data'] == 'npz:emoji32.npz'
+
+
+def test_an_export_names_its_data_without_folders():
+    name = 'npz:/home/ann/emoji32.npz'
+    data = {'name': name, 'origin': '/home/ann/emoji32.npz', 'config': {'name': name, 'size': 32}}
+    told = exported(Generator({}, {}, {'data': data, 'labels': []})).card
+    assert told['data'] == {
+        'name': 'npz:emoji32.npz',
+        'origin': 'emoji32.npz',
+        'config': {'name': 'npz:emoji32.npz', 'size': 32},
+    }
+    assert data['origin'] == '/home/ann/emoji32.npz'  # a run keeps it: its own data are read again
+    public = {'name': 'mnist', 'origin': 'https://example.org/a/b'}
+    assert exported(Generator({}, {}, {'data': public})).card['data'] == public

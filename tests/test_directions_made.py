@@ -8,10 +8,10 @@ import pytest
 
 from jaxgan.directions import Directions
 from jaxgan.errors import DamagedError, InputError
-from jaxgan.making import attributes
+from jaxgan.making import attributes, direction_sheets
 from jaxgan.making.attributes import Labelled, kinds, named, read_table
 from jaxgan.making.direction_files import load_directions, save_directions
-from jaxgan.making.direction_sheets import captioned, file_name, parse_amounts
+from jaxgan.making.direction_sheets import captioned, file_name, near_chance, parse_amounts, write_sheets
 from jaxgan.making.directions import as_json, best_told, keep, remove_sheets, sheets_in
 from jaxgan.making.edit import edited, parse_columns
 from jaxgan.making.finding import by_labels, set_apart
@@ -156,6 +156,27 @@ def test_kinds_of_values():
     for values in (['#aa0011', '#aa0012'], ['variant01', 'variant02'], ['0', '1']):
         assert kinds('x', values, raw[:2]).values == tuple(values)
     assert named('x', ['b', '', 'a']).labels.tolist() == [1, -1, 0]
+
+
+def test_what_is_told_by_chance_has_no_sheet(found, tmp_path, monkeypatch):
+    told = found._replace(facts=tuple({'auc': auc} for auc in (0.59, 0.6, 0.5, 0.99)))
+    assert near_chance(told) == [0, 2]
+    assert near_chance(found._replace(facts=({'explained': 0.1},) * 4)) == []
+    written = []
+    monkeypatch.setattr(direction_sheets, 'write_picture', lambda path, *_: written.append(path.name))
+    monkeypatch.setattr(
+        direction_sheets, 'decode', lambda generator, places: np.zeros((len(places.codes), 4, 4, 3))
+    )
+    monkeypatch.setattr(
+        direction_sheets,
+        'seeded',
+        lambda generator, seeds, space: Places('z', CODES[:2], ('a', 'b'), None, MODEL, ({}, {})),
+    )
+    monkeypatch.setattr(direction_sheets, 'in_space', lambda generator, places, space: places)
+    monkeypatch.setattr(direction_sheets, 'credit_of', lambda *_, **__: None)
+    write_sheets(tmp_path, Generator({}, {}, {}), told, [0, 1], [-1.0, 1.0])
+    assert written == ['1_hair_a.png', '3_hair_c.png', 'all.png']
+    assert write_sheets(tmp_path, Generator({}, {}, {}), keep(told, [0, 2]), [0, 1], [1.0]) == []
 
 
 def test_sheets_have_names():

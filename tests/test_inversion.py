@@ -9,6 +9,7 @@ import pytest
 
 from jaxgan import inversion
 from jaxgan.errors import InputError
+from jaxgan.inversion.curvature import make_curvature, shorten
 from jaxgan.inversion.projector import ramps
 from jaxgan.networks import from_functions
 from jaxgan.spaces import Space, Statistics, make_space
@@ -212,8 +213,10 @@ def test_tuning_reaches_the_picture_and_the_local_term_keeps_others(toy):
 
     drifts, errors, patches = [], [], []
     fresh = jax.random.normal(jax.random.key(8), (64, DIM))
-    for locality in (0.0, 10.0):
-        tune = inversion.make_tuner(space, draw, steps=150, rate=0.08, locality=locality)
+    for locality, enough in ((0.0, 60.0), (10.0, 60.0), (0.0, 30.0), (0.0, 15.0)):
+        tune = inversion.make_tuner(
+            space, draw, steps=150, rate=0.02, locality=locality, enough=enough, gain=6.0
+        )
         found = jax.jit(tune)(params, {}, codes[:1], None, target, None, jax.random.key(7))
         drifts.append(float(inversion.drift(paint(found.params, fresh), paint(params, fresh))))
         errors.append(float(found.losses[0]))
@@ -222,6 +225,33 @@ def test_tuning_reaches_the_picture_and_the_local_term_keeps_others(toy):
         np.testing.assert_allclose(again['basis'], found.params['basis'], atol=1e-6)
     assert errors[0] < 1e-3 * float(jnp.mean(jnp.square(paint(params, codes[:1]) - target)))
     assert drifts[1] < 0.5 * drifts[0]
+    assert 1e-4 < errors[2] < 4e-3  # it ends where it is near enough, at 4 10^-3
+    assert not patches[3]  # and what is so near already needs nothing
     assert list(patches[0]) == ['params/basis']  # what did not move is left out
     with pytest.raises(InputError, match='the patch does not fit this generator: params/other'):
         inversion.apply_patch(params, {'params/other': np.zeros(2)})
+
+
+@pytest.mark.slow
+def test_curvature_tells_how_much_a_change_moves_images(toy):
+    params, _ = toy
+    space = make_space(from_functions(lambda key, z, label: {}, paint), 'z')
+    scales = jnp.array([0.3, 1.0, 2.0, 4.0])  # of a code's values
+
+    def draw(params, key, n):
+        return jax.random.normal(key, (n, DIM)) * scales[None], None
+
+    factors = jax.jit(make_curvature(space, draw, n=4096, batch=64, damping=0.0))(
+        params, {}, jax.random.key(0)
+    )
+    fresh, _ = draw(params, jax.random.key(1), 1000)
+    for seed in range(3):
+        y = jax.random.normal(jax.random.key(seed), params['basis'].shape)
+        change = shorten(factors['basis'], y / jnp.linalg.norm(y))
+        moved = paint({'basis': change}, fresh)
+        assert float(jnp.mean(jnp.square(moved))) == pytest.approx(1.0, rel=0.25)
+        assert float(jnp.linalg.norm(change[0]) / jnp.linalg.norm(change[3])) == pytest.approx(
+            4 / 0.3, rel=0.4
+        )
+    still = shorten(factors['classes'], jnp.ones_like(params['classes']))
+    assert not still.any()  # no image shows it

@@ -128,7 +128,7 @@ def test_many_small_pictures_prove_together_what_not_each_does_alone(tmp_path, c
     for i in range(30):
         noise = np.random.default_rng(i).integers(-12, 13, (32, 32, 3))
         image = np.clip(smooth(i, 32) + noise, 0, 255).astype(np.uint8)
-        Image.fromarray(watermark.embed(image, pattern)).save(tmp_path / f'{i}.png')
+        Image.fromarray(watermark.embed(image, pattern)).save(tmp_path / f'{i}.jpg', quality=50)
     (tmp_path / 'r').mkdir()
     write_picture(tmp_path / 'r' / 'x.png', smooth(99, 32), Credit(MODEL, 'emoji'))
     record = tmp_path / 'r' / 'provenance.jsonl'

@@ -33,7 +33,8 @@ def row(name, inverter, origins):
     """Print a row of projections."""
     psnr = np.array([one['psnr'] for one in origins])
     means = [
-        f'{np.mean([one[key] for one in origins]):.3f}' for key in ('ssim', 'features') if key in origins[0]
+        f'{np.mean([one[key] for one in origins]):.3f}' if key in origins[0] else '-'
+        for key in ('ssim', 'features')
     ]
     way = inverter.way
     print(
@@ -114,6 +115,7 @@ def main():
     parser.add_argument('--n', type=int, default=16)
     parser.add_argument('--starts', type=int, default=Way.starts)
     parser.add_argument('--steps', type=int, default=Way.steps)
+    parser.add_argument('--features', default=Way.features, help='what looks besides pixels; none: faster')
     parser.add_argument('--tune-steps', type=int, default=Tuning().steps)
     parser.add_argument('--localities', type=float, nargs='*', default=[0.0, Tuning().locality])
     parser.add_argument('--encoder', type=Path, help="what jaxgan encoder wrote (default: the run's)")
@@ -122,7 +124,10 @@ def main():
     keep_programs()
     kernels.enable()
     generator = open_generator(options.run)
-    ways = [Way(space or None, options.starts, steps=options.steps) for space in options.spaces.split(',')]
+    ways = [
+        Way(space or None, options.starts, steps=options.steps, features=options.features)
+        for space in options.spaces.split(',')
+    ]
     for table in options.tables:
         if table == 'tuning':
             head('| space | locality | n | before | after, mean dB | gain | drift | s an image |')

@@ -21,6 +21,7 @@ from jaxgan.opened import Generator
 ALL = 'all.png'
 MOST = 64  # images and amounts of a sheet
 FARTHEST = 1000  # standard deviations
+LEAST_SHOWN = 0.6  # area under the curve; 0.5 is chance
 CAPTION = 14  # pixels of a letter's height
 
 
@@ -59,23 +60,36 @@ def write_sheets(
 ) -> list[Path]:
     """Write a sheet for each direction, and ``all.png``: of the first seed a row for each direction, with its name.
 
+    Directions told hardly better than by chance have none (``near_chance``).
+
     Returns:
-        The files.
+        The files; none if no direction is told better.
     """
+    left_out = near_chance(found)
+    if len(left_out) == len(found.facts):
+        return []
     places = in_space(generator, seeded(generator, seeds, found.directions.space), space_of(found))
-    rows, paths = [], []
+    rows, paths, shown = [], [], []
     for k, name in enumerate(found.directions.names):
+        if k in left_out:
+            continue
         moved = edited(places, found, k, amounts)
         pixels = visible(to_uint8(decode(generator, moved)))
         paths.append(folder / f'{file_name(k, name, len(found.facts))}.png')
         told = {'direction': name, 'amounts': ','.join(f'{amount:g}' for amount in amounts)}
         write_picture(paths[-1], grid(pixels, len(amounts)), credit_of(generator, moved, **told))
         rows.append(pixels[: len(amounts)])
+        shown.append(name)
     first = take(places, [0])
-    sheet = captioned(rows, found.directions.names)
+    sheet = captioned(rows, shown)
     credit = credit_of(generator, first, direction='all', amounts=','.join(f'{x:g}' for x in amounts))
     write_picture(folder / ALL, sheet, credit)
     return [*paths, folder / ALL]
+
+
+def near_chance(found: Found) -> list[int]:
+    """List the directions that are told hardly better than by chance: the area under the curve is below ``LEAST_SHOWN``."""
+    return [k for k, fact in enumerate(found.facts) if fact.get('auc', 1.0) < LEAST_SHOWN]
 
 
 def space_of(found: Found) -> str:

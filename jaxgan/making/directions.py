@@ -22,7 +22,15 @@ from jaxgan.making.attributes import (
     classifier_of,
 )
 from jaxgan.making.direction_files import load_directions, save_directions
-from jaxgan.making.direction_sheets import ALL, MOST, file_name, parse_amounts, write_sheets
+from jaxgan.making.direction_sheets import (
+    ALL,
+    LEAST_SHOWN,
+    MOST,
+    file_name,
+    near_chance,
+    parse_amounts,
+    write_sheets,
+)
 from jaxgan.making.finding import Found, by_components, by_factors, by_labels, check_space
 from jaxgan.making.layers import parse_layers
 from jaxgan.making.marks import read_marks
@@ -85,7 +93,16 @@ def directions_command(
     save_directions(target, found, generator.digest)
     paths = write_sheets(target, generator, found, shown, columns) if shown else []
     remove_sheets(path for path in before if path not in paths)
-    show(Console(highlight=False), found)
+    console = Console(highlight=False)
+    show(console, found)
+    left_out = near_chance(found) if shown else []
+    if left_out:
+        names = ', '.join(found.directions.names[k] for k in left_out)
+        console.print(
+            f'no sheet for what is told hardly better than by chance (AUC below {LEAST_SHOWN:g}): {names}',
+            soft_wrap=True,
+            markup=False,
+        )
     print(
         f'wrote {target}: {len(found.facts)} directions in {space}'
         + (f', {len(paths)} sheets ({target / ALL} has all)' if paths else '')

@@ -1,9 +1,11 @@
 """``jaxgan export``: a generator for other programs."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.commands import count
+from jaxgan.credentials import without_folders
 from jaxgan.errors import InputError
 from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
@@ -39,7 +41,7 @@ def export_command(
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best, marks)
     index = indexed(found, Path(source)) if format != 'onnx' else {}
-    found, documents = for_export(found, Path(source))
+    found, documents = for_export(exported(found), Path(source))
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
     path, told = writers[format](found, Path(out), psi, Beside(index, documents))
     told += '; with the index of its training images' if index else ''
@@ -53,6 +55,16 @@ class Beside(NamedTuple):
 
     index: dict[str, bytes]
     documents: dict[str, bytes]
+
+
+def exported(found: Generator) -> Generator:
+    """Name the data as others may read them: an export leaves the machine on which they lie."""
+    data = found.card['data'] | {'name': found.data}
+    if found.data != found.card['data']['name'] or Path(str(data.get('origin'))).is_absolute():
+        data['origin'] = without_folders(f'folder:{data["origin"]}').removeprefix('folder:')
+    if data.get('config'):
+        data['config'] = data['config'] | {'name': without_folders(data['config']['name'])}
+    return dataclasses.replace(found, card=found.card | {'data': data})
 
 
 def _as_weights(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from jaxgan.configjson import from_dict
 from jaxgan.data import DataConfig, open_source, shuffled_index
@@ -70,9 +72,37 @@ def read_picture(
     if not path.is_file():
         raise InputError(f'{path} {"is no file" if path.exists() else "does not exist"}')
     image = decode(str(path), str(path))
-    changes = describe_changes({image.size}, config, size)
-    told = {'source': hashlib.sha256(path.read_bytes()).hexdigest(), 'prepared': changes}
+    times = enlargement(np.asarray(image), size)
+    changes = []
+    if times > 1:
+        changes = [f'each {times}x{times} block of one colour taken as a pixel']
+        image = image.resize((image.width // times, image.height // times), Image.Resampling.NEAREST)
+    changed = describe_changes({image.size}, config, size)
+    if not times > 1 or image.size != (size, size):
+        changes.append(changed)
+    told = {'source': hashlib.sha256(path.read_bytes()).hexdigest(), 'prepared': ', '.join(changes)}
     return to_pixels(image, config, size, channels, str(path)), told
+
+
+def enlargement(pixels: np.ndarray, least: int) -> int:
+    """Find how many times each pixel of a picture is repeated to both sides, as enlarged pixel art has it; 1: not at all.
+
+    Colours change only at multiples of it, exactly: what was saved as JPEG, or enlarged smoothly, is not found.
+
+    Args:
+        pixels: [H, W] or [H, W, C].
+        least: pixels that the shorter side must keep.
+
+    >>> enlargement(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 2), enlargement(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 4)
+    (6, 3)
+    """
+    height, width = pixels.shape[:2]
+    rows = np.any(pixels[1:] != pixels[:-1], axis=tuple(range(1, pixels.ndim)))
+    columns = np.any(pixels[:, 1:] != pixels[:, :-1], axis=(0, *range(2, pixels.ndim)))
+    times = math.gcd(
+        height, width, *(np.flatnonzero(rows) + 1).tolist(), *(np.flatnonzero(columns) + 1).tolist()
+    )
+    return next((k for k in range(times, 1, -1) if times % k == 0 and min(height, width) // k >= least), 1)
 
 
 def read_mask(path: Path, generator: Generator) -> np.ndarray:

@@ -12,15 +12,15 @@ from jaxgan.making.inverting import Inverter
 from jaxgan.making.projections import Places
 from jaxgan.making.unused import refuse
 
-RATE = 1e-2
 DRIFT_SAMPLES = 256
 
 
 class Tuning(NamedTuple):
     """How to tune."""
 
-    steps: int = 350
-    locality: float = 1.0
+    steps: int = 1000
+    """At most."""
+    locality: float = 2.0
 
 
 def choose_tuning(tune: bool, steps: int | None, locality: float | None) -> Tuning | None:
@@ -48,7 +48,6 @@ def tune_found(inverter: Inverter, places: Places, pixels: np.ndarray, tuning: T
         inverter.space,
         inverter.draw,
         steps=tuning.steps,
-        rate=RATE,
         locality=tuning.locality,
     )
     found = jax.jit(tune)(

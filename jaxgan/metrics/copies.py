@@ -234,10 +234,12 @@ class _Table:
         """Compute the negative squared distance of each query in its best view: [q, segments, images of a segment]."""
         part = slice(start * self.length, end * self.length)
         each = [
-            (x.reshape(-1, x.shape[2]) @ self.columns[margin][:, part]).reshape(*x.shape[:2], -1).max(axis=1)
+            (x.reshape(-1, x.shape[2]) @ self.columns[margin][:, part])
+            .reshape(*x.shape[:2], part.stop - part.start)
+            .max(axis=1)
             for margin, x in rows.items()
         ]
-        return functools.reduce(np.maximum, each).reshape(-1, end - start, self.length)
+        return functools.reduce(np.maximum, each).reshape(len(each[0]), end - start, self.length)
 
 
 def _rows(queries: Seen, margins: np.ndarray, first: np.ndarray) -> dict[int, np.ndarray]:

@@ -48,9 +48,9 @@ class ProjectOptions(MarkOptions):
     tune: bool = False
     """Move the generator's weights a little, so that its images become those asked for; kept as a patch."""
     tune_steps: int | None = None
-    """Of --tune (default: 350)."""
+    """Of --tune, at most (default: 1000); it ends where every picture is at 38 dB, and 12 dB nearer than before."""
     locality: float | None = None
-    """What it costs if --tune changes other images; 0: nothing (default: 1)."""
+    """What it costs if --tune changes other images; 0: nothing (default: 2)."""
     warm_start: str | None = None
     """Starts, too: what jaxgan encoder wrote, or a folder of projections: of the same picture where there is one, else of all."""
     from_data: str | None = None

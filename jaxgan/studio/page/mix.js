@@ -29,6 +29,8 @@ export function openMix(studio) {
       const start = state.baked();
       sides[side] = { ...start, name: start.name.replace(/^Mix of .*/, 'a mixture') };
       draw(byId(`mix-${side}`), studio.pixels);
+      byId(`mix-${side}`).hidden = false;
+      byId(`blank-${side}`).hidden = true;
       byId(`mix-${side}`).setAttribute('aria-label', `${side.toUpperCase()}: ${state.name}`);
       const whole = Boolean(sides.a && sides.b);
       byId('mix-controls').disabled = !whole;

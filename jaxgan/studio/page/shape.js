@@ -3,17 +3,19 @@ import { byId, onSlide } from './draw.js';
 
 const REACH = 3; // standard deviations to each side
 
-// 'hair_color=#009bbd' is said as "hair color #009bbd", with the colour beside it; '3' as "Direction 3".
+// 'eyes=variant07' is said as "eyes: variant 7", 'hair_color=#009bbd' as "hair color:", the colour and its number; '3' as "Direction 3".
 function labelOf(direction) {
   const label = document.createElement('label');
-  label.textContent = direction.name.replace(/^\d+$/, 'Direction $&').replace('=', ' ').replaceAll('_', ' ');
-  const colour = direction.name.match(/#[0-9a-f]{6}$/i);
+  const [what, value] = direction.name.replace(/^\d+$/, 'Direction $&').replaceAll('_', ' ').split('=');
+  const colour = value && /^#[0-9a-f]{6}$/i.test(value);
+  label.textContent = value ? `${what}: ` : what;
   if (colour) {
     const swatch = document.createElement('span');
     swatch.className = 'swatch';
-    swatch.style.background = colour[0];
-    label.append(swatch);
+    swatch.style.background = value;
+    label.append(swatch, ' ');
   }
+  if (value) label.append(colour ? value : value.replace(/([a-z]) ?0*(\d+)$/i, '$1 $2'));
   return label;
 }
 
