@@ -58,7 +58,8 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
         ),
         *_section('Marks', cardrows.mark_rows(known)),
         '',
-        'Images that jaxgan writes name the weights by this SHA-256, unless somebody took that out again; `jaxgan verify` reads it.',
+        'Images that jaxgan writes name the weights by this SHA-256 in their metadata and, where they are large enough, have a watermark whose '
+        'key is made of it, unless `--unmarked` was given or somebody took these out again; `jaxgan verify` looks for them.',
         *_section('Faults and alarms', cardrows.trouble_rows(found), 'None: neither warnings.jsonl nor faults.jsonl has a line.' if known.folder else f'{NOT_STATED.capitalize()}.'),
         *_files(found),
         *_heading('Intended use and limitations'),
