@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.text import Text
 
 from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
-from jaxgan.provenance import matching, pixelmarks
-from jaxgan.provenance.candidates import read_models
+from jaxgan.provenance import fingerprints, matching, pixelmarks
+from jaxgan.provenance.candidates import SECRET, Candidate, read_models
+from jaxgan.provenance.fingerprints import of_tree, read_fingerprint, split_trees
 from jaxgan.provenance.judging import Asked, Judged, judge_file, sizes_of
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.options.verify import VerifyOptions
@@ -18,6 +19,7 @@ from jaxgan.provenance.seen import dump, list_files
 from jaxgan.provenance.signatures import read_anchors
 
 STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
+WIDTH = len(fingerprints.NAME) + 1  # of the longest name
 LEAST = 1e-300  # p-values below are not told apart
 MOST_SET = 2**28  # bytes of pixels that are tested together
 
@@ -30,6 +32,11 @@ class Together(NamedTuple):
     """The model's digest; empty: they claim none."""
     members: tuple[Judged, ...]
     hit: Hit
+
+    @property
+    def carries(self) -> bool:
+        """Whether some are proved alone: then the set proves nothing of the others."""
+        return any(one.proved for one in self.members)
 
 
 def verify_command(**given: Any) -> int:
@@ -45,9 +52,11 @@ def verify_command(**given: Any) -> int:
     options = VerifyOptions(**given)
     if not 0 < options.fpr <= 0.1:
         raise InputError(f'fpr {options.fpr} must be above 0 and at most 0.1')
-    files = list_files(options.images)
+    trees, names = split_trees(options.images, options.fingerprint is not None)
+    files = list_files(tuple(names)) if names or not trees else []
     asked = _asked(options, files)
     console = Console(highlight=False, soft_wrap=True)
+    without = [name for name in trees if not _show_tree(console, name, asked, options.json)]
     judged, failures = [], []
     for path in files:
         try:
@@ -58,10 +67,15 @@ def verify_command(**given: Any) -> int:
         else:
             _show(console, judged[-1], options.json)
     sizes = [size for record in asked.records.values() for size in sizes_of(record)]
-    sets = find_sets(judged, sizes)
+    sets = find_sets(judged, sizes, asked.fingerprint)
     for one in sets:
         _show_set(console, one, options)
     _end(judged, sets, failures, options.fpr)
+    if without:
+        raise UnverifiedError(
+            f'{without[0]}: its samples have no mark of the secret {options.fingerprint}'
+            + (f', nor have those of {len(without) - 1} others' if len(without) > 1 else '')
+        )
     return 0
 
 
@@ -73,7 +87,8 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
         records = {Path(): matching.read_records([Path(name) for name in options.jsonl], named=True)}
     else:
         records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
-    return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors)
+    mark = read_fingerprint(options.fingerprint)
+    return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors, mark)
 
 
 def _one_each(files: Sequence[Path]) -> list[Path]:
@@ -81,28 +96,34 @@ def _one_each(files: Sequence[Path]) -> list[Path]:
     return list({path.parent: path for path in files}.values())
 
 
-def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
+def find_sets(
+    judged: Sequence[Judged], sizes: Sequence[tuple[int, int]], fingerprint: Candidate | None = None
+) -> list[Together]:
     """Test pictures together that have one size and claim one model, where there are at least two of which nothing proves it alone:
-    those that are proved alone would carry foreign ones along.
+    those that are proved alone would carry foreign ones along. A fingerprint is asked for, and is looked for in all together, too.
 
     Args:
         judged: all files.
         sizes: that they may have had before.
+        fingerprint: a key that is looked for in each set, too.
     """
     groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
     for one in judged:
-        if len(one.seen.images) == 1 and not one.seen.animated and not one.proved:
+        if len(one.seen.images) == 1 and not one.seen.animated:
             place = (one.seen.size, one.seen.images.shape[-1], one.seen.credit.get('model', ''))
             groups.setdefault(place, []).append(one)
     found = []
     for (size, _, claimed), members in groups.items():
-        held = sum(one.seen.images.nbytes for one in members)
-        if len(members) < 2 or held > MOST_SET:
-            continue
-        keys = list({key.key: key for one in members for key in one.keys}.values())
-        hit = pixelmarks.together([one.seen.images for one in members], keys, sizes)
-        if hit is not None:
-            found.append(Together(size, claimed, tuple(members), hit))
+        rest = [one for one in members if not one.proved]
+        keys = list({key.key: key for one in rest for key in one.keys}.values())
+        mark = [] if fingerprint is None else [fingerprint]
+        for some, those in ((rest, keys), (rest, mark), (members if len(rest) < len(members) else [], mark)):
+            held = sum(one.seen.images.nbytes for one in some)
+            if len(some) < 2 or held > MOST_SET:
+                continue
+            hit = pixelmarks.together([one.seen.images for one in some], those, sizes)
+            if hit is not None:
+                found.append(Together(size, claimed, tuple(some), hit))
     return found
 
 
@@ -111,7 +132,8 @@ def _end(judged: Sequence[Judged], sets: Sequence[Together], failures: Sequence[
     total = len(judged) + len(failures)
     if failures:
         raise InputError(f'{len(failures)} of {total} files cannot be read: {failures[0]}')
-    in_sets = {id(one) for group in sets if group.hit.p_value <= fpr for one in group.members}
+    proved = [group for group in sets if group.hit.p_value <= fpr and not group.carries]
+    in_sets = {id(one) for group in proved for one in group.members}
     rest = [one for one in judged if not one.proved and id(one) not in in_sets]
     if rest:
         claims = sum(any(layer.verdict == 'claims' for layer in one.layers) for one in rest)
@@ -131,14 +153,14 @@ def _show(console: Console, one: Judged, as_json: bool) -> None:
         console.print(_line(layer))
     altered = one.altered
     words = 'not known' if altered is None else '; '.join(altered) or 'nothing'
-    console.print(Text(f'  {"altered":<10}{one_line(words)}'))
+    console.print(Text(f'  {"altered":<{WIDTH}}{one_line(words)}'))
 
 
 def _line(layer: Layer) -> Text:
     p_value = (
         '' if layer.p_value is None else f' (p {"<" if layer.p_value <= LEAST else "="} {layer.p_value:.2g})'
     )
-    line = Text(f'  {layer.name:<10}')
+    line = Text(f'  {layer.name:<{WIDTH}}')
     line.append(f'{layer.verdict}: ', style=STYLES[layer.verdict])
     return line.append(f'{one_line(layer.words)}{p_value}')
 
@@ -177,19 +199,41 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
         return
     height, width = one.size
     claim = f'that say model {one.claimed[:12]} made them' if one.claimed else 'that name no model'
+    claim = claim if one.carries else f'{claim}, none proved alone'
     console.print(
         Text(
-            one_line(
-                f'{len(files)} pictures of {width}x{height} pixels of which nothing proves it alone, {claim}, together'
-            ),
+            one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'),
             style='bold',
         )
     )
-    mark = f'the mark of model {one.hit.candidate.model[:12]}' if proved else 'no mark'
+    mark = f'the mark of {_named(one.hit.candidate)}' if proved else f'no mark of {_named(one.hit.candidate)}'
     verdict = 'proves' if proved else 'nothing'
     how = f', found {one.hit.how}' if one.hit.how else ''
     of_all = f' in the set as a whole{how}, which does not prove it of each' if proved else ''
-    console.print(_line(Layer(pixelmarks.NAME, verdict, f'{mark}{of_all}', one.hit.p_value)))
+    name = fingerprints.NAME if _is_secret(one.hit.candidate) else pixelmarks.NAME
+    console.print(_line(Layer(name, verdict, f'{mark}{of_all}', one.hit.p_value)))
+
+
+def _named(candidate: Candidate) -> str:
+    model = candidate.model
+    return f'the secret {model.removeprefix(SECRET)}' if _is_secret(candidate) else f'model {model[:12]}'
+
+
+def _is_secret(candidate: Candidate) -> bool:
+    return candidate.model.startswith(SECRET)
+
+
+def _show_tree(console: Console, name: str, asked: Asked, as_json: bool) -> bool:
+    """Look into the weights of a run or an export; say whether they have the fingerprint."""
+    assert asked.fingerprint is not None
+    layer = of_tree(name, asked.fingerprint, asked.fpr)
+    proved = layer.verdict == 'proves'
+    if as_json:
+        print(dump({'weights': name, 'proved': proved, 'layers': [layer.told()]}), flush=True)
+        return proved
+    console.print(Text(f'{one_line(name)}: samples of its generator', style='bold'))
+    console.print(_line(layer))
+    return proved
 
 
 def _show_failure(console: Console, path: Path, error: Failure, as_json: bool) -> None:
