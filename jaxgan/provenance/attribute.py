@@ -124,11 +124,11 @@ def matches(
     """
     pixels = np.stack([picture.pixels for picture in asked])
     found = index.find(pixels, k)
-    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.count, index.about)
+    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.source_count, index.about)
 
     def match(row: int, place: int) -> Match:
         ratio, i = float(found.ratios[row, place]), int(found.indices[row, place])
-        same = ratio == 0 and prefix(pixels[row]) == index.pixels[i].tobytes()
+        same = ratio == 0 and prefix(pixels[row]) == index.prefix_at(i)
         return Match(
             i, ratio, ratio < threshold or same, same, seen_as(VIEWS[found.views[row, place]]), rights[i]
         )

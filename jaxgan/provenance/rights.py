@@ -26,7 +26,7 @@ def rights_of(manifest: Path | None, places: Sequence[int], count: int, about: A
     Args:
         manifest: of the data; None: there is none.
         places: of the images in their source.
-        count: how many images the index has.
+        count: how many images the source has of which the index is.
         about: what the index says of the data.
 
     Raises:
@@ -38,7 +38,7 @@ def rights_of(manifest: Path | None, places: Sequence[int], count: int, about: A
     entries = read_manifest(manifest)
     if len(entries) != count:
         raise InputError(
-            f'{manifest} lists {len(entries):,} images, and the index has {count:,}: it is of other data'
+            f'{manifest} lists {len(entries):,} images, and the index is of {count:,}: it is of other data'
         )
 
     def found(place: int) -> Rights:
