@@ -141,6 +141,7 @@ COMMANDS: dict[str, Command | None] = {
     'remove': Command(
         'jaxgan.provenance.options.remove:RemoveOptions', 'jaxgan.provenance.removal:remove_command'
     ),
+    'card': Command('jaxgan.provenance.options.card:CardOptions', 'jaxgan.provenance.cards:card_command'),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
     'manifest': Command(
         'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'

@@ -5,6 +5,7 @@ FOLDER/generator.json           the card: what the maker says of it, and what a 
 FOLDER/*.stablehlo, sample.py   of ``--format jax``: programs that sample without jaxgan
 FOLDER/copies.safetensors       where the run has one: the index of its training images, for ``sample --reject-copies``
 FOLDER/*.onnx                   of ``--format onnx``, beside the card alone: programs that hold the weights
+FOLDER/MODEL_CARD.md, dataset.croissant.json    what the run's files say of the training and its data, where the run has them
 """
 
 import contextlib
@@ -28,6 +29,8 @@ from jaxgan.version import __version__
 FORMAT_VERSION = 1
 DEEPEST = 64  # parts of a name
 TENSORS, CARD = 'generator.safetensors', 'generator.json'
+DOCUMENTS = ('MODEL_CARD.md', 'dataset.croissant.json')
+WITHOUT_DATA_CARD = 'this generator comes without a data card'
 COPY_INDEX = 'copies.safetensors'
 PROGRAMS = ('sample', 'generator', 'mapping', 'synthesis')
 BESIDE = frozenset(  # what an export may hold besides
@@ -53,7 +56,12 @@ class Export(NamedTuple):
 
 
 def save_export(
-    folder: str | Path, params: dict, aux: dict, card: dict, files: Mapping[str, bytes] = NO_FILES
+    folder: str | Path,
+    params: dict,
+    aux: dict,
+    card: dict,
+    files: Mapping[str, bytes] = NO_FILES,
+    documents: Mapping[str, bytes] = NO_FILES,
 ) -> Path:
     """Write a generator as a folder, whole or not at all.
 
@@ -63,6 +71,7 @@ def save_export(
         aux: the same; ``{}`` for most networks.
         card: JSON of the caller's; ``format_version``, ``jaxgan``, ``sha256``, ``tensors`` and ``files`` are set here.
         files: programs that use the weights, by the names in ``BESIDE``.
+        documents: for people, by the names in ``DOCUMENTS``; they may be edited later, and are not verified.
 
     Returns:
         The folder.
@@ -74,13 +83,13 @@ def save_export(
     tensors = flatten({'params': params, 'aux': aux})
     data = safetensors.numpy.save(tensors)
     full = card | {'sha256': hashlib.sha256(data).hexdigest(), 'tensors': _describe(tensors)}
-    return save_files(folder, full, {TENSORS: data}, files)
+    return save_files(folder, full, {TENSORS: data, **documents}, files)
 
 
 def save_files(
     folder: str | Path, card: dict, weights: Mapping[str, bytes], files: Mapping[str, bytes]
 ) -> Path:
-    """Write files and their card as a folder, whole or not at all; the card lists the SHA-256 of ``files``."""
+    """Write files and their card as a folder, whole or not at all; the card lists the SHA-256 of ``files`` alone."""
     target = Path(folder).absolute()
     check_target(target)
     full = {name: value for name, value in card.items() if name != 'files'}
@@ -125,6 +134,11 @@ def load_export(folder: str | Path) -> Export:
     if _describe(tensors) != card.get('tensors'):
         raise DamagedError(f'{name} is damaged: {CARD} lists other tensors than {TENSORS} holds')
     return Export(tree.get('params', {}), tree.get('aux', {}), card)
+
+
+def has_data_card(folder: Path) -> bool:
+    """Say whether a run's folder, or an export's, has a card for people."""
+    return (folder / DOCUMENTS[0]).is_file()
 
 
 def _check_files(folder: Path, digests: Any, name: str) -> None:
@@ -231,7 +245,7 @@ def check_target(folder: str | Path) -> None:
         raise InputError(f'cannot export to {target}: it is a file')
     names = {path.name for path in target.iterdir()}
     whole = CARD in names and names & {TENSORS, 'generator.onnx'}
-    if names and not (whole and names <= BESIDE | {TENSORS, CARD}):
+    if names and not (whole and names <= BESIDE | {TENSORS, CARD, *DOCUMENTS}):
         raise InputError(f'cannot export to {target}: it holds other files; name a new folder')
 
 

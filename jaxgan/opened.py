@@ -13,10 +13,10 @@ import safetensors.numpy
 
 from jaxgan import build
 from jaxgan.card import check_card, check_weights, make_card
-from jaxgan.checkpoints.restore import restore_average, restore_discriminator
+from jaxgan.checkpoints.restore import restore_average, restore_discriminator, warn
 from jaxgan.credentials import USUAL, Credit, Marks, without_folders
 from jaxgan.errors import InputError, unknown
-from jaxgan.export import flatten, load_export
+from jaxgan.export import WITHOUT_DATA_CARD, flatten, has_data_card, load_export
 from jaxgan.inversion import apply_patch
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
 from jaxgan.sampling import make_sampler
@@ -174,6 +174,8 @@ def open_generator(
         if step is not None or best:
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
+        if not has_data_card(path):
+            warn(WITHOUT_DATA_CARD)
         made = Generator(found.params, found.aux, found.card, marks=marks)
         return _checked(made, f'export {path}')
     if not (path / CONFIG).exists():

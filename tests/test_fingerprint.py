@@ -1,6 +1,7 @@
 """The mark in the weights: what the step sees and asks for, and that a trained generator's samples give it away."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import jax
@@ -8,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import runs
+from PIL import Image
 from toys import pair
 
 from jaxgan import watermark
+from jaxgan.cli import main
 from jaxgan.config import check
 from jaxgan.data import DataInfo
 from jaxgan.errors import InputError
@@ -186,3 +189,26 @@ def test_it_outlives_bfloat16_and_noise_in_the_weights(trained):
         marked.params,
     )
     assert read(marked, noisy).p_value < 1e-6
+
+
+@pytest.mark.slow
+def test_verify_knows_the_weights_and_what_was_made_with_them(trained, tmp_path, capsys):
+    key = str(trained / 'key')
+    for name, code in (('marked', 0), ('plain', 4)):
+        assert main(['verify', str(trained / name), '--fingerprint', key, '--json']) == code
+        line = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert line['proved'] is (code == 0) and line['layers'][0]['facts']['images'] == 256
+    unmarked = ['--unmarked', 'a test of the mark in the weights', '--n', '64']
+    for name, marks, code in (('marked', [], 0), ('marked', unmarked, 0), ('plain', unmarked, 4)):
+        folder = tmp_path / f'{name}{len(marks)}'
+        assert main(['sample', str(trained / name), '--out', str(folder), *marks]) == 0
+        for path in folder.glob('*.json*'):
+            path.unlink()  # nothing but pixels is left
+        found = [*folder.glob('*.png')]
+        for path in found:
+            Image.open(path).copy().save(path)
+        capsys.readouterr()
+        assert main(['verify', str(folder), '--fingerprint', key, '--json', '--no-search']) == code
+        sets = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        of_key = [one for one in sets if str(one.get('model', '')).startswith('fingerprint:')]
+        assert len(of_key) == 1 and of_key[0]['proved'] is (code == 0)

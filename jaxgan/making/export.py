@@ -2,18 +2,19 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgan.commands import count
 from jaxgan.credentials import without_folders
 from jaxgan.errors import InputError
-from jaxgan.export import check_target, save_export, save_files
+from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
 from jaxgan.making.copies import indexed
 from jaxgan.making.marks import read_marks
 from jaxgan.making.programs import describe_marking
 from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator, open_generator
+from jaxgan.provenance.cards import for_export
 
 
 def export_command(
@@ -40,13 +41,20 @@ def export_command(
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best, marks)
     index = indexed(found, Path(source)) if format != 'onnx' else {}
-    found = exported(found)
+    found, documents = for_export(exported(found), Path(source))
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
-    path, told = writers[format](found, Path(out), psi, index)
+    path, told = writers[format](found, Path(out), psi, Beside(index, documents))
     told += '; with the index of its training images' if index else ''
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
-    print(f'wrote {path}: {trained}{told}')
+    print(f'wrote {path}: {trained}{told}{"" if documents else f"; {WITHOUT_DATA_CARD}"}')
     return 0
+
+
+class Beside(NamedTuple):
+    """What an export has besides its generator."""
+
+    index: dict[str, bytes]
+    documents: dict[str, bytes]
 
 
 def exported(found: Generator) -> Generator:
@@ -59,23 +67,24 @@ def exported(found: Generator) -> Generator:
     return dataclasses.replace(found, card=found.card | {'data': data})
 
 
-def _as_weights(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
+def _as_weights(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
     del psi
-    return save_export(out, found.params, found.aux, found.card, index), ''
+    return save_export(out, found.params, found.aux, found.card, *beside), ''
 
 
-def _as_programs(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
+def _as_programs(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
     from jaxgan.making.jaxfile import check_programs, to_programs
 
     files = to_programs(found, psi)
     difference = check_programs(found, files, psi)
     card = found.card | {'programs': {'psi': psi}, 'watermark': describe_marking(found)}
     same = 'the same bytes as here' if not difference else f'{difference} level of 255 from those here'
-    return save_export(out, found.params, found.aux, card, {**files, **index}), f'; its images are {same}'
+    path = save_export(out, found.params, found.aux, card, {**files, **beside.index}, beside.documents)
+    return path, f'; its images are {same}'
 
 
-def _as_onnx(found: Generator, out: Path, psi: float | None, index: dict[str, bytes]) -> tuple[Path, str]:
-    del index  # no jaxgan reads what it stands beside
+def _as_onnx(found: Generator, out: Path, psi: float | None, beside: Beside) -> tuple[Path, str]:
+    # no jaxgan reads what the index would stand beside
     from jaxgan.making.onnxfile import OPSET, check_onnx, to_onnx
 
     files = to_onnx(found, psi)
@@ -88,4 +97,4 @@ def _as_onnx(found: Generator, out: Path, psi: float | None, index: dict[str, by
         'onnx': {'opset': OPSET, 'dtype': 'float32', 'psi': psi, 'errors': errors},
         'watermark': describe_marking(found),
     }
-    return save_files(out, card, {}, files), f'; {max(errors.values()):.0e} from JAX at most'
+    return save_files(out, card, beside.documents, files), f'; {max(errors.values()):.0e} from JAX at most'

@@ -5,11 +5,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgan.errors import InputError
-from jaxgan.run.rundir import BEST
-from jaxgan.watermark import model_key
+import numpy as np
 
-DIGEST = re.compile('[0-9a-f]{64}')
+from jaxgan.configjson import read_config
+from jaxgan.credentials import Marks
+from jaxgan.errors import InputError
+from jaxgan.run.credit import run_digest
+from jaxgan.run.rundir import BEST, CONFIG
+from jaxgan.watermark import model_key, weights_key
+from jaxgan.watermark.blocks import BASIS, WEIGHTS_BASIS
+
+DIGEST = re.compile('(run:)?[0-9a-f]{64}')  # of weights, or of a run whose weights still change
 MOST = 64  # models whose marks are looked for in one file: each more costs time, and the others some power
 
 
@@ -23,6 +29,15 @@ class Candidate(NamedTuple):
     """The key needs the secret; else the digest is enough to find the mark, and to forge it."""
     named_by: str
     """Who named the model."""
+    basis: np.ndarray = BASIS
+    """Of the coefficients that carry the mark."""
+
+
+def fingerprint_of(secret: bytes) -> Candidate:
+    """Make the key of a mark that a generator itself emits; it is named by a digest of the secret."""
+    return Candidate(
+        f'fingerprint:{Marks(secret=secret).key}', weights_key(secret), True, 'the user', WEIGHTS_BASIS
+    )
 
 
 def read_models(names: Iterable[str]) -> dict[str, str]:
@@ -39,6 +54,8 @@ def read_models(names: Iterable[str]) -> dict[str, str]:
         found.setdefault(open_generator(path).digest, name)
         if (path / BEST).is_dir():
             found.setdefault(open_generator(path, best=True).digest, f'{name}, best')
+        if (path / CONFIG).is_file():
+            found.setdefault(run_digest(read_config(path / CONFIG)), f'{name}, while it was trained')
     return found
 
 

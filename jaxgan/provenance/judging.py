@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxgan.errors import InputError
-from jaxgan.provenance import matching, pixelmarks, signatures
+from jaxgan.provenance import fingerprints, matching, pixelmarks, signatures
 from jaxgan.provenance.alterations import ALIKE, Comparison, compare
 from jaxgan.provenance.altered import describe, is_size
 from jaxgan.provenance.candidates import Candidate, candidates
@@ -27,6 +27,8 @@ class Asked(NamedTuple):
     fpr: float
     search: bool
     anchors: str | None
+    fingerprint: Candidate | None = None
+    """Of the secret that a generator may have been trained with."""
 
 
 class Judged(NamedTuple):
@@ -66,6 +68,8 @@ def judge_file(path: Path, asked: Asked) -> Judged:
         pixelmarks.layer(seen, keys, hit, asked.fpr),
         matching.layer(found, record, confirmed, copied),
     )
+    if asked.fingerprint is not None:
+        layers += (fingerprints.layer(seen.images, asked.fingerprint, asked.fpr),)
     known = found if found and (found.exact or confirmed) else None
     marked = hit if hit and hit.p_value <= asked.fpr else None
     return Judged(seen, layers, describe(seen, known, marked, same), tuple(keys), hit)

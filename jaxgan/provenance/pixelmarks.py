@@ -19,7 +19,7 @@ MOST_SIZES = 4
 SEARCHED = 4  # keys: a search takes about a second
 AS_IT_IS = 'as it is'
 Size = tuple[int, int]
-Look = Callable[[bytes], Detection]
+Look = Callable[[Candidate], Detection]
 UNDERFLOW = -300.0  # of the logarithm of a p-value
 
 
@@ -71,24 +71,26 @@ def best(
 
 def _ways(images: np.ndarray, search: bool, sizes: Sequence[Size]) -> list[tuple[str, Look]]:
     """List what is tried, the cheapest first, a search last."""
-    ways: list[tuple[str, Look]] = [('', lambda key: _as_it_is(images, key))]
+    ways: list[tuple[str, Look]] = [('', lambda one: _as_it_is(images, one))]
     if not search:
         return ways
     factor = enlargement(images[0])
     reduced = images[:, ::factor, ::factor]
     if factor > 1 and watermark.capacity(*reduced.shape[1:3]):
-        ways.append((f'when it is reduced by {factor}', lambda key: _as_it_is(reduced, key)))
+        ways.append((f'when it is reduced by {factor}', lambda one: _as_it_is(reduced, one)))
     middle = images[len(images) // 2]
-    ways.append(('', lambda key: watermark.search(middle, key, sizes)))
+    ways.append(('', lambda one: watermark.search(middle, one.key, sizes)))
     return ways
 
 
-def _as_it_is(images: np.ndarray, key: bytes) -> Detection:
-    return watermark.detect(images[0], key) if len(images) == 1 else watermark.batch(images, key)
+def _as_it_is(images: np.ndarray, one: Candidate) -> Detection:
+    if len(images) == 1:
+        return watermark.detect(images[0], one.key, one.basis)
+    return watermark.batch(images, one.key, one.basis)
 
 
 def _least(look: Look, how: str, keys: Sequence[Candidate], tries: int) -> Hit:
-    pairs = [(look(one.key), one) for one in keys]
+    pairs = [(look(one), one) for one in keys]
     found, candidate = min(pairs, key=lambda pair: pair[0].log10_p)
     searched = '' if found.how == AS_IT_IS or 'together' in found.how else found.how
     log10_p = min(0.0, float(found.log10_p) + math.log10(tries))
@@ -113,7 +115,10 @@ def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Seq
     tries = len(keys) * len(ways) * 2
     found = [
         _least(
-            lambda key, t=turned: watermark.batch(t, key), ', '.join(filter(None, (how, name))), keys, tries
+            lambda one, t=turned: watermark.batch(t, one.key, one.basis),
+            ', '.join(filter(None, (how, name))),
+            keys,
+            tries,
         )
         for how, tried in ways
         for name, turned in (('', tried), ('mirrored', tried[:, :, ::-1]))

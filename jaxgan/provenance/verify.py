@@ -9,7 +9,8 @@ from rich.text import Text
 
 from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
 from jaxgan.provenance import matching, pixelmarks
-from jaxgan.provenance.candidates import read_models
+from jaxgan.provenance.candidates import Candidate, read_models
+from jaxgan.provenance.fingerprints import of_tree, read_fingerprint, split_trees
 from jaxgan.provenance.judging import Asked, Judged, judge_file, sizes_of
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.options.verify import VerifyOptions
@@ -45,9 +46,11 @@ def verify_command(**given: Any) -> int:
     options = VerifyOptions(**given)
     if not 0 < options.fpr <= 0.1:
         raise InputError(f'fpr {options.fpr} must be above 0 and at most 0.1')
-    files = list_files(options.images)
+    trees, names = split_trees(options.images, options.fingerprint is not None)
+    files = list_files(tuple(names)) if names or not trees else []
     asked = _asked(options, files)
     console = Console(highlight=False, soft_wrap=True)
+    without = [name for name in trees if not _show_tree(console, name, asked, options.json)]
     judged, failures = [], []
     for path in files:
         try:
@@ -58,10 +61,15 @@ def verify_command(**given: Any) -> int:
         else:
             _show(console, judged[-1], options.json)
     sizes = [size for record in asked.records.values() for size in sizes_of(record)]
-    sets = find_sets(judged, sizes)
+    sets = find_sets(judged, sizes, asked.fingerprint)
     for one in sets:
         _show_set(console, one, options)
     _end(judged, sets, failures, options.fpr)
+    if without:
+        raise UnverifiedError(
+            f'{without[0]}: its samples have no mark of the secret {options.fingerprint}'
+            + (f', nor have those of {len(without) - 1} others' if len(without) > 1 else '')
+        )
     return 0
 
 
@@ -73,7 +81,8 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
         records = {Path(): matching.read_records([Path(name) for name in options.jsonl])}
     else:
         records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
-    return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors)
+    mark = read_fingerprint(options.fingerprint)
+    return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors, mark)
 
 
 def _one_each(files: Sequence[Path]) -> list[Path]:
@@ -81,12 +90,15 @@ def _one_each(files: Sequence[Path]) -> list[Path]:
     return list({path.parent: path for path in files}.values())
 
 
-def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> list[Together]:
+def find_sets(
+    judged: Sequence[Judged], sizes: Sequence[tuple[int, int]], fingerprint: Candidate | None = None
+) -> list[Together]:
     """Test pictures together that have one size and claim one model, where there are at least two.
 
     Args:
         judged: all files.
         sizes: that they may have had before.
+        fingerprint: a key that is looked for in each set, too.
     """
     groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
     for one in judged:
@@ -99,9 +111,10 @@ def find_sets(judged: Sequence[Judged], sizes: Sequence[tuple[int, int]]) -> lis
         if len(members) < 2 or held > MOST_SET:
             continue
         keys = list({key.key: key for one in members for key in one.keys}.values())
-        hit = pixelmarks.together([one.seen.images for one in members], keys, sizes)
-        if hit is not None:
-            found.append(Together(size, claimed, tuple(members), hit))
+        for those in (keys, [] if fingerprint is None else [fingerprint]):
+            hit = pixelmarks.together([one.seen.images for one in members], those, sizes)
+            if hit is not None:
+                found.append(Together(size, claimed, tuple(members), hit))
     return found
 
 
@@ -181,11 +194,29 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     console.print(
         Text(one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'), style='bold')
     )
-    mark = f'the mark of model {one.hit.candidate.model[:12]}' if proved else 'no mark'
+    mark = f'the mark of {_named(one.hit.candidate)}' if proved else f'no mark of {_named(one.hit.candidate)}'
     verdict = 'proves' if proved else 'nothing'
     how = f', found {one.hit.how}' if one.hit.how else ''
     of_all = f' in the set as a whole{how}, which does not prove it of each' if proved else ''
     console.print(_line(Layer(pixelmarks.NAME, verdict, f'{mark}{of_all}', one.hit.p_value)))
+
+
+def _named(candidate: Candidate) -> str:
+    model = candidate.model
+    return f'the secret {model}' if model.startswith('fingerprint:') else f'model {model[:12]}'
+
+
+def _show_tree(console: Console, name: str, asked: Asked, as_json: bool) -> bool:
+    """Look into the weights of a run or an export; say whether they have the fingerprint."""
+    assert asked.fingerprint is not None
+    layer = of_tree(name, asked.fingerprint, asked.fpr)
+    proved = layer.verdict == 'proves'
+    if as_json:
+        print(dump({'weights': name, 'proved': proved, 'layers': [layer.told()]}), flush=True)
+        return proved
+    console.print(Text(f'{one_line(name)}: samples of its generator', style='bold'))
+    console.print(_line(layer))
+    return proved
 
 
 def _show_failure(console: Console, path: Path, error: Failure, as_json: bool) -> None:

@@ -23,6 +23,8 @@ KNOWN_FILES = {
     'warnings.jsonl': 'signs of trouble',
     'removals.jsonl': 'images that were removed, and why',
     'sessions.jsonl': 'where the time of each start went',
+    'MODEL_CARD.md': 'what these files say, for people',
+    'dataset.croissant.json': 'what these files say of the data, for programs',
     'samples': 'grids of fixed latents',
     'checkpoints': 'states from which the run continues',
     'best': 'the state that evaluation found best',

@@ -10,8 +10,10 @@ from jaxgan.checkpoints import retention
 from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.config import step_images
 from jaxgan.credentials import Marks
+from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.provenance import cards
 from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
@@ -75,6 +77,8 @@ def train(
                 print(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
+                if crew.writes and not has_data_card(workdir):  # a kill may have cost it
+                    cards.at_end(workdir, print)
                 return 0
             log, progress, watch = (
                 record(trainer, workdir, first, alarms, marks, stack) if crew.writes else SILENT
@@ -87,6 +91,8 @@ def train(
         if not number:
             with dog.paused():
                 listing.finish(lambda: bool(stop.signal))
+                if crew.writes:
+                    cards.at_end(workdir, progress.message)
     return 128 + number if number else 0
 
 

@@ -1,13 +1,16 @@
 """``jaxgan studio``: gather, write, serve."""
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
 from jaxgan.errors import InputError
+from jaxgan.export import NO_FILES
 from jaxgan.making.marks import read_marks
 from jaxgan.making.onnxfile import check_onnx, simplify, to_onnx
 from jaxgan.opened import Generator, open_generator
+from jaxgan.provenance.cards import for_export
 from jaxgan.report.facts import size_text
 from jaxgan.runtime import keep_programs
 from jaxgan.studio.describe import check_pictures, describe, quantiles
@@ -43,7 +46,8 @@ def studio_command(
     keep_programs()
     generator = open_generator(Path(source), step, best, marks)
     check_pictures(generator)
-    write_studio(target, generator, count, find_runtime(runtime))
+    generator, documents = for_export(generator, Path(source))
+    write_studio(target, generator, count, find_runtime(runtime), documents)
     print(f'wrote {target}: {size_text(_size(target))}; it fetches nothing from elsewhere')
     if serve or open:
         serve_folder(target, port, open)
@@ -52,7 +56,13 @@ def studio_command(
     return 0
 
 
-def write_studio(target: Path, generator: Generator, count: int, runtime: dict[str, bytes]) -> None:
+def write_studio(
+    target: Path,
+    generator: Generator,
+    count: int,
+    runtime: dict[str, bytes],
+    documents: Mapping[str, bytes] = NO_FILES,
+) -> None:
     """Write a generator's studio, whole or not at all.
 
     Args:
@@ -60,6 +70,7 @@ def write_studio(target: Path, generator: Generator, count: int, runtime: dict[s
         generator: of pictures.
         count: how many images its wall shows at a time.
         runtime: the files of onnxruntime-web.
+        documents: its model and data card, if it has any.
 
     Raises:
         UnverifiedError: a graph does not compute what JAX does.
@@ -68,11 +79,13 @@ def write_studio(target: Path, generator: Generator, count: int, runtime: dict[s
     check_onnx(generator, graphs)
     if 'synthesis.onnx' in graphs:  # z to images in one piece is what the page never asks for then
         del graphs['generator.onnx']
-    described = json.dumps(describe(generator, count), allow_nan=False)
+    about = describe(generator, count) | {'documents': sorted(documents)}
+    described = json.dumps(about, allow_nan=False)
     notice = f'{PACKAGE} {VERSION}\n\n{LICENCE}\n'
     write_folder(
         target,
         page_files()
+        | dict(documents)
         | {'base.css': files(LOOK[0]).joinpath(LOOK[1]).read_bytes()}
         | graphs
         | {'model.json': described.encode(), 'quantiles.bin': quantiles()}

@@ -11,11 +11,14 @@ class VerifyOptions:
     of all."""
 
     images: tyro.conf.Positional[tuple[str, ...]]
-    """Pictures, films, .npz files of jaxgan sample, or folders of them."""
+    """Pictures, films, .npz files of jaxgan sample, or folders of them; with --fingerprint also runs and exports."""
     model: tuple[str, ...] = ()
     """Runs or exports that may have made them: their marks are looked for, besides those of models that the files themselves name."""
     mark_key: str | None = None
     """The file with the secret of the watermark, where one was used (default: the file that JAXGAN_MARK_KEY names)."""
+    fingerprint: str | None = None
+    """A file with the secret that a generator was trained with (jaxgan train --fingerprint): its mark is looked for in the images, and in the
+    samples of runs and exports, which may then be named besides files."""
     jsonl: tuple[str, ...] = ()
     """Records of what was made (default: provenance.jsonl beside each file)."""
     fpr: float = 1e-6

@@ -70,6 +70,14 @@ class Studio {
   }
 }
 
+function cardOf(documents) {
+  if (!documents.includes('MODEL_CARD.md')) return 'This generator comes without a data card.';
+  const link = document.createElement('a');
+  link.href = 'MODEL_CARD.md';
+  link.textContent = 'Its model and data card';
+  return link;
+}
+
 function introduce(model) {
   const { data, kind, shape, images_seen: seen } = model;
   const name = data.name.replace(/^(stacked\d*:)?(npz|folder):/, '').replace(/\.npz$/, '').split('/')[0].replaceAll('_', ' ');
@@ -80,7 +88,8 @@ function introduce(model) {
     `The images here are generated, ${shape[1]}×${shape[0]} pixels each, by a generator (${kind}) that jaxgan trained on ${name} ` +
     `(${seen.toLocaleString('en')} images seen); nobody photographed or drew them. ${licence}`;
   byId('colophon').textContent =
-    `Model ${model.model.slice(0, 8)}, jaxgan ${model.version}. It runs in this browser by onnxruntime-web; nothing is fetched from elsewhere, and nothing is sent.`;
+    `Model ${model.model.slice(0, 8)}, jaxgan ${model.version}. It runs in this browser by onnxruntime-web; nothing is fetched from elsewhere, and nothing is sent. `;
+  byId('colophon').append(cardOf(model.documents ?? []));
 }
 
 async function start() {
