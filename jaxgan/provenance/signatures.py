@@ -45,11 +45,11 @@ def is_here() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ('c2pa', 'cryptography'))
 
 
-def layer(path: Path, form: str, anchors: str | None) -> Layer:
+def layer(data: bytes, form: str, anchors: str | None) -> Layer:
     """Say whether a file is signed, by whom, and whether it is as it was signed.
 
     Args:
-        path: the file.
+        data: the file.
         form: Pillow's name of its format, or MP4.
         anchors: certificates of those who are trusted; None: any signature that fits the file will do.
     """
@@ -57,7 +57,6 @@ def layer(path: Path, form: str, anchors: str | None) -> Layer:
         return Layer(NAME, 'nothing', f'jaxgan signs no {form}')
     if not is_here():
         return Layer(NAME, 'not looked at', f'that needs c2pa-python: {INSTALL}')
-    data = path.read_bytes()
     if BOX not in data:
         return Layer(NAME, 'nothing', 'it is not signed')
     try:
