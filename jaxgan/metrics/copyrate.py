@@ -77,12 +77,13 @@ def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -
     Args:
         ratios: of held-out real images to the training images, [n].
         fpr: above 0, below 1.
+        twins: which of them are near duplicates of training images, bool [n]: they set no threshold.
 
     Raises:
         InputError: there are fewer than ``1 / fpr - 1`` held-out images, or values are not finite.
 
     >>> calibrate(np.arange(1.0, 100.0), 0.02)
-    Threshold(value=2.0, fpr=0.02, rank=2, held_out=99)
+    Threshold(value=2.0, asked=0.02, rank=2, held_out=99, twins=0)
     """
     if not 0 < fpr < 1:
         raise InputError(f'the false positive rate must be above 0 and below 1, not {fpr}')

@@ -20,6 +20,7 @@ import safetensors.numpy
 
 from jaxgan.configjson import from_dict, to_dict
 from jaxgan.data.config import Filter
+from jaxgan.data.exclusion import pixel_digest
 from jaxgan.data.order import NONE_EXCLUDED
 from jaxgan.errors import DamagedError, InputError, MachineError, unknown
 from jaxgan.export import COPY_INDEX
@@ -155,7 +156,7 @@ def search_in(index: copies.Index) -> Callable[..., copies.Found]:
 
 def prefix(pixels: np.ndarray) -> bytes:
     """Return the first bytes of the SHA-256 of an image's pixels, uint8 [h, w, c]."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).data).digest()[:PREFIX]
+    return bytes.fromhex(pixel_digest(pixels))[:PREFIX]
 
 
 def save_index(path: Path, index: CopyIndex) -> None:
