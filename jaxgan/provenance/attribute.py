@@ -98,6 +98,8 @@ def open_index(path: Path) -> CopyIndex:
     Raises:
         InputError: there is none.
     """
+    if not path.exists():
+        raise InputError(f'{path} does not exist')
     if path.is_dir() and not (path / NAME).is_file():
         raise InputError(f'{path} has no index of its training images: write it with jaxgan index {path}')
     return load_index(path / NAME if path.is_dir() else path)

@@ -22,9 +22,9 @@ from jaxgan.configjson import from_dict, to_dict
 from jaxgan.data.config import Filter
 from jaxgan.data.exclusion import pixel_digest
 from jaxgan.data.order import NONE_EXCLUDED
-from jaxgan.errors import DamagedError, InputError, MachineError, unknown
+from jaxgan.errors import DamagedError, InputError, unknown
 from jaxgan.export import COPY_INDEX
-from jaxgan.files import reason, replacing, unwritable
+from jaxgan.files import read_bounded, reason, replacing, unwritable
 from jaxgan.metrics import copies
 from jaxgan.metrics.descriptors import THOROUGH, WIDTH
 from jaxgan.strictjson import parse_json
@@ -185,18 +185,7 @@ def load_index(path: Path) -> CopyIndex:
         DamagedError: it is not what was written.
         MachineError: it may not be read.
     """
-    try:
-        if not path.is_file():
-            raise InputError(f'{path} {"is no file" if path.exists() else "does not exist"}')
-        with path.open('rb') as file:
-            data = file.read(MOST_BYTES + 1)
-    except PermissionError:
-        raise MachineError(f'{path} cannot be read: permission denied') from None
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path} cannot be read: {reason(error)}') from None
-    if len(data) > MOST_BYTES:
-        raise InputError(f'{path} is larger than {MOST_BYTES:,} bytes, the most that an index has')
-    return from_bytes(data, str(path))
+    return from_bytes(read_bounded(path, MOST_BYTES), str(path))
 
 
 def to_bytes(index: CopyIndex) -> bytes:

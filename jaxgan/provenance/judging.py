@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, MachineError
+from jaxgan.files import read_bounded
 from jaxgan.provenance import fingerprints, matching, pixelmarks, signatures
 from jaxgan.provenance.alterations import ALIKE, Comparison, compare
 from jaxgan.provenance.altered import describe
@@ -12,7 +13,7 @@ from jaxgan.provenance.candidates import Candidate, candidates
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.matching import Match, Record
 from jaxgan.provenance.pixelmarks import Hit
-from jaxgan.provenance.seen import Seen, read_bytes, see
+from jaxgan.provenance.seen import MOST_BYTES, Seen, see
 
 MOST_COMPARED = 1 << 24  # pixels of a picture that is laid upon its original
 
@@ -53,7 +54,7 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     Raises:
         InputError: it cannot be read.
     """
-    data = read_bytes(path)
+    data = read_bounded(path, MOST_BYTES)
     seen = see(path, data)
     record = asked.records.get(path.parent) or asked.records.get(Path()) or Record()
     found = matching.match(seen, record)
@@ -100,8 +101,8 @@ def _compared(seen: Seen, found: Match | None) -> Comparison | None:
     if original is None or seen.animated or len(seen.images) != 1:
         return None
     try:
-        before = see(original, read_bytes(original))
-    except InputError:
+        before = see(original, read_bounded(original, MOST_BYTES))
+    except (InputError, MachineError):
         return None
     if before.sha256 != found.entry['sha256'] or len(before.images) != 1:  # type: ignore
         return None

@@ -15,7 +15,7 @@ from jaxgan.errors import InputError
 from jaxgan.provenance import duplicates
 from jaxgan.provenance.hashes import phashes, to_hex
 from jaxgan.provenance.manifest import Entry
-from jaxgan.rights.licences import UNKNOWN
+from jaxgan.rights.licences import NOT_STATED
 from jaxgan.rights.statement import SILENT, Statement
 
 PART = 128  # images that one task looks at
@@ -95,7 +95,7 @@ def _entries(
     numbers: Sequence[int | None],
 ) -> Iterator[Entry]:
     info = source.info
-    of_set = Statement(licence='' if info.licence == UNKNOWN else info.licence)
+    of_set = Statement(licence='' if info.licence == NOT_STATED else info.licence)
     for index in range(len(pixels)):
         said = source.statements[index] if isinstance(source, FolderSource) else of_set
         yield Entry(
@@ -130,5 +130,5 @@ def fits(entries: Sequence[Entry], source: FolderSource) -> bool:
 
 def counted(entries: Sequence[Entry], field: str) -> list[tuple[str, int]]:
     """Count what entries say in a field, the most usual first."""
-    counts = collections.Counter(getattr(entry, field) or UNKNOWN for entry in entries)
+    counts = collections.Counter(getattr(entry, field) or NOT_STATED for entry in entries)
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))

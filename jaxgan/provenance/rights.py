@@ -7,8 +7,7 @@ from typing import NamedTuple
 from jaxgan.errors import InputError
 from jaxgan.provenance.copyindex import About
 from jaxgan.provenance.manifest import TEXTS, read_manifest
-
-NOT_STATED = 'not stated'
+from jaxgan.rights.licences import NOT_STATED
 
 
 class Rights(NamedTuple):

@@ -93,22 +93,6 @@ def list_files(names: tuple[str, ...]) -> list[Path]:
     return list(found)
 
 
-def read_bytes(path: Path) -> bytes:
-    """Read a file, once for all layers.
-
-    Raises:
-        InputError: it cannot be read, or is too large.
-    """
-    try:
-        with path.open('rb') as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {error.strerror or error}') from None
-    if len(data) > MOST_BYTES:
-        raise InputError(f'{path} is larger than {MOST_BYTES:,} bytes')
-    return data
-
-
 def see(path: Path, data: bytes) -> Seen:
     """Decode a file within bounds of time and memory.
 

@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from jaxgan.errors import InputError
+from jaxgan.files import read_bounded
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.signing import INSTALL, PROBE, TYPES, Signature, read_signature
 
@@ -24,13 +25,7 @@ def read_anchors(path: str | None) -> str | None:
         return None
     if not is_here():
         raise InputError(f'--trust is for signatures, which are not looked at without c2pa-python: {INSTALL}')
-    try:
-        with Path(path).open('rb') as file:
-            text = file.read(MOST_PEM).decode('ascii')
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f'trust {path} cannot be read: {getattr(error, "strerror", None) or error}'
-        ) from None
+    text = read_bounded(Path(path), MOST_PEM, f'trust {path}').decode('ascii', 'replace')
     if '-----BEGIN CERTIFICATE-----' not in text:
         raise InputError(f'trust {path} holds no certificate (PEM)')
     try:
