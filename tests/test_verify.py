@@ -250,13 +250,6 @@ def test_bad_options_are_one_line(made, monkeypatch, capsys, arguments):
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_an_enlargement_is_seen_where_it_is_exact():
-    image = smooth(5, 12)
-    assert alterations.enlargement(image) == 1
-    assert alterations.enlargement(image.repeat(4, 0).repeat(4, 1)) == 4
-    assert alterations.enlargement(np.zeros((8, 8, 3), np.uint8)) == 1
-
-
 def test_a_signature_proves_only_what_it_says():
     signed = Signature(
         'Valid', (signatures.UNTRUSTED,), 'me', 'trainedAlgorithmicMedia', {'model': MODEL}, ()

@@ -7,7 +7,7 @@ import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -16,7 +16,7 @@ from jaxgan.credentials import from_xmp
 from jaxgan.data.pixels import MAX_PIXELS, BadImage, decode, formats
 from jaxgan.errors import InputError
 from jaxgan.making import packets
-from jaxgan.making.pictures import XMP_CHUNK
+from jaxgan.making.pictures import find_packet
 from jaxgan.strictjson import parse_json
 
 MOST_BYTES = 2**28  # of a file
@@ -124,7 +124,7 @@ def _picture(path: Path, data: bytes, sha256: str) -> Seen:
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             form, frames = str(image.format), getattr(image, 'n_frames', 1)
             film = frames > 1 and form in FILMS
-            packet = _packet(image, data)
+            packet = find_packet(image, data)
             images = _frames(image) if film else _with_colours(image, first)[None]
     except Exception as error:  # a broken file: of many kinds
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -138,17 +138,6 @@ def _with_colours(image: Image.Image, first: np.ndarray) -> np.ndarray:
         return first
     turned = np.asarray(ImageOps.exif_transpose(image).convert('RGBA'))
     return turned if (turned[..., 3] < 255).any() else first
-
-
-def _packet(image: Image.Image, data: bytes) -> bytes:
-    """Find the XMP packet of an open picture."""
-    if image.format == 'GIF':
-        packet: Any = packets.from_gif(data)
-    else:
-        image.load()
-        packet = image.info.get('xmp') or image.info.get(XMP_CHUNK) or b''
-    packet = packet.encode('utf-8', 'replace') if isinstance(packet, str) else packet
-    return packet if isinstance(packet, bytes) and len(packet) <= packets.LONGEST else b''
 
 
 def _frames(image: Image.Image) -> np.ndarray:

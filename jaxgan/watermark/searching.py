@@ -80,7 +80,7 @@ def search(image: np.ndarray, key: bytes, sizes: Sequence[tuple[int, int]] = ())
     best = detect(image, key).corrected(2.0)
     if best.log10_p <= SURE:
         return best
-    plane, signs = luma(np.asarray(image)[..., :3]).astype(np.float32), tile_signs(key)
+    plane, signs = _plane(np.asarray(image)), tile_signs(key)
     tries = whole_tries(plane.shape, sizes)
     for one in tries:
         found = _whole(plane, one, signs).corrected(4.0 * len(tries))
@@ -91,6 +91,14 @@ def search(image: np.ndarray, key: bytes, sizes: Sequence[tuple[int, int]] = ())
         for found in _anywhere(plane, one, signs):
             best = min(best, found, key=lambda found: found.log10_p)
     return best
+
+
+def _plane(image: np.ndarray) -> np.ndarray:
+    """Compute the luma of an image uint8 [h, w, c], a band at a time: float32 [h, w]."""
+    plane = np.empty(image.shape[:2], np.float32)
+    for row in range(0, len(plane), WHOLE):
+        plane[row : row + WHOLE] = luma(image[row : row + WHOLE, :, :3].astype(np.float32))
+    return plane
 
 
 def whole_tries(shape: tuple[int, ...], sizes: Sequence[tuple[int, int]] = ()) -> list[Try]:
