@@ -130,6 +130,33 @@ def append_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
         file.sync()
 
 
+def read_bounded(path: Path, most: int, what: str = '') -> bytes:
+    """Read a file that somebody else may have written.
+
+    Args:
+        path: the file.
+        most: bytes that it may have.
+        what: its name in messages; empty: its path.
+
+    Raises:
+        InputError: it cannot be read, is no file (a pipe would be waited for), or is larger.
+        MachineError: it may not be read.
+    """
+    what = what or str(path)
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError(f'{what} cannot be read: it is no file')
+        with path.open('rb') as file:
+            data = file.read(most + 1)
+    except PermissionError:
+        raise MachineError(f'{what} cannot be read: permission denied') from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        raise InputError(f'{what} cannot be read: {reason(error)}') from None
+    if len(data) > most:
+        raise InputError(f'{what} cannot be read: it is larger than {most:,} bytes')
+    return data
+
+
 def sync(path: Path) -> None:
     """Wait until a file's bytes, or a folder's names, are on the disk; where a folder cannot be synced, go on."""
     folder = path.is_dir()

@@ -146,3 +146,24 @@ def _layout(
     if columns < 1 or scale < 1 or pad < 0:
         raise InputError(f'a grid needs columns >= 1, scale >= 1, pad >= 0; got {columns}, {scale}, {pad}')
     return min(columns, n), pad, scale
+
+
+def repeats(pixels: np.ndarray, least: int) -> int:
+    """Find how many times each pixel of a picture is repeated to both sides, as enlarged pixel art has it; 1: not at all.
+
+    Colours change only at multiples of it, exactly: what was saved as JPEG, or enlarged smoothly, is not found.
+
+    Args:
+        pixels: [H, W] or [H, W, C].
+        least: pixels that the shorter side must keep.
+
+    >>> repeats(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 2), repeats(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 4)
+    (6, 3)
+    """
+    height, width = pixels.shape[:2]
+    rows = np.any(pixels[1:] != pixels[:-1], axis=tuple(range(1, pixels.ndim)))
+    columns = np.any(pixels[:, 1:] != pixels[:, :-1], axis=(0, *range(2, pixels.ndim)))
+    times = math.gcd(
+        height, width, *(np.flatnonzero(rows) + 1).tolist(), *(np.flatnonzero(columns) + 1).tolist()
+    )
+    return next((k for k in range(times, 1, -1) if times % k == 0 and min(height, width) // k >= least), 1)

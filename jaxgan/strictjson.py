@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jaxgan.errors import InputError, MachineError
+from jaxgan.errors import InputError
+from jaxgan.files import read_bounded
 
 MOST_BYTES = 2**26  # no file of ours that is one JSON value comes near
 
@@ -16,18 +17,7 @@ def read_json(path: Path) -> Any:
         InputError: it cannot be read, is larger than 64 MB, or is not strict JSON in UTF-8.
         MachineError: it may not be read.
     """
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError('it is no file')
-        with path.open('rb') as file:
-            data = file.read(MOST_BYTES + 1)
-    except PermissionError:
-        raise MachineError(f'{path} cannot be read: permission denied') from None
-    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        raise InputError(f'{path} cannot be read: {getattr(error, "strerror", None) or error}') from None
-    if len(data) > MOST_BYTES:
-        raise InputError(f'{path} cannot be read: it is larger than {MOST_BYTES:,} bytes')
-    return parse_json(data, str(path))
+    return parse_json(read_bounded(path, MOST_BYTES), str(path))
 
 
 def parse_json(data: bytes | str, where: str) -> Any:

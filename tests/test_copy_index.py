@@ -7,8 +7,10 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from jaxgan.cli import main
+from jaxgan.data import DataConfig, open_source
 from jaxgan.errors import DamagedError, InputError
 from jaxgan.making.choosing import Chooser
 from jaxgan.making.copies import Copies
@@ -29,8 +31,10 @@ from jaxgan.provenance.copyindex import (
     to_bytes,
 )
 from jaxgan.provenance.evidence import Tile, sheet
+from jaxgan.provenance.indexing import build_index
 from jaxgan.provenance.manifest import Entry, write_manifest
 from jaxgan.provenance.rights import NOT_STATED, rights_of
+from jaxgan.provenance.rundata import RunData
 
 
 def scenes(n, seed, side=16):
@@ -74,6 +78,10 @@ def index(train):
     )
     pixels = np.frombuffer(b''.join(map(prefix, train)), np.uint8).reshape(len(train), -1)
     return CopyIndex(found.features, found.own.astype(np.float32), pixels, about)
+
+
+def load_again(index):
+    return from_bytes(to_bytes(index), 'x')
 
 
 def shifted(x, dy, dx):
@@ -196,6 +204,22 @@ class TestFilter:
         assert chooser.choose(results(np.stack([train[3], scenes(1, 6)[0]]))).tolist() == [1]
 
 
+def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_path):
+    path, excluded = tmp_path / 'd.npz', np.array([4, 9], np.int32)
+    np.savez(path, x_train=train)
+    config = DataConfig(f'npz:{path}')
+    data = RunData(config, open_source(config), {'of': 'all', 'sha256': ''}, excluded)
+    index = load_again(build_index(data, 'none', Console(quiet=True))[0])
+    assert (index.count, index.source_count, index.bytes_per_image) == (198, 200, 296)
+    found = index.find(train[[3, 4, 5, 9, 199]])
+    assert found.indices[[0, 2, 4], 0].tolist() == [3, 5, 199] and not {4, 9} & set(found.indices.ravel())
+    assert (found.ratios[:, 0] == 0).tolist() == [True, False, True, False, True]
+    assert [index.prefix_at(place) for place in (3, 5, 199)] == [prefix(train[i]) for i in (3, 5, 199)]
+    for wrong in ([9, 4], [4, 4], [-1], [200], [[4]]):
+        with pytest.raises(DamagedError, match='the excluded places do not ascend within the source'):
+            load_again(dataclasses.replace(index, excluded=np.array(wrong, np.int32)))
+
+
 def test_images_that_are_left_out_have_no_duplicate():
     groups = np.arange(200)
     groups[:60] = 0
@@ -214,7 +238,7 @@ def test_rights_come_from_the_manifest_or_are_not_stated(index, tmp_path):
     )
     found = rights_of(path, [0, 1], 2, index.about)
     assert (found[1].name, found[1].creator, found[0].creator) == ('1.png', 'Ann', NOT_STATED)
-    with pytest.raises(InputError, match='lists 2 images, and the index has 3'):
+    with pytest.raises(InputError, match='lists 2 images, and the index is of 3'):
         rights_of(path, [0], 3, index.about)
 
 
@@ -235,7 +259,7 @@ class TestCommands:
         firsts = [picture['nearest'][0] for picture in told['pictures']]
         assert [(one['index'], one['exact'], one['match']) for one in firsts[:2]] == [
             (4, True, True),
-            (5, True, True),  # enlarged twice, which is undone
+            (5, True, True),  # each block of one colour is a pixel
         ]
         assert [picture['match'] for picture in told['pictures']] == [True, True, False]
         assert firsts[0]['rights']['licence'] == 'CC0 (the whole data set)'

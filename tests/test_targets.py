@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from jaxgan.data import DataConfig
-from jaxgan.making.targets import enlargement, read_picture
+from jaxgan.images import repeats
+from jaxgan.making.targets import read_picture
 
 CONFIG = DataConfig('x', size=8, crop='center')
 ART = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
@@ -45,7 +46,7 @@ def test_blocks_are_taken_before_the_square_is_cut(tmp_path):
     ('shape', 'times', 'least', 'expected'),
     [((6, 9), 4, 6, 4), ((6, 9), 4, 7, 2), ((6, 9), 3, 20, 1), ((1, 1), 16, 4, 4), ((6, 4), (2, 3), 2, 1)],
 )
-def test_enlargement(shape, times, least, expected):
+def test_repeats(shape, times, least, expected):
     rows, columns = times if isinstance(times, tuple) else (times, times)
     pixels = np.arange(shape[0] * shape[1]).reshape(shape).repeat(rows, 0).repeat(columns, 1)
-    assert enlargement(pixels, least) == expected
+    assert repeats(pixels, least) == expected

@@ -11,9 +11,10 @@ from PIL import Image
 from jaxgan import watermark
 from jaxgan.cli import main
 from jaxgan.credentials import Credit
+from jaxgan.errors import InputError
 from jaxgan.making.animation import write_animation
 from jaxgan.making.pictures import write_picture
-from jaxgan.provenance import alterations, candidates, hashes, matching, seen, signatures
+from jaxgan.provenance import alterations, candidates, hashes, matching, record, seen, signatures
 from jaxgan.provenance.signing import Signature
 
 MODEL, OTHER = 'ab' * 32, 'cd' * 32
@@ -213,15 +214,33 @@ def test_a_name_in_a_record_leads_nowhere_else(tmp_path):
 
 
 def test_a_record_of_many_models_costs_no_more_than_some():
-    entries = [{'model': hashlib.sha256(bytes([i])).hexdigest()} for i in range(200)]
-    keys = candidates.candidates({MODEL: 'run'}, entries, {'model': OTHER}, b's' * 16)
+    models = [hashlib.sha256(bytes([i])).hexdigest() for i in range(200)]
+    keys = candidates.candidates({MODEL: 'run'}, models, {'model': OTHER}, b's' * 16)
     assert len(keys) == 2 * candidates.MOST and [key.model for key in keys[:4]] == [
         MODEL,
         MODEL,
         OTHER,
         OTHER,
     ]
-    assert keys[4].model == entries[-1]['model'] and keys[0].secret and not keys[1].secret
+    assert keys[4].model == models[0] and keys[0].secret and not keys[1].secret
+
+
+def test_what_a_record_names_is_listed_once_the_newest_first(tmp_path):
+    path = tmp_path / 'r.jsonl'
+    lines = [(MODEL, [8, 9]), (OTHER, None), (OTHER, [1, -1]), (MODEL, [16, 16]), (MODEL, [8, 9])]
+    entry = {'file': 'a.png', 'sha256': 'a' * 64, 'kind': 'x', 'marks': [], 'details': {}}
+    record.append(path, [entry | {'model': model, 'size': size} for model, size in lines])
+    found = matching.read_records([path])
+    assert (found.models, found.sizes) == ((MODEL, OTHER), ((8, 9), (16, 16)))
+
+
+def test_an_npz_that_unpacks_to_too_much_is_refused_wherever_that_lies(tmp_path, monkeypatch):
+    path = tmp_path / 'a.npz'
+    many: dict = {f'x{i}': np.zeros(1) for i in range(80)}
+    np.savez_compressed(path, **many, images=np.zeros((40, 32, 32, 3), np.uint8))
+    monkeypatch.setattr(seen, 'MOST_BYTES', 100_000)
+    with pytest.raises(InputError, match='unpacks to more than 100,000 bytes'):
+        seen.see(path, path.read_bytes())
 
 
 BAD = {
@@ -262,13 +281,6 @@ def test_bad_options_are_one_line(made, monkeypatch, capsys, arguments):
     monkeypatch.chdir(made)
     assert main(['verify', *arguments]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_an_enlargement_is_seen_where_it_is_exact():
-    image = smooth(5, 12)
-    assert alterations.enlargement(image) == 1
-    assert alterations.enlargement(image.repeat(4, 0).repeat(4, 1)) == 4
-    assert alterations.enlargement(np.zeros((8, 8, 3), np.uint8)) == 1
 
 
 def test_a_signature_proves_only_what_it_says():

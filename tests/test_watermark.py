@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgan import watermark
 from jaxgan.errors import InputError
 from jaxgan.watermark import (
     Lattice,
@@ -305,3 +306,11 @@ GOLDEN_CHANGE = [
     [0, 0, 1, 1, 0, -1, -2, -2],
     [0, 1, 1, 0, -1, -2, -3, -3],
 ]
+
+
+def test_one_reading_serves_many_keys():
+    image = np.random.default_rng(3).integers(0, 256, (72, 88, 3), np.uint8)
+    keys = [bytes([i]) * 8 for i in range(3)]
+    read, searched = watermark.make_reader(image[None]), watermark.make_searcher(image, [(36, 44)])
+    assert [read(key) for key in keys] == [watermark.detect(image, key) for key in keys]
+    assert [searched(key) for key in keys] == [watermark.search(image, key, [(36, 44)]) for key in keys]

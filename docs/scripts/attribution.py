@@ -20,7 +20,6 @@ from PIL import Image
 from jaxgan.data import DataConfig, open_source
 from jaxgan.metrics import copies
 from jaxgan.metrics.copyrate import calibrate
-from jaxgan.provenance.calibration import near_duplicates
 from jaxgan.provenance.copyindex import search_in
 from jaxgan.realimages import read_bytes
 
@@ -124,7 +123,7 @@ def main() -> None:
     search = search_in(index)
     held = held[: options.held_out]
     found = search(held)
-    same = near_duplicates(found.distances[:, 0], index)
+    same = found.distances[:, 0] < index.near
     ratios = found.ratios[~same, 0]
     print(f'{same.sum()} of {len(held):,} test images look the same as training images, and are left out')
     limits = {

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from jaxgan.data.config import DataConfig
 from jaxgan.errors import InputError
-from jaxgan.rights.licences import UNKNOWN, allowed
+from jaxgan.rights.licences import NOT_STATED, allowed
 from jaxgan.rights.statement import Statement
 
 _LISTED = 20  # licences that a description names
@@ -54,7 +54,7 @@ def _reason(said: Statement, config: DataConfig) -> str:
     if said.opt_outs and config.opt_outs == 'honour':
         return f'opted out by {"; ".join(str(one) for one in said.opt_outs[:3])}'
     if config.licences and not allowed(said.licence, config.licences):
-        return f'its licence is {said.licence or UNKNOWN}'
+        return f'its licence is {said.licence or NOT_STATED}'
     return ''
 
 
@@ -69,12 +69,12 @@ def describe_rights(
         unread: files around them that cannot be read, and why.
         config: what was asked for.
     """
-    counts = collections.Counter(image.statement.licence or UNKNOWN for image in used)
+    counts = collections.Counter(image.statement.licence or NOT_STATED for image in used)
     usual = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     shown = usual[:_LISTED]
     if rest := sum(count for _, count in usual[_LISTED:]):
         shown.append((f'{len(usual) - _LISTED} others', rest))
-    stated = bool(set(counts) - {UNKNOWN})
+    stated = bool(set(counts) - {NOT_STATED})
     opted = sum(bool(image.statement.opt_outs) for image in found)
     ignored = sum(bool(image.statement.opt_outs) for image in used)
     inside = [(image.name, text) for image in found for text in image.statement.unread]
@@ -82,7 +82,7 @@ def describe_rights(
         'opted_out': opted if config.opt_outs == 'honour' else 0,
         'opt_outs_ignored': ignored,
         'opt_out_reason': config.opt_out_reason,
-        'licence': ', '.join(f'{name} ({count:,})' for name, count in shown) if stated else UNKNOWN,
+        'licence': ', '.join(f'{name} ({count:,})' for name, count in shown) if stated else NOT_STATED,
         'licences': tuple(shown) if stated else (),
         'unread': (*sorted(unread.items()), *inside)[:_UNREAD],
     }

@@ -206,8 +206,14 @@ def read_credit(file: str | Path | io.BytesIO) -> dict[str, str]:
     if packets.is_mp4(data):
         return from_xmp(packets.from_mp4(data))
     with Image.open(io.BytesIO(data)) as picture:
-        if picture.format == 'GIF':
-            return from_xmp(packets.from_gif(data))
-        picture.load()
-        packet = picture.info.get('xmp') or picture.info.get(XMP_CHUNK) or b''
-    return from_xmp(packet.encode() if isinstance(packet, str) else packet)
+        return from_xmp(find_packet(picture, data))
+
+
+def find_packet(picture: Image.Image, data: bytes) -> bytes:
+    """Find the XMP packet of an open picture; empty: there is none, or it is too long to be one of ours."""
+    if picture.format == 'GIF':
+        return packets.from_gif(data)
+    picture.load()
+    packet = picture.info.get('xmp') or picture.info.get(XMP_CHUNK) or b''
+    packet = packet.encode('utf-8', 'replace') if isinstance(packet, str) else packet
+    return packet if isinstance(packet, bytes) and len(packet) <= packets.LONGEST else b''

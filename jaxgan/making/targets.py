@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from jaxgan.data.config import with_split
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.data.pixels import decode, describe_changes, to_pixels
 from jaxgan.errors import InputError
+from jaxgan.images import repeats
 from jaxgan.opened import Generator, choose_labels
 from jaxgan.realimages import read_bytes
 
@@ -72,7 +72,7 @@ def read_picture(
     if not path.is_file():
         raise InputError(f'{path} {"is no file" if path.exists() else "does not exist"}')
     image = decode(str(path), str(path))
-    times = enlargement(np.asarray(image), size)
+    times = repeats(np.asarray(image), size)
     changes = []
     if times > 1:
         changes = [f'each {times}x{times} block of one colour taken as a pixel']
@@ -82,27 +82,6 @@ def read_picture(
         changes.append(changed)
     told = {'source': hashlib.sha256(path.read_bytes()).hexdigest(), 'prepared': ', '.join(changes)}
     return to_pixels(image, config, size, channels, str(path)), told
-
-
-def enlargement(pixels: np.ndarray, least: int) -> int:
-    """Find how many times each pixel of a picture is repeated to both sides, as enlarged pixel art has it; 1: not at all.
-
-    Colours change only at multiples of it, exactly: what was saved as JPEG, or enlarged smoothly, is not found.
-
-    Args:
-        pixels: [H, W] or [H, W, C].
-        least: pixels that the shorter side must keep.
-
-    >>> enlargement(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 2), enlargement(np.kron([[1, 2], [3, 4]], np.ones((6, 6))), 4)
-    (6, 3)
-    """
-    height, width = pixels.shape[:2]
-    rows = np.any(pixels[1:] != pixels[:-1], axis=tuple(range(1, pixels.ndim)))
-    columns = np.any(pixels[:, 1:] != pixels[:, :-1], axis=(0, *range(2, pixels.ndim)))
-    times = math.gcd(
-        height, width, *(np.flatnonzero(rows) + 1).tolist(), *(np.flatnonzero(columns) + 1).tolist()
-    )
-    return next((k for k in range(times, 1, -1) if times % k == 0 and min(height, width) // k >= least), 1)
 
 
 def read_mask(path: Path, generator: Generator) -> np.ndarray:

@@ -77,6 +77,7 @@ def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -
     Args:
         ratios: of held-out real images to the training images, [n].
         fpr: above 0, below 1.
+        twins: which of them are near duplicates of training images, bool [n]: they set no threshold.
 
     Raises:
         InputError: there are fewer than ``1 / fpr - 1`` held-out images, or values are not finite.

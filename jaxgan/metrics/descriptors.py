@@ -33,6 +33,17 @@ class View(NamedTuple):
     margin: int
     """Cells of the border that are left out: 0 to 2."""
 
+    def describe(self) -> str:
+        """Say in words what it supposes was done to the training image.
+
+        >>> View(True, 0.9, 0, 2, 2).describe(), View(False, 1.0, 0, 0, 0).describe()
+        ('cropped to 0.9, shifted, mirrored', 'as it is')
+        """
+        words = [f'cropped to {self.scale:g}'] if self.scale < 1 else []
+        words += ['shifted'] if self.dy or self.dx else []
+        words += ['mirrored'] if self.flip else []
+        return ', '.join(words) or 'as it is'
+
 
 class Seen(NamedTuple):
     """Queries in all views, as means of cells."""

@@ -96,21 +96,6 @@ def _scaling(before: tuple[int, int], after: tuple[int, int]) -> str:
     return f'resized from {before[1]}x{before[0]} to {after[1]}x{after[0]} pixels'
 
 
-def enlargement(image: np.ndarray) -> int:
-    """Tell how large the squares of one colour are of which an image [h, w, c] consists; 1: it is not enlarged, or not exactly.
-
-    >>> enlargement(np.arange(16, dtype=np.uint8).reshape(4, 4, 1).repeat(3, 0).repeat(3, 1))
-    3
-    """
-    height, width = image.shape[:2]
-    common = 0
-    for axis, length in ((0, height), (1, width)):
-        moved = image if axis == 0 else image.swapaxes(0, 1)
-        edges = np.flatnonzero((moved[1:] != moved[:-1]).any(axis=(1, 2))) + 1
-        common = math.gcd(common, length, *edges.tolist())
-    return common if common < min(height, width) else 1
-
-
 def _place(whole: np.ndarray, piece: np.ndarray) -> tuple[int, int]:
     """Find where a piece differs least from a whole, squared; by correlation."""
     shape = whole.shape

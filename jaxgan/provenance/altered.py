@@ -1,12 +1,11 @@
 """What was done to a file since it was written, in words: as far as its record, its watermark or the original show it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from jaxgan.making.animation import FORMATS as FILMS
 from jaxgan.making.pictures import FORMATS as PICTURES
 from jaxgan.provenance.alterations import Comparison
-from jaxgan.provenance.matching import Match
+from jaxgan.provenance.matching import Match, is_size
 from jaxgan.provenance.pixelmarks import Hit
 from jaxgan.provenance.seen import Seen
 
@@ -62,28 +61,10 @@ def _shape(seen: Seen, known: Match, marked: Hit | None, same: Comparison | None
     if known.mirrored:
         yield 'mirrored'
     before, now = known.entry.get('size'), seen.size
-    fits = (
-        isinstance(before, list)
-        and len(before) == 2
-        and all(type(side) is int and side > 0 for side in before)
-    )
-    if fits and tuple(before) != now:  # type: ignore
-        yield f'resized or cut from {before[1]}x{before[0]} to {now[1]}x{now[0]} pixels'  # type: ignore
+    if before is not None and is_size(before) and tuple(before) != now:
+        yield f'resized or cut from {before[1]}x{before[0]} to {now[1]}x{now[0]} pixels'
     if marked is not None and marked.how:
         yield f'its watermark is found {marked.how}'
-
-
-def is_size(value: Any) -> bool:
-    """Say whether a record's field is height and width of a picture.
-
-    >>> is_size([32, 32]), is_size([0, 32]), is_size(None)
-    (True, False, False)
-    """
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(type(side) is int and 0 < side < 2**16 for side in value)
-    )
 
 
 def _of_mark(seen: Seen, marked: Hit) -> Iterator[str]:

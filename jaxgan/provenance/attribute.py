@@ -14,7 +14,7 @@ from jaxgan.data import DataConfig, ImageSource
 from jaxgan.errors import InputError
 from jaxgan.making.targets import read_picture
 from jaxgan.making.unused import refuse
-from jaxgan.metrics.descriptors import VIEWS, View
+from jaxgan.metrics.descriptors import VIEWS
 from jaxgan.provenance import manifest as manifests
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, prefix
 from jaxgan.provenance.evidence import Tile, sheet, write_sheet
@@ -49,6 +49,7 @@ class Match(NamedTuple):
     exact: bool
     """Whether its pixels are the same, as far as 32 bits of a SHA-256 and the features say."""
     seen: str
+    """What was done to it to get the picture, as far as that shows."""
     rights: Rights
 
 
@@ -97,6 +98,8 @@ def open_index(path: Path) -> CopyIndex:
     Raises:
         InputError: there is none.
     """
+    if not path.exists():
+        raise InputError(f'{path} does not exist')
     if path.is_dir() and not (path / NAME).is_file():
         raise InputError(f'{path} has no index of its training images: write it with jaxgan index {path}')
     return load_index(path / NAME if path.is_dir() else path)
@@ -124,28 +127,16 @@ def matches(
     """
     pixels = np.stack([picture.pixels for picture in asked])
     found = index.find(pixels, k)
-    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.count, index.about)
+    rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.source_count, index.about)
 
     def match(row: int, place: int) -> Match:
         ratio, i = float(found.ratios[row, place]), int(found.indices[row, place])
-        same = ratio == 0 and prefix(pixels[row]) == index.pixels[i].tobytes()
+        same = ratio == 0 and prefix(pixels[row]) == index.prefix_at(i)
         return Match(
-            i, ratio, ratio < threshold or same, same, seen_as(VIEWS[found.views[row, place]]), rights[i]
+            i, ratio, ratio < threshold or same, same, VIEWS[found.views[row, place]].describe(), rights[i]
         )
 
     return [[match(row, place) for place in range(k)] for row in range(len(asked))]
-
-
-def seen_as(view: View) -> str:
-    """Say in words how a picture was seen.
-
-    >>> seen_as(View(True, 0.9, 0, 2, 2))
-    'mirrored, as a crop of 0.9, shifted'
-    """
-    parts = ['mirrored'] if view.flip else []
-    parts += [f'as a crop of {view.scale:g}'] if view.scale < 1 else []
-    parts += ['shifted'] if view.dy or view.dx else []
-    return ', '.join(parts) or 'as it is'
 
 
 def _rows(

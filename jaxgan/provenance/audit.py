@@ -14,6 +14,7 @@ from jaxgan.data import ImageSource, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, labels_for
 from jaxgan.evaluating import choose_data, data_of_training, left_out, of_generator
+from jaxgan.making.marks import read_marks
 from jaxgan.metrics.copies import CANDIDATES
 from jaxgan.metrics.copyrate import smallest_fpr
 from jaxgan.metrics.descriptors import CELLS, COLOURS, REVISION, VIEWS
@@ -38,7 +39,7 @@ def audit_command(**given: Any) -> int:
     if folder.exists() and not folder.is_dir():
         raise InputError(f'cannot write {folder}: it is a file')
     keep_programs()
-    found = open_generator(Path(options.source), options.step, options.best)
+    found = open_generator(Path(options.source), options.step, options.best, read_marks())
     kernels.enable()
     report, shown = audit(found, options)
     written = write_audit(folder, report, shown, found)
@@ -103,8 +104,8 @@ def audit(found: Generator, options: AuditOptions) -> tuple[dict[str, Any], dict
     )
     real = None if others is None else (pixels, others)
     report['recovery'] = recovery(found, real, options.recovery, options.seed)
-    sources = None if held_out is None else (train.source, held_out)
-    report['membership'] = membership(found, sources, generated) if options.membership else None
+    both = None if held_out is None else (train, Reals(held_out))
+    report['membership'] = membership(found, both, generated) if options.membership else None
     report = _about(found, train, held_out, options) | report
     return report | {'summary': summary(report)}, shown
 

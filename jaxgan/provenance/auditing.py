@@ -1,10 +1,10 @@
 """What an audit computes of training, held-out and generated images: duplicates, nearness, the rate of copies; and its words."""
 
-import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.data.exclusion import pixel_digest
 from jaxgan.errors import InputError
 from jaxgan.files import finite
 from jaxgan.metrics import copies
@@ -90,12 +90,11 @@ def _threshold(known: Found, index: Index, fpr: float) -> Threshold:
 
 def duplicates(train: np.ndarray, index: Index, places: np.ndarray) -> dict[str, Any]:
     """Count the images of a training set that others repeat, pixel by pixel or nearly, and name the largest groups."""
-    digests = [hashlib.sha256(image.tobytes()).digest() for image in train]
     sizes = np.bincount(index.groups, minlength=len(train))
     largest = [int(g) for g in np.argsort(-sizes, kind='stable')[:GROUPS] if sizes[g] > 1]
     return {
         'images': len(train),
-        'exact': len(train) - len(set(digests)),
+        'exact': len(train) - len(set(map(pixel_digest, train))),
         'near': int(np.sum(np.maximum(sizes - 1, 0))),
         'groups': int(np.sum(sizes > 1)),
         'near_below': index.near,

@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 import jinja2
 import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
-from jaxgan.credentials import Credit
 from jaxgan.files import replacing, unwritable
-from jaxgan.making.pictures import to_bytes
-from jaxgan.metrics.descriptors import VIEWS, View, undone
+from jaxgan.making.pictures import to_bytes, to_image
+from jaxgan.metrics.descriptors import VIEWS, undone
 from jaxgan.opened import Generator
 from jaxgan.report.page import asset, number, source_hash
 
@@ -75,7 +73,7 @@ def _worst(report: dict[str, Any], shown: dict[str, np.ndarray], found: Generato
         view = VIEWS[one['view']['number']]
         told = f'ratio {one["ratio"]:.3f}' + ('' if one['p_value'] is None else f', p {one["p_value"]:.2g}')
         others = ((of_real(undone(real, view)), f'image {one["index"]:,}'),)
-        about = f'{told}; {describe(view)}'
+        about = f'{told}; {view.describe()}'
         pairs.append(
             Beside(of_generated(made, found, one['seed']), one['seed'], others, bool(one['copy']), about)
         )
@@ -90,31 +88,15 @@ def _sheet(report: dict[str, Any], shown: dict[str, np.ndarray], found: Generato
     return rows
 
 
-def describe(view: View) -> str:
-    """Say in words what a view supposes was done to the training image.
-
-    >>> describe(VIEWS[0]._replace(flip=True, scale=0.9, dy=0, dx=0))
-    'cropped to 0.9, mirrored'
-    """
-    words = [f'cropped to {view.scale:g}'] if view.scale < 1 else []
-    words += ['shifted'] if view.dy or view.dx else []
-    words += ['mirrored'] if view.flip else []
-    return ', '.join(words) or 'as it is'
-
-
 def of_generated(pixels: np.ndarray, found: Generator, seed: int) -> str:
     """Make a data URI of a generated image: the only place where the page gets any, so that all are marked alike."""
-    return _uri(to_bytes(pixels, 'PNG', _credit(found, seed)))
-
-
-def _credit(found: Generator, seed: int) -> Credit:
-    return found.credit(str(seed))
+    return _uri(to_bytes(pixels, 'PNG', found.credit(str(seed))))
 
 
 def of_real(pixels: np.ndarray) -> str:
     """Make a data URI of a training image."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(buffer, 'PNG')
+    to_image(pixels).save(buffer, 'PNG')
     return _uri(buffer.getvalue())
 
 

@@ -30,22 +30,6 @@ def thresholds(ratios: np.ndarray) -> tuple[Threshold, ...]:
     return tuple(Threshold(rate, calibrate(ratios, rate).value) for rate in told)
 
 
-def near_duplicates(distances: np.ndarray, index: copies.Index) -> np.ndarray:
-    """Tell which images look the same as training images, by the rule that tells the training set's own near duplicates.
-
-    Splits that were cut at random through a set with near duplicates hold them on both sides. They are copies for all that can be
-    seen, so a threshold set on them would let copies pass.
-
-    Args:
-        distances: of images to their nearest training image, [n].
-        index: of the training images.
-
-    Returns:
-        bool [n].
-    """
-    return distances < copies.NEAR * np.median(index.own)
-
-
 def places_of(count: int, most: int = MOST) -> np.ndarray:
     """Choose places among so many images: all, or the first of a fixed permutation."""
     return np.sort(np.asarray(shuffled_index(0, np.arange(min(count, most)), count)))

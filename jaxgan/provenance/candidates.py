@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -61,13 +61,13 @@ def read_models(names: Iterable[str]) -> dict[str, str]:
 
 
 def candidates(
-    models: Mapping[str, str], entries: Iterable[Mapping[str, Any]], credit: Mapping[str, str], secret: bytes
+    models: Mapping[str, str], recorded: Iterable[str], credit: Mapping[str, str], secret: bytes
 ) -> list[Candidate]:
     """List the keys to try on a file, each once: with the secret, where there is one, and without.
 
     Args:
         models: those of the user (``read_models``).
-        entries: of the records; the newest models first.
+        recorded: digests that the records name, the newest first.
         credit: what the file says of itself.
         secret: of the watermark; empty: none.
 
@@ -81,11 +81,11 @@ def candidates(
     named = {digest: f'--model {name}' for digest, name in models.items()}
     if DIGEST.fullmatch(credit.get('model', '')):
         named.setdefault(credit['model'], 'the file itself')
-    for entry in reversed(list(entries)):
+    for model in recorded:
         if len(named) >= MOST:
             break
-        if DIGEST.fullmatch(entry['model']):
-            named.setdefault(entry['model'], 'the record')
+        if DIGEST.fullmatch(model):
+            named.setdefault(model, 'the record')
     return [
         Candidate(model, model_key(model, one), bool(one), who)
         for model, who in named.items()

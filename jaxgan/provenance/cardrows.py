@@ -23,8 +23,8 @@ from jaxgan.provenance.known import (
 from jaxgan.provenance.listing import counted
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry
-from jaxgan.provenance.markdown import NOT_STATED, plain, several, span
-from jaxgan.rights.licences import UNKNOWN
+from jaxgan.provenance.markdown import plain, several, span
+from jaxgan.rights.licences import NOT_STATED
 
 SHOWN = 10  # of licences, creators, faults; of classes twice as many
 
@@ -103,7 +103,7 @@ def top(counts: list[tuple[str, int]]) -> str:
     >>> top([('CC0-1.0', 3), ('MIT', 1)]), top([('not stated', 4)])
     ('CC0-1.0 (3), MIT (1)', 'not stated')
     """
-    if [name for name, _ in counts] == [UNKNOWN]:
+    if [name for name, _ in counts] == [NOT_STATED]:
         return NOT_STATED
     more = f', and {plain(len(counts) - SHOWN)} more' if len(counts) > SHOWN else ''
     return ', '.join(f'{plain(name)[:80]} ({plain(count)})' for name, count in counts[:SHOWN]) + more

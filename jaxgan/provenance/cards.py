@@ -9,7 +9,7 @@ from jaxgan.card import make_card
 from jaxgan.checkpoints.restore import restore_average
 from jaxgan.errors import InputError, MachineError
 from jaxgan.export import CARD, DOCUMENTS, has_data_card
-from jaxgan.files import reason, replacing, unwritable
+from jaxgan.files import read_bounded, reason, replacing, unwritable
 from jaxgan.opened import Generator, open_generator
 from jaxgan.provenance.croissant import write_dataset
 from jaxgan.provenance.known import Known, know, search
@@ -116,7 +116,9 @@ def for_export(found: Generator, source: Path) -> tuple[Generator, dict[str, byt
             else 'the export that this was made of has none'
         )
         return _with(found, f'none: {why}'), {}
-    files = {name: _read(source / name) for name in DOCUMENTS if (source / name).is_file()}
+    files = {
+        name: read_bounded(source / name, MOST_OF_ALL) for name in DOCUMENTS if (source / name).is_file()
+    }
     if found.checkpoint and (len(files) < len(DOCUMENTS) or found.digest.encode() not in files[MODEL]):
         files = documents(know(found, source), read_notes(source / NOTES))
     return _with(found, ', '.join(files)), files
@@ -124,17 +126,6 @@ def for_export(found: Generator, source: Path) -> tuple[Generator, dict[str, byt
 
 def _with(found: Generator, told: str) -> Generator:
     return dataclasses.replace(found, card=found.card | {'data_card': told})
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open('rb') as file:
-            data = file.read(MOST_OF_ALL + 1)
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {reason(error)}') from None
-    if len(data) > MOST_OF_ALL:
-        raise InputError(f'{path} cannot be copied: it is larger than {MOST_OF_ALL:,} bytes')
-    return data
 
 
 def _tell_export(folder: Path) -> None:

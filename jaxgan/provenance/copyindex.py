@@ -1,7 +1,8 @@
 """The index of a training's images, by which copies of them are found without them: small, and with no image inside.
 
 FILE.safetensors holds 'features' uint8 [n, 288] and 'own' float32 [n], which are those of ``metrics.copies.Index``, 'pixels' uint8
-[n, 4] (the first bytes of the SHA-256 of each image's pixels), and as metadata what ``About`` lists, with a SHA-256 of all of it.
+[n, 4] (the first bytes of the SHA-256 of each image's pixels), 'excluded' int32 [k] (places of the source that have no row), and as
+metadata what ``About`` lists, with a SHA-256 of all of it.
 """
 
 import dataclasses
@@ -19,9 +20,11 @@ import safetensors.numpy
 
 from jaxgan.configjson import from_dict, to_dict
 from jaxgan.data.config import Filter
-from jaxgan.errors import DamagedError, InputError, MachineError, unknown
+from jaxgan.data.exclusion import pixel_digest
+from jaxgan.data.order import NONE_EXCLUDED
+from jaxgan.errors import DamagedError, InputError, unknown
 from jaxgan.export import COPY_INDEX
-from jaxgan.files import reason, replacing, unwritable
+from jaxgan.files import read_bounded, reason, replacing, unwritable
 from jaxgan.metrics import copies
 from jaxgan.metrics.descriptors import THOROUGH, WIDTH
 from jaxgan.strictjson import parse_json
@@ -34,7 +37,12 @@ MOST_BYTES = 2**29  # about two million images
 MOST_WORDS = 2**16  # bytes of the metadata
 RATES = (0.001, 0.01, 0.05)  # of fresh images that count as copies, for which thresholds are set
 RATE = 0.01  # the usual one
-DTYPES = {'features': ('U8', np.uint8), 'own': ('F32', np.float32), 'pixels': ('U8', np.uint8)}
+DTYPES = {
+    'features': ('U8', np.uint8),
+    'own': ('F32', np.float32),
+    'pixels': ('U8', np.uint8),
+    'excluded': ('I32', np.int32),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +80,7 @@ class About:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CopyIndex:
-    """An index: rows are the training images in the order of their source."""
+    """An index: rows are the training images in the order of their source, but for those that the training excluded."""
 
     features: np.ndarray
     """uint8 [n, d]."""
@@ -81,6 +89,8 @@ class CopyIndex:
     pixels: np.ndarray
     """uint8 [n, 4]."""
     about: About
+    excluded: np.ndarray = dataclasses.field(default_factory=lambda: NONE_EXCLUDED)
+    """Places of images that the training never saw, int32 [k], ascending."""
 
     @property
     def count(self) -> int:
@@ -89,8 +99,28 @@ class CopyIndex:
 
     @functools.cached_property
     def find(self) -> Callable[..., copies.Found]:
-        """``find(images, k=1)``: the search of ``metrics.copies``, thorough."""
-        return search_in(copies.Index(self.features, self.own, np.arange(self.count)))
+        """``find(images, k=1)``: the search of ``metrics.copies``, thorough; its indices are places in the source."""
+        search = search_in(copies.Index(self.features, self.own, np.arange(self.count)))
+
+        def find(images: np.ndarray, k: int = 1) -> copies.Found:
+            found = search(images, k)
+            return found._replace(indices=self.places[found.indices])
+
+        return find
+
+    @functools.cached_property
+    def places(self) -> np.ndarray:
+        """The place of each row in the source, [n], ascending."""
+        return np.setdiff1d(np.arange(self.source_count), self.excluded)
+
+    @property
+    def source_count(self) -> int:
+        """How many images the source has, excluded ones as well."""
+        return self.count + len(self.excluded)
+
+    def prefix_at(self, place: int) -> bytes:
+        """Return the first bytes of the SHA-256 of the pixels of the image at a place."""
+        return self.pixels[np.searchsorted(self.places, place)].tobytes()
 
     @property
     def digest(self) -> str:
@@ -100,7 +130,7 @@ class CopyIndex:
     @property
     def bytes_per_image(self) -> int:
         """How much of the file an image takes."""
-        return sum(array.dtype.itemsize * array[0].size for array in _tensors(self).values())
+        return sum(array[0].nbytes for array in (self.features, self.own, self.pixels))
 
     def rate(self, wanted: float | None = None) -> float:
         """Return a false-positive rate for which there is a threshold: the one wanted; None: 0.01, or the nearest to it."""
@@ -126,7 +156,7 @@ def search_in(index: copies.Index) -> Callable[..., copies.Found]:
 
 def prefix(pixels: np.ndarray) -> bytes:
     """Return the first bytes of the SHA-256 of an image's pixels, uint8 [h, w, c]."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).data).digest()[:PREFIX]
+    return bytes.fromhex(pixel_digest(pixels))[:PREFIX]
 
 
 def save_index(path: Path, index: CopyIndex) -> None:
@@ -155,18 +185,7 @@ def load_index(path: Path) -> CopyIndex:
         DamagedError: it is not what was written.
         MachineError: it may not be read.
     """
-    try:
-        if not path.is_file():
-            raise InputError(f'{path} {"is no file" if path.exists() else "does not exist"}')
-        with path.open('rb') as file:
-            data = file.read(MOST_BYTES + 1)
-    except PermissionError:
-        raise MachineError(f'{path} cannot be read: permission denied') from None
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path} cannot be read: {reason(error)}') from None
-    if len(data) > MOST_BYTES:
-        raise InputError(f'{path} is larger than {MOST_BYTES:,} bytes, the most that an index has')
-    return from_bytes(data, str(path))
+    return from_bytes(read_bounded(path, MOST_BYTES), str(path))
 
 
 def to_bytes(index: CopyIndex) -> bytes:
@@ -231,6 +250,13 @@ def _checked(index: CopyIndex) -> CopyIndex:
     if n < 2 or features.ndim != 2 or len(features) != n or pixels.shape != (n, PREFIX):
         shapes = ', '.join(str(array.shape) for array in (features, own, pixels))
         raise ValueError(f'features, own and pixels of shapes {shapes} do not go together')
+    excluded = index.excluded
+    if (
+        excluded.ndim != 1
+        or np.any(np.diff(excluded) <= 0)
+        or np.any((excluded < 0) | (excluded >= index.source_count))
+    ):
+        raise ValueError('the excluded places do not ascend within the source')
     if not (np.isfinite(own).all() and (own > 0).all()):
         raise ValueError('the distances are not all finite and above 0')
     if about.finder != PROTOCOL:

@@ -13,8 +13,8 @@ from jaxgan.provenance.known import Found, Known, get
 from jaxgan.provenance.listing import counted
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry
-from jaxgan.provenance.markdown import NOT_STATED, plain, several
-from jaxgan.rights.licences import UNKNOWN
+from jaxgan.provenance.markdown import plain, several
+from jaxgan.rights.licences import NOT_STATED
 
 CROISSANT, RAI = 'http://mlcommons.org/croissant/1.1', 'http://mlcommons.org/croissant/RAI/1.0'
 MOST = 50  # licences and creators
@@ -86,7 +86,7 @@ def write_dataset(known: Known, found: Found) -> str:
     }
     if isinstance(origin, str) and origin.startswith(('http://', 'https://')):
         described['url'] = plain(origin)
-    creators = [one for one, _ in counted(found.entries, 'creator') if one != UNKNOWN]
+    creators = [one for one, _ in counted(found.entries, 'creator') if one != NOT_STATED]
     if creators:  # whether a person or an organization, no file says
         described['creator'] = [{'@type': 'sc:Person', 'name': plain(one)} for one in creators[:MOST]]
     described |= {
@@ -100,7 +100,7 @@ def write_dataset(known: Known, found: Found) -> str:
 def _licences(data: dict[str, Any], entries: list[Entry]) -> list[str]:
     """List the set's licence, or where there is none those of single images."""
     own = data.get('licence')
-    if own not in (None, '', UNKNOWN):
+    if own not in (None, '', NOT_STATED):
         return [plain(own)]
     single = [name for name, _ in counted(entries, 'licence')]
     if not entries and isinstance(data.get('licences'), list):

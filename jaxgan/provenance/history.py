@@ -16,9 +16,9 @@ from jaxgan.data.ledger import Order, uses
 from jaxgan.errors import DamagedError, InputError
 from jaxgan.run.recovery import FAULTS
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
+from jaxgan.run.runlog import LINES
 from jaxgan.strictjson import parse_json
 
-METRICS = 'metrics.jsonl'
 MOST_USES = 1 << 24  # that are computed at once: of images and of excluded ones, one an epoch
 
 
@@ -77,7 +77,7 @@ def open_history(run: Path, until: int | None = None) -> History:
     checkpoints = _checkpoints(run)
     _check_count(checkpoints, source)
     excluded = excluded_images(source, config.data.exclude)
-    taken = max([*checkpoints, *(line['step'] for line in _lines(run / METRICS, ('step',)))], default=0)
+    taken = max([*checkpoints, *(line['step'] for line in _lines(run / LINES, ('step',)))], default=0)
     faults = _lines(run / FAULTS, ('step', 'restored'))
     return History(
         run=run,

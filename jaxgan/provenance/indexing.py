@@ -39,7 +39,8 @@ class Fresh(NamedTuple):
     told: str
     """Which images these are."""
     same: int
-    """How many more look the same as training images, and do not count."""
+    """How many more look the same as training images (``copies.Index.near``), and set no threshold: splits that were cut at random
+    through a set with near duplicates hold them on both sides, and thresholds set on them would let copies pass."""
 
 
 def index_command(
@@ -87,10 +88,11 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
             f'{info.name} holds images of {info.size}x{info.size} with {info.channels} channels: copies are told of pictures '
             f'of at least {SMALLEST}x{SMALLEST}, grey or in colour'
         )
-    features, pixels = describe(found.source, console)
+    places = np.setdiff1d(np.arange(len(found.source)), found.excluded)
+    features, pixels = describe(found.source, places, console)
     index = copies.build(features)
     other = open_held_out(found.config, held_out)
-    fresh = _left_out(index, found.source) if other is None else _held_out(index, other)
+    fresh = _left_out(index, found.source, places) if other is None else _held_out(index, other)
     about = About(
         format_version=FORMAT_VERSION,
         jaxgan=__version__,
@@ -108,15 +110,15 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
         resize=found.config.resize,
     )
     own = index.own.astype(np.float32)
-    return CopyIndex(index.features, own, pixels, about), fresh.same
+    return CopyIndex(index.features, own, pixels, about, found.excluded), fresh.same
 
 
-def describe(source: ImageSource, console: Console) -> tuple[np.ndarray, np.ndarray]:
-    """Describe all images of a source, a block at a time: their features, and the first bytes of their pixels' SHA-256."""
+def describe(source: ImageSource, places: np.ndarray, console: Console) -> tuple[np.ndarray, np.ndarray]:
+    """Describe images of a source, a block at a time: their features, and the first bytes of their pixels' SHA-256."""
     features, pixels = [], []
-    starts = range(0, len(source), BLOCK)
+    starts = range(0, len(places), BLOCK)
     for start in track(starts, 'images', console=console, transient=True, disable=not console.is_terminal):
-        block, _ = read_bytes(source, np.arange(start, min(start + BLOCK, len(source))))
+        block, _ = read_bytes(source, places[start : start + BLOCK])
         features.append(copies.features(block))
         pixels.append(np.frombuffer(b''.join(map(prefix, block)), np.uint8).reshape(len(block), -1))
     return np.concatenate(features), np.concatenate(pixels)
@@ -129,15 +131,15 @@ def _held_out(index: copies.Index, source: ImageSource) -> Fresh:
     return _fresh(images, index, f'images of the split {source.info.split}')
 
 
-def _left_out(index: copies.Index, source: ImageSource) -> Fresh:
+def _left_out(index: copies.Index, source: ImageSource, places: np.ndarray) -> Fresh:
     """Compare some training images with the others."""
-    places = calibration.left_out(index.groups)
-    images, _ = read_bytes(source, places)
-    return _fresh(images, calibration.rest_of(index, places), 'training images, compared with the others')
+    rows = calibration.left_out(index.groups)
+    images, _ = read_bytes(source, places[rows])
+    return _fresh(images, calibration.rest_of(index, rows), 'training images, compared with the others')
 
 
 def _fresh(images: np.ndarray, index: copies.Index, told: str) -> Fresh:
     found = search_in(index)(images)
-    same = calibration.near_duplicates(found.distances[:, 0], index)
+    same = found.distances[:, 0] < index.near
     ratios = found.ratios[~same, 0]
     return Fresh(ratios, f'{len(ratios):,} {told}', int(same.sum()))

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgan.errors import InputError
+from jaxgan.errors import InputError, MachineError
+from jaxgan.files import read_bounded
 from jaxgan.provenance import fingerprints, matching, pixelmarks, signatures
 from jaxgan.provenance.alterations import ALIKE, Comparison, compare
-from jaxgan.provenance.altered import describe, is_size
+from jaxgan.provenance.altered import describe
 from jaxgan.provenance.candidates import Candidate, candidates
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.matching import Match, Record
-from jaxgan.provenance.pixelmarks import MOST_SIZES, Hit
-from jaxgan.provenance.seen import Seen, read_file
+from jaxgan.provenance.pixelmarks import Hit
+from jaxgan.provenance.seen import MOST_BYTES, Seen, see
 
 MOST_COMPARED = 1 << 24  # pixels of a picture that is laid upon its original
 
@@ -53,18 +54,19 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     Raises:
         InputError: it cannot be read.
     """
-    seen = read_file(path)
+    data = read_bounded(path, MOST_BYTES)
+    seen = see(path, data)
     record = asked.records.get(path.parent) or asked.records.get(Path()) or Record()
     found = matching.match(seen, record)
-    keys = candidates(asked.models, record.entries, seen.credit, asked.secret)
+    keys = candidates(asked.models, record.models, seen.credit, asked.secret)
     same = _compared(seen, found)
     copied = same is not None and same.same and same.whole
     search = asked.search and not copied and not (found and found.exact)  # which would show nothing more
-    hit = pixelmarks.best(seen.images, keys, search, asked.fpr, sizes_of(record))
+    hit = pixelmarks.best(seen.images, keys, search, asked.fpr, record.sizes)
     confirmed = _confirmed(found, hit, same, asked.fpr)
     layers = (
         xmp_layer(seen),
-        signatures.layer(path, seen.form, asked.anchors),
+        signatures.layer(data, seen.form, asked.anchors),
         pixelmarks.layer(seen, keys, hit, asked.fpr),
         matching.layer(found, record, confirmed, copied),
     )
@@ -73,12 +75,6 @@ def judge_file(path: Path, asked: Asked) -> Judged:
     known = found if found and (found.exact or confirmed) else None
     marked = hit if hit and hit.p_value <= asked.fpr else None
     return Judged(seen, layers, describe(seen, known, marked, same), tuple(keys), hit)
-
-
-def sizes_of(record: Record) -> list[tuple[int, int]]:
-    """List the sizes of a record's pictures, a few of the newest."""
-    found = dict.fromkeys(tuple(one['size']) for one in reversed(record.entries) if is_size(one.get('size')))
-    return [(height, width) for height, width in list(found)[:MOST_SIZES]]
 
 
 def xmp_layer(seen: Seen) -> Layer:
@@ -105,8 +101,8 @@ def _compared(seen: Seen, found: Match | None) -> Comparison | None:
     if original is None or seen.animated or len(seen.images) != 1:
         return None
     try:
-        before = read_file(original)
-    except InputError:
+        before = see(original, read_bounded(original, MOST_BYTES))
+    except (InputError, MachineError):
         return None
     if before.sha256 != found.entry['sha256'] or len(before.images) != 1:  # type: ignore
         return None

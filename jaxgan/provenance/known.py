@@ -1,9 +1,9 @@
 """What is known of a generator, from the files of its run or export: values, each with the file and the field that it comes from."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.checkpoints.manifest import RECORD
 from jaxgan.checkpoints.restore import load_record
 from jaxgan.checkpoints.storage import META
@@ -11,16 +11,19 @@ from jaxgan.errors import InputError
 from jaxgan.export import CARD, flatten
 from jaxgan.metrics.protocol import EVALUATIONS
 from jaxgan.opened import Generator
+from jaxgan.provenance.auditpage import JSON as AUDIT
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry, read_manifest
-from jaxgan.provenance.markdown import NOT_STATED, plain
+from jaxgan.provenance.markdown import plain
+from jaxgan.provenance.removal import REMOVALS
 from jaxgan.report.evaluations import evaluation_line, tabulate
 from jaxgan.report.lines import as_count, read_lines
 from jaxgan.report.types import Evaluations
+from jaxgan.run.alarms import WARNINGS
+from jaxgan.run.goodput import SESSIONS
+from jaxgan.run.recovery import FAULTS
+from jaxgan.run.runlog import LINES as METRICS
 from jaxgan.strictjson import read_json
-
-METRICS, SESSIONS, WARNINGS, FAULTS = 'metrics.jsonl', 'sessions.jsonl', 'warnings.jsonl', 'faults.jsonl'
-REMOVALS, AUDIT = 'removals.jsonl', 'audit.json'
 
 
 class Known(NamedTuple):
@@ -188,9 +191,5 @@ def _digests(run: Path, record: str) -> list[tuple[str, str]]:
     found = []
     for name in names:
         if (run / name).is_file():
-            with (run / name).open('rb') as file:
-                found.append((name, hashlib.file_digest(file, 'sha256').hexdigest()))
+            found.append((name, hash_file(run / name)))
     return found
-
-
-__all__ = ['NOT_STATED', 'Found', 'Known', 'Row', 'at', 'get', 'know', 'row', 'search']

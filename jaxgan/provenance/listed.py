@@ -16,6 +16,7 @@ from jaxgan.files import unwritable
 from jaxgan.provenance.listing import counted, list_images
 from jaxgan.provenance.manifest import NAME, Entry, write_manifest
 from jaxgan.provenance.options.manifest import ManifestOptions
+from jaxgan.run.rundir import CONFIG
 
 SHOWN = 10
 
@@ -43,12 +44,12 @@ def _config(options: ManifestOptions) -> tuple[DataConfig, Path]:
     if options.data.name != DataConfig.name:
         raise InputError(f'--name {options.data.name}: the data are named by the first argument')
     run = Path(options.source)
-    if (run / 'config.json').is_file():
+    if (run / CONFIG).is_file():
         if options.data != DataConfig():
             raise InputError(f'{run} is a run: its own configuration says how its data are read')
-        return read_config(run / 'config.json').data, run
+        return read_config(run / CONFIG).data, run
     if run.is_dir():
-        raise InputError(f'{run} is no run: it has no config.json; a folder of images is folder:{run}')
+        raise InputError(f'{run} is no run: it has no {CONFIG}; a folder of images is folder:{run}')
     return dataclasses.replace(options.data, name=options.source), Path()
 
 

@@ -2,19 +2,20 @@
 
 import collections
 import concurrent.futures
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.data import ImageSource, read_many
+from jaxgan.data.exclusion import pixel_digest
 from jaxgan.data.folder import FolderSource
 from jaxgan.errors import InputError
 from jaxgan.provenance import duplicates
 from jaxgan.provenance.hashes import phashes, to_hex
 from jaxgan.provenance.manifest import Entry
-from jaxgan.rights.licences import UNKNOWN
+from jaxgan.rights.licences import NOT_STATED
 from jaxgan.rights.statement import SILENT, Statement
 
 PART = 128  # images that one task looks at
@@ -71,7 +72,7 @@ def list_images(
 
 def _look(source: ImageSource, indices: range) -> _Part:
     images = np.stack([sample['image'] for sample in read_many(source, indices)])
-    pixels = [hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest() for image in images]
+    pixels = list(map(pixel_digest, images))
     files = [_digest(source, index) for index in indices] if isinstance(source, FolderSource) else pixels
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
         return _Part(files, pixels, np.zeros(0, np.uint64), np.zeros((0, 0), np.uint8))
@@ -81,8 +82,7 @@ def _look(source: ImageSource, indices: range) -> _Part:
 def _digest(source: FolderSource, index: int) -> str:
     path = source.path(index)
     try:
-        with path.open('rb') as file:
-            return hashlib.file_digest(file, 'sha256').hexdigest()
+        return hash_file(path)
     except OSError as error:
         raise InputError(f'{path} cannot be read: {error.strerror}') from None
 
@@ -95,7 +95,7 @@ def _entries(
     numbers: Sequence[int | None],
 ) -> Iterator[Entry]:
     info = source.info
-    of_set = Statement(licence='' if info.licence == UNKNOWN else info.licence)
+    of_set = Statement(licence='' if info.licence == NOT_STATED else info.licence)
     for index in range(len(pixels)):
         said = source.statements[index] if isinstance(source, FolderSource) else of_set
         yield Entry(
@@ -130,5 +130,5 @@ def fits(entries: Sequence[Entry], source: FolderSource) -> bool:
 
 def counted(entries: Sequence[Entry], field: str) -> list[tuple[str, int]]:
     """Count what entries say in a field, the most usual first."""
-    counts = collections.Counter(getattr(entry, field) or UNKNOWN for entry in entries)
+    counts = collections.Counter(getattr(entry, field) or NOT_STATED for entry in entries)
     return sorted(counts.items(), key=lambda one: (-one[1], one[0]))

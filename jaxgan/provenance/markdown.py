@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-NOT_STATED = 'not stated'
+from jaxgan.rights.licences import NOT_STATED
+
 LONGEST = 400  # characters of a value
 SPECIAL = re.compile(r'([\\`*{}\[\]#|~!$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))')  # within a word _ is text
 FOLDERS = re.compile(r'(?<![\w:/\\.])(?:[A-Za-z]:)?[\\/](?:[^\\/\s;,:<>"|?*]+[\\/])+')

@@ -12,6 +12,7 @@ from jaxgan.provenance.record import RECORD, read
 from jaxgan.provenance.seen import Seen
 
 NAME = 'record'
+MOST_SIZES = 4  # that are kept of a record
 
 
 class Record(NamedTuple):
@@ -27,6 +28,10 @@ class Record(NamedTuple):
     """Of those entries that have one."""
     hashed: np.ndarray = np.zeros(0, np.int64)
     """Which those are."""
+    models: tuple[str, ...] = ()
+    """Digests that it names, the newest first."""
+    sizes: tuple[tuple[int, int], ...] = ()
+    """Heights and widths of its pictures, a few of the newest."""
 
 
 class Match(NamedTuple):
@@ -62,8 +67,30 @@ def read_records(paths: Sequence[Path], named: bool = False) -> Record:
     hashed = [i for i, entry in enumerate(entries) if entry.get('phash')]
     values = np.asarray([int(entries[i]['phash'], 16) for i in hashed], np.uint64)
     by_sha256 = {entry['sha256']: i for i, entry in enumerate(entries)}
-    places = tuple(path for _, path in pairs)
-    return Record(entries, places, named, by_sha256, values, np.asarray(hashed, np.int64))
+    newest = entries[::-1]
+    return Record(
+        entries,
+        tuple(path for _, path in pairs),
+        named,
+        by_sha256,
+        values,
+        np.asarray(hashed, np.int64),
+        tuple(dict.fromkeys(entry['model'] for entry in newest)),
+        tuple(dict.fromkeys(tuple(one['size']) for one in newest if is_size(one.get('size'))))[:MOST_SIZES],
+    )
+
+
+def is_size(value: Any) -> bool:
+    """Say whether a record's field is height and width of a picture.
+
+    >>> is_size([32, 32]), is_size([0, 32]), is_size(None)
+    (True, False, False)
+    """
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and all(type(side) is int and 0 < side < 2**16 for side in value)
+    )
 
 
 def record_of(path: Path) -> tuple[Path, ...]:

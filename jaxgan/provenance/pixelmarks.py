@@ -8,15 +8,16 @@ import numpy as np
 from PIL import Image
 
 from jaxgan import watermark
-from jaxgan.provenance.alterations import enlargement
+from jaxgan.images import repeats
 from jaxgan.provenance.candidates import DIGEST, Candidate
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.seen import Seen
 from jaxgan.watermark import Detection
+from jaxgan.watermark.blocks import SIDE
 
 NAME = 'watermark'
 MOST_SIZES = 4
-SEARCHED = 4  # keys: a search takes about a second
+SEARCHED = 4  # keys
 AS_IT_IS = 'as it is'
 Size = tuple[int, int]
 Look = Callable[[Candidate], Detection]
@@ -71,28 +72,35 @@ def best(
 
 def _ways(images: np.ndarray, search: bool, sizes: Sequence[Size]) -> list[tuple[str, Look]]:
     """List what is tried, the cheapest first, a search last."""
-    ways: list[tuple[str, Look]] = [('', lambda one: _as_it_is(images, one))]
+    ways: list[tuple[str, Look]] = [('', _as_they_are(images))]
     if not search:
         return ways
-    factor = enlargement(images[0])
+    factor = repeats(images[0], SIDE)
     reduced = images[:, ::factor, ::factor]
-    if factor > 1 and watermark.capacity(*reduced.shape[1:3]):
-        ways.append((f'when it is reduced by {factor}', lambda one: _as_it_is(reduced, one)))
-    middle = images[len(images) // 2]
-    ways.append(('', lambda one: watermark.search(middle, one.key, sizes)))
+    if factor > 1:
+        ways.append((f'when it is reduced by {factor}', _as_they_are(reduced)))
+    searcher = watermark.make_searcher(images[len(images) // 2], sizes)
+    ways.append(('', lambda one: searcher(one.key)))
     return ways
 
 
-def _as_it_is(images: np.ndarray, one: Candidate) -> Detection:
-    if len(images) == 1:
-        return watermark.detect(images[0], one.key, one.basis)
-    return watermark.batch(images, one.key, one.basis)
+def _as_they_are(images: np.ndarray) -> Look:
+    """Look for keys in images together, which are read once for all keys of a basis."""
+    readers: dict[int, Callable[[bytes], Detection]] = {}
+
+    def look(one: Candidate) -> Detection:
+        place = id(one.basis)
+        if place not in readers:
+            readers[place] = watermark.make_reader(images, one.basis)
+        return readers[place](one.key)
+
+    return look
 
 
 def _least(look: Look, how: str, keys: Sequence[Candidate], tries: int) -> Hit:
     pairs = [(look(one), one) for one in keys]
     found, candidate = min(pairs, key=lambda pair: pair[0].log10_p)
-    searched = '' if found.how == AS_IT_IS or 'together' in found.how else found.how
+    searched = '' if found.how == AS_IT_IS else found.how
     log10_p = min(0.0, float(found.log10_p) + math.log10(tries))
     return Hit(candidate, found, log10_p, tries, how or searched)
 
@@ -114,12 +122,7 @@ def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Seq
     ways = [(how, tried) for how, tried in ways if watermark.capacity(*tried.shape[1:3])]
     tries = len(keys) * len(ways) * 2
     found = [
-        _least(
-            lambda one, t=turned: watermark.batch(t, one.key, one.basis),
-            ', '.join(filter(None, (how, name))),
-            keys,
-            tries,
-        )
+        _least(_as_they_are(turned), ', '.join(filter(None, (how, name))), keys, tries)
         for how, tried in ways
         for name, turned in (('', tried), ('mirrored', tried[:, :, ::-1]))
         if keys

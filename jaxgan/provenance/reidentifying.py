@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgan.data import ImageSource, shuffled_index
+from jaxgan.data import shuffled_index
 from jaxgan.images import to_float
 from jaxgan.making.inverting import Inverter, Way
 from jaxgan.making.judging import companions
@@ -20,7 +20,7 @@ from jaxgan.metrics import copies
 from jaxgan.metrics.membership import auc
 from jaxgan.metrics.pairwise import nearest
 from jaxgan.opened import Generator
-from jaxgan.realimages import BATCH, read_bytes
+from jaxgan.realimages import BATCH, Reals, order, read_bytes
 from jaxgan.rejection import make_score
 
 STARTS, STEPS = 8, 300  # of the search for an image's code
@@ -61,8 +61,8 @@ def recovery(
     }
 
 
-def _some(pixels: np.ndarray, count: int) -> np.ndarray:
-    return pixels[np.asarray(shuffled_index(0, np.arange(count), len(pixels)))]
+def _some(rows: np.ndarray, count: int) -> np.ndarray:
+    return rows[np.asarray(shuffled_index(0, np.arange(count), len(rows)))]
 
 
 def _psnr(inverter: Inverter, pixels: np.ndarray) -> np.ndarray:
@@ -71,14 +71,12 @@ def _psnr(inverter: Inverter, pixels: np.ndarray) -> np.ndarray:
     return np.array([one['psnr'] for one in result.places.origins])
 
 
-def membership(
-    found: Generator, real: tuple[ImageSource, ImageSource] | None, generated: np.ndarray
-) -> dict[str, Any]:
+def membership(found: Generator, real: tuple[Reals, Reals] | None, generated: np.ndarray) -> dict[str, Any]:
     """Attack a generator's privacy: by its discriminator's logits, and by distances to its images.
 
     Args:
         found: the generator.
-        real: sources of training and of held-out images.
+        real: training images and held-out ones.
         generated: its images, uint8.
 
     Returns:
@@ -86,9 +84,8 @@ def membership(
     """
     if real is None:
         return {}
-    count = min(ATTACKED, *map(len, real))
-    places = [np.asarray(shuffled_index(0, np.arange(count), len(source))) for source in real]
-    images = [read_bytes(source, place) for source, place in zip(real, places)]
+    count = min(ATTACKED, *(len(order(reals)) for reals in real))
+    images = [read_bytes(reals.source, _some(order(reals), count)) for reals in real]
     table = copies.features(generated) / np.float32(255)
     far = [-nearest(copies.features(x) / np.float32(255), table).distances[:, 0] for x, _ in images]
     told: dict[str, Any] = {'distance': _attack(*far)}

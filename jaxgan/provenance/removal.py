@@ -14,18 +14,18 @@ from jaxgan.checkpoints.restore import load_record
 from jaxgan.checkpoints.storage import META
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_json
-from jaxgan.data import ImageSource, read_all
 from jaxgan.data.config import MOST_EXCLUDED
 from jaxgan.data.exclusion import check_share
-from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.data.ledger import parting
 from jaxgan.errors import DamagedError, InputError
 from jaxgan.files import append_lines, or_machine_error, reason, replacing_folder, unwritable
 from jaxgan.provenance.exposure import identify
-from jaxgan.provenance.history import METRICS, History, check_uses, open_history
+from jaxgan.provenance.history import History, check_uses, open_history
 from jaxgan.provenance.identify import Finder
+from jaxgan.provenance.rundata import look
 from jaxgan.run.recovery import FAULTS
 from jaxgan.run.rundir import CHECKPOINTS, CONFIG, check_name
+from jaxgan.run.runlog import LINES
 from jaxgan.strictjson import parse_json
 from jaxgan.version import __version__
 
@@ -108,7 +108,7 @@ def make_run(
     step = max(copied, default=0)
     record = folder / CHECKPOINTS / str(step) / META / RECORD
     line = line | {'checkpoint': step, 'record_sha256': hash_file(record) if step else None}
-    for name in (METRICS, FAULTS):
+    for name in (LINES, FAULTS):
         _copy_lines(history.run / name, folder / name, step)
     if (history.run / REMOVALS).is_file():
         shutil.copyfile(history.run / REMOVALS, folder / REMOVALS)
@@ -166,17 +166,12 @@ def _check_data(history: History) -> None:
             there = load_record(path, f'checkpoint {path}').meta.get('fingerprint')
         except DamagedError:
             continue
-        if isinstance(there, dict) and there.get('sha256') != _fingerprint(history.source, there.get('of')):
+        if isinstance(there, dict) and there != look(history.source, str(there.get('of'))):
             raise InputError(
                 f'{history.source.info.name}, split {history.source.info.split}, has other images than those on which '
                 f'{history.run} was trained: bring the old ones back'
             )
         return
-
-
-def _fingerprint(source: ImageSource, of: Any) -> str:
-    """Compute what ``run.origin`` stores of data on the device ('all'), and of a stream ('some')."""
-    return fingerprint_arrays(read_all(source)) if of == 'all' else glance(source)
 
 
 def _check_reason(text: str) -> None:

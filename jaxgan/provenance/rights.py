@@ -7,8 +7,7 @@ from typing import NamedTuple
 from jaxgan.errors import InputError
 from jaxgan.provenance.copyindex import About
 from jaxgan.provenance.manifest import TEXTS, read_manifest
-
-NOT_STATED = 'not stated'
+from jaxgan.rights.licences import NOT_STATED
 
 
 class Rights(NamedTuple):
@@ -26,7 +25,7 @@ def rights_of(manifest: Path | None, places: Sequence[int], count: int, about: A
     Args:
         manifest: of the data; None: there is none.
         places: of the images in their source.
-        count: how many images the index has.
+        count: how many images the source has of which the index is.
         about: what the index says of the data.
 
     Raises:
@@ -38,7 +37,7 @@ def rights_of(manifest: Path | None, places: Sequence[int], count: int, about: A
     entries = read_manifest(manifest)
     if len(entries) != count:
         raise InputError(
-            f'{manifest} lists {len(entries):,} images, and the index has {count:,}: it is of other data'
+            f'{manifest} lists {len(entries):,} images, and the index is of {count:,}: it is of other data'
         )
 
     def found(place: int) -> Rights:

@@ -1,11 +1,15 @@
 """The data of a run, opened again, and proved to be those on which it was trained."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jaxgan.checkpoints.restore import read_meta
-from jaxgan.configjson import from_dict
+from jaxgan.configjson import from_dict, read_config
 from jaxgan.data import DataConfig, ImageSource, open_source, read_all
+from jaxgan.data.exclusion import excluded_images
 from jaxgan.data.fingerprint import fingerprint_arrays, glance
 from jaxgan.errors import InputError
 from jaxgan.provenance.copyindex import About
@@ -20,6 +24,8 @@ class RunData(NamedTuple):
     source: ImageSource
     fingerprint: dict[str, str]
     """'of': all or some of the images; 'sha256'; as a checkpoint has it."""
+    excluded: np.ndarray
+    """Images that the training does not see, as ``data.exclusion`` finds them."""
 
 
 def open_run_data(run: Path, name: str | None = None, data_dir: str | None = None) -> RunData:
@@ -35,7 +41,7 @@ def open_run_data(run: Path, name: str | None = None, data_dir: str | None = Non
     """
     meta = read_run(run)
     changes = {field: value for field, value in (('name', name), ('data_dir', data_dir)) if value is not None}
-    config = from_dict({**meta['config']['data'], **changes}, DataConfig, f'{run}: data')
+    config = dataclasses.replace(read_config(run / CONFIG).data, **changes)
     source = open_source(config)
     there = fingerprint_of(meta)
     found = look(source, there['of'])
@@ -43,7 +49,7 @@ def open_run_data(run: Path, name: str | None = None, data_dir: str | None = Non
         raise InputError(
             f'{config.name}, split {config.split}, holds other data than {run} was trained on: bring those back'
         )
-    return RunData(config, source, found)
+    return RunData(config, source, found, excluded_images(source, config.exclude))
 
 
 def read_run(run: Path) -> dict[str, Any]:
@@ -55,10 +61,7 @@ def read_run(run: Path) -> dict[str, Any]:
     if not (run / CONFIG).exists():
         kind = 'is no run' if run.exists() else 'does not exist'
         raise InputError(f'{run} {kind} (a run has config.json)')
-    meta = read_meta(run / CHECKPOINTS)[1].meta
-    if not isinstance(meta.get('config'), dict) or not isinstance(meta['config'].get('data'), dict):
-        raise InputError(f'{run}: its newest checkpoint does not say of which data it is')
-    return meta
+    return read_meta(run / CHECKPOINTS)[1].meta
 
 
 def fingerprint_of(meta: dict[str, Any]) -> dict[str, str]:

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from jaxgan.errors import InputError, MachineError
-from jaxgan.files import reason
+from jaxgan.errors import InputError
+from jaxgan.files import read_bounded
 
 LEAST, MOST = 16, 2**16  # bytes
 VARIABLE = 'JAXGAN_MARK_KEY'  # of the environment
@@ -22,19 +22,10 @@ def read_secret(path: str | Path, what: str) -> bytes:
         MachineError: it may not be read.
     """
     what = f'{what} {path}'
-    try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise InputError(f'{what} cannot be read: it is no file')
-        with open(path, 'rb') as file:
-            secret = file.read(MOST + 1)
-    except PermissionError:
-        raise MachineError(f'{what} cannot be read: permission denied') from None
-    except (OSError, ValueError) as error:
-        raise InputError(f'{what} cannot be read: {reason(error)}') from None
-    if not LEAST <= len(secret) <= MOST:
-        count = len(secret) if len(secret) <= MOST else f'more than {MOST:,}'
+    secret = read_bounded(Path(path), MOST, what)
+    if len(secret) < LEAST:
         raise InputError(
-            f'{what} has {count} bytes: a secret has {LEAST} to {MOST:,}, such as 32 of /dev/urandom'
+            f'{what} has {len(secret)} bytes: a secret has {LEAST} to {MOST:,}, such as 32 of /dev/urandom'
         )
     return secret
 

@@ -2,13 +2,12 @@
 
 import hashlib
 import io
-import json
 import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -17,7 +16,7 @@ from jaxgan.credentials import from_xmp
 from jaxgan.data.pixels import MAX_PIXELS, BadImage, decode, formats
 from jaxgan.errors import InputError
 from jaxgan.making import packets
-from jaxgan.making.pictures import XMP_CHUNK
+from jaxgan.making.pictures import find_packet
 from jaxgan.strictjson import parse_json
 
 MOST_BYTES = 2**28  # of a file
@@ -45,6 +44,7 @@ SUFFIXES = frozenset(
     ]
 )
 SECONDS = 20  # that ffmpeg may take
+MOST_FILM = 2**24  # pixels of a frame that it decodes
 
 
 class Seen(NamedTuple):
@@ -93,19 +93,16 @@ def list_files(names: tuple[str, ...]) -> list[Path]:
     return list(found)
 
 
-def read_file(path: Path) -> Seen:
-    """Read a file within bounds of time and memory.
+def see(path: Path, data: bytes) -> Seen:
+    """Decode a file within bounds of time and memory.
+
+    Args:
+        path: where it lies.
+        data: its bytes.
 
     Raises:
-        InputError: it is too large, or neither picture nor film nor .npz of images.
+        InputError: it is neither picture nor film nor .npz of images.
     """
-    try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise InputError(f'{path} is {size:,} bytes large, and {MOST_BYTES:,} is the most')
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f'{path} cannot be read: {error.strerror or error}') from None
     sha256 = hashlib.sha256(data).hexdigest()
     if packets.is_mp4(data) and not data[8:12].startswith((b'avif', b'heic', b'mif1')):
         try:
@@ -127,7 +124,7 @@ def _picture(path: Path, data: bytes, sha256: str) -> Seen:
         with Image.open(io.BytesIO(data), formats=formats()) as image:
             form, frames = str(image.format), getattr(image, 'n_frames', 1)
             film = frames > 1 and form in FILMS
-            packet = _packet(image, data)
+            packet = find_packet(image, data)
             images = _frames(image) if film else _with_colours(image, first)[None]
     except Exception as error:  # a broken file: of many kinds
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -141,17 +138,6 @@ def _with_colours(image: Image.Image, first: np.ndarray) -> np.ndarray:
         return first
     turned = np.asarray(ImageOps.exif_transpose(image).convert('RGBA'))
     return turned if (turned[..., 3] < 255).any() else first
-
-
-def _packet(image: Image.Image, data: bytes) -> bytes:
-    """Find the XMP packet of an open picture."""
-    if image.format == 'GIF':
-        packet: Any = packets.from_gif(data)
-    else:
-        image.load()
-        packet = image.info.get('xmp') or image.info.get(XMP_CHUNK) or b''
-    packet = packet.encode('utf-8', 'replace') if isinstance(packet, str) else packet
-    return packet if isinstance(packet, bytes) and len(packet) <= packets.LONGEST else b''
 
 
 def _frames(image: Image.Image) -> np.ndarray:
@@ -171,7 +157,8 @@ def _mp4_frames(path: Path) -> tuple[np.ndarray, str]:
     program = shutil.which('ffmpeg')
     if program is None:
         return none, 'its pixels were not looked at: that needs ffmpeg'
-    given = ['-protocol_whitelist', 'file,pipe', '-f', 'mp4', '-i', f'file:{path}', '-frames:v', str(FRAMES)]
+    bounds = ['-protocol_whitelist', 'file,pipe', '-threads', '1', '-max_pixels', str(MOST_FILM)]
+    given = [*bounds, '-f', 'mp4', '-i', f'file:{path}', '-frames:v', str(FRAMES), '-fs', str(4 * MOST_HELD)]
     command = [program, '-v', 'error', '-nostdin', *given, '-f', 'image2pipe', '-c:v', 'ppm', '-']
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
@@ -202,7 +189,7 @@ def _arrays(path: Path, data: bytes) -> tuple[np.ndarray, dict[str, str]]:
     """Read the images and the credit of an .npz that ``jaxgan sample`` wrote."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(one.file_size > MOST_BYTES for one in archive.infolist()[:64]):
+            if sum(one.file_size for one in archive.infolist()) > MOST_BYTES:
                 raise InputError(f'{path} unpacks to more than {MOST_BYTES:,} bytes')
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             images = arrays['images']
@@ -217,11 +204,5 @@ def _arrays(path: Path, data: bytes) -> tuple[np.ndarray, dict[str, str]]:
             f'{path}: images must be uint8 [n, h, w, 1, 3 or 4], got {images.dtype} {list(images.shape)}'
         )
     told = parse_json(credit, f'{path}: credit')
-    return images, {str(k): v for k, v in told.items() if isinstance(v, str)} if isinstance(
-        told, dict
-    ) else {}
-
-
-def dump(value: Any) -> str:
-    """Write strict JSON on one line."""
-    return json.dumps(value, allow_nan=False)
+    words = told.items() if isinstance(told, dict) else ()
+    return images, {name: text for name, text in words if isinstance(text, str)}

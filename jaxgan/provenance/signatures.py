@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from jaxgan.errors import InputError
+from jaxgan.files import read_bounded
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.signing import INSTALL, PROBE, TYPES, Signature, read_signature
 
@@ -24,13 +25,7 @@ def read_anchors(path: str | None) -> str | None:
         return None
     if not is_here():
         raise InputError(f'--trust is for signatures, which are not looked at without c2pa-python: {INSTALL}')
-    try:
-        with Path(path).open('rb') as file:
-            text = file.read(MOST_PEM).decode('ascii')
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f'trust {path} cannot be read: {getattr(error, "strerror", None) or error}'
-        ) from None
+    text = read_bounded(Path(path), MOST_PEM, f'trust {path}').decode('ascii', 'replace')
     if '-----BEGIN CERTIFICATE-----' not in text:
         raise InputError(f'trust {path} holds no certificate (PEM)')
     try:
@@ -45,11 +40,11 @@ def is_here() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ('c2pa', 'cryptography'))
 
 
-def layer(path: Path, form: str, anchors: str | None) -> Layer:
+def layer(data: bytes, form: str, anchors: str | None) -> Layer:
     """Say whether a file is signed, by whom, and whether it is as it was signed.
 
     Args:
-        path: the file.
+        data: the file.
         form: Pillow's name of its format, or MP4.
         anchors: certificates of those who are trusted; None: nobody is, and a signature claims.
     """
@@ -57,7 +52,6 @@ def layer(path: Path, form: str, anchors: str | None) -> Layer:
         return Layer(NAME, 'nothing', f'jaxgan signs no {form}')
     if not is_here():
         return Layer(NAME, 'not looked at', f'that needs c2pa-python: {INSTALL}')
-    data = path.read_bytes()
     if BOX not in data:
         return Layer(NAME, 'nothing', 'it is not signed')
     try:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgan.credentials import SOURCES, Credit, Sign
-from jaxgan.errors import InputError, MachineError
-from jaxgan.files import reason
+from jaxgan.errors import InputError
+from jaxgan.files import read_bounded, reason
 from jaxgan.version import __version__
 
 INSTALL = "pip install 'jaxgan[c2pa]'"
@@ -73,7 +73,10 @@ def make_signer(certificate: str, key: str) -> Sign:
         MachineError: a file may not be read.
     """
     c2pa = _package()
-    chain, secret = _read('certificate', certificate), _read('key', key)
+    chain, secret = (
+        read_bounded(Path(name), MOST_PEM, f'--sign: the {kind} {name}')
+        for kind, name in (('certificate', certificate), ('key', key))
+    )
     algorithm, secret = _check_pair(chain, secret, certificate, key)
     context = c2pa.Context.from_dict(SETTINGS)
     try:
@@ -206,21 +209,6 @@ def _is_whole_png(data: bytes) -> bool:
             return False
         place = end + 4
     return place == len(data)
-
-
-def _read(kind: str, name: str) -> bytes:
-    try:
-        if Path(name).exists() and not Path(name).is_file():
-            raise InputError(f'--sign: the {kind} {name} cannot be read: it is no file')
-        with open(name, 'rb') as file:
-            data = file.read(MOST_PEM + 1)
-    except PermissionError:
-        raise MachineError(f'--sign: the {kind} {name} cannot be read: permission denied') from None
-    except (OSError, ValueError) as error:
-        raise InputError(f'--sign: the {kind} {name} cannot be read: {reason(error)}') from None
-    if len(data) > MOST_PEM:
-        raise InputError(f'--sign: the {kind} {name} is larger than {MOST_PEM:,} bytes')
-    return data
 
 
 def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> tuple[str, bytes]:

@@ -1,5 +1,6 @@
 """``jaxgan verify``: what shows that a jaxgan model made a picture, layer by layer, and what was done to it since."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +12,11 @@ from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
 from jaxgan.provenance import fingerprints, matching, pixelmarks
 from jaxgan.provenance.candidates import SECRET, Candidate, read_models
 from jaxgan.provenance.fingerprints import of_tree, read_fingerprint, split_trees
-from jaxgan.provenance.judging import Asked, Judged, judge_file, sizes_of
+from jaxgan.provenance.judging import Asked, Judged, judge_file
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.options.verify import VerifyOptions
 from jaxgan.provenance.pixelmarks import Hit
-from jaxgan.provenance.seen import dump, list_files
+from jaxgan.provenance.seen import list_files
 from jaxgan.provenance.signatures import read_anchors
 
 STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
@@ -66,7 +67,7 @@ def verify_command(**given: Any) -> int:
             _show_failure(console, path, error, options.json)
         else:
             _show(console, judged[-1], options.json)
-    sizes = [size for record in asked.records.values() for size in sizes_of(record)]
+    sizes = [size for record in asked.records.values() for size in record.sizes]
     sets = find_sets(judged, sizes, asked.fingerprint)
     for one in sets:
         _show_set(console, one, options)
@@ -234,6 +235,11 @@ def _show_tree(console: Console, name: str, asked: Asked, as_json: bool) -> bool
     console.print(Text(f'{one_line(name)}: samples of its generator', style='bold'))
     console.print(_line(layer))
     return proved
+
+
+def dump(value: Any) -> str:
+    """Write strict JSON on one line."""
+    return json.dumps(value, allow_nan=False)
 
 
 def _show_failure(console: Console, path: Path, error: Failure, as_json: bool) -> None:

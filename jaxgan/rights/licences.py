@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from jaxgan.rights.statement import short
 
-UNKNOWN = 'not stated'
+NOT_STATED = 'not stated'
 _CC = re.compile(
     r'\b(?:cc|creative\s*commons)[-_ ]*(?:attribution|by)'
     r'(?P<parts>(?:[-_ ]*(?:non-?\s*commercial|no-?\s*deriv(?:ative)?s?|share-?\s*alike|nc|nd|sa)\b)*)'
@@ -83,7 +83,7 @@ def allowed(licence: str, wanted: Iterable[str]) -> bool:
     (True, False, False)
     """
     name = normal(licence)
-    if not name or name == UNKNOWN:
+    if not name or name == NOT_STATED:
         return False
     return any(
         fnmatch.fnmatchcase(name.lower(), one.lower())

@@ -133,7 +133,7 @@ def detect(image: np.ndarray, key: bytes, basis: np.ndarray = BASIS) -> Detectio
     Raises:
         InputError: no image of bytes, no whole block, or an empty key.
     """
-    return _best(np.asarray(image)[None], key, basis)
+    return make_reader(np.asarray(image)[None], basis)(key)
 
 
 def batch(images: np.ndarray, key: bytes, basis: np.ndarray = BASIS) -> Detection:
@@ -146,19 +146,31 @@ def batch(images: np.ndarray, key: bytes, basis: np.ndarray = BASIS) -> Detectio
         key: of the mark.
         basis: of the coefficients that carry it.
     """
-    return replace(_best(images, key, basis), how=f'{len(images)} images together')
+    return replace(make_reader(images, basis)(key), how=f'{len(images)} images together')
 
 
-def _best(images: np.ndarray, key: bytes, basis: np.ndarray) -> Detection:
-    """Correlate the sum of the scores of images of one size by each reading, and keep the better one."""
-    signs = tile_signs(key)
+def make_reader(images: np.ndarray, basis: np.ndarray = BASIS) -> Callable[[bytes], Detection]:
+    """Read images of one size once, and return what detects a key in them together; so that many keys cost little more than one.
+
+    Args:
+        images: uint8 [n, h, w, c].
+        basis: of the coefficients that carry the mark.
+
+    Raises:
+        InputError: no images of bytes, or no whole block.
+    """
     height, width = images.shape[1:3] if images.ndim == 4 else (0, 0)
-    found = []
-    for reading in readings(height, width):
-        weights = read_scores(images, reading, basis).sum(0)
-        own = signs[: weights.shape[0], : weights.shape[1]]
-        found.append(correlate(weights, own, capacity(height, width)))
-    return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
+    read = [read_scores(images, reading, basis).sum(0) for reading in readings(height, width)]
+
+    def find(key: bytes) -> Detection:
+        signs = tile_signs(key)
+        found = [
+            correlate(weights, signs[: weights.shape[0], : weights.shape[1]], capacity(height, width))
+            for weights in read
+        ]
+        return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
+
+    return find
 
 
 def scores(images: Any, pattern: Pattern) -> Any:

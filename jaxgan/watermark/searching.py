@@ -5,13 +5,14 @@ probability, so a search costs an untouched image a factor of 2; all sizes and t
 Because the pattern repeats after ``PERIOD`` blocks, all places for one of the 64 offsets of the grid are one circular correlation.
 """
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxgan.watermark.blocks import BASIS, SIDE, luma, to_blocks
-from jaxgan.watermark.detection import Detection, correlate, detect, fold, readings, soft_sign
+from jaxgan.watermark.detection import Detection, correlate, fold, make_reader, readings, soft_sign
 from jaxgan.watermark.pattern import PERIOD, capacity, tile_signs
 from jaxgan.watermark.resizing import resize
 
@@ -77,20 +78,44 @@ def search(image: np.ndarray, key: bytes, sizes: Sequence[tuple[int, int]] = ())
     Returns:
         The best of all tries, its p-value multiplied by what the tries cost.
     """
-    best = detect(image, key).corrected(2.0)
-    if best.log10_p <= SURE:
-        return best
-    plane, signs = luma(np.asarray(image)[..., :3]).astype(np.float32), tile_signs(key)
-    tries = whole_tries(plane.shape, sizes)
-    for one in tries:
-        found = _whole(plane, one, signs).corrected(4.0 * len(tries))
-        best = min(best, found, key=lambda found: found.log10_p)
-    if best.log10_p <= SURE:
-        return best
-    for one in (Try(*cropped) for cropped in CROPPED):
-        for found in _anywhere(plane, one, signs):
-            best = min(best, found, key=lambda found: found.log10_p)
-    return best
+    return make_searcher(image, sizes)(key)
+
+
+def make_searcher(image: np.ndarray, sizes: Sequence[tuple[int, int]] = ()) -> Callable[[bytes], Detection]:
+    """Return ``search`` of one image for many keys: what is read of it is kept, some 50 MB, so that further keys cost little.
+
+    Args:
+        image: uint8 [h, w, c].
+        sizes: heights and widths that the model makes, where known.
+    """
+    image = np.asarray(image)
+    first = functools.cache(lambda: make_reader(image[None]))
+    plane = functools.cache(lambda: _plane(image))
+    tries = whole_tries(image.shape[:2], sizes)
+    whole = functools.cache(lambda one: _read_whole(plane(), one))
+    pieces = functools.cache(lambda one: _read_pieces(plane(), one))
+
+    def find(key: bytes) -> Detection:
+        best = first()(key).corrected(2.0)
+        if best.log10_p <= SURE:
+            return best
+        signs = tile_signs(key)
+        found = [_whole(whole(one), one, signs).corrected(4.0 * len(tries)) for one in tries]
+        best = min([best, *found], key=lambda found: found.log10_p)
+        if best.log10_p <= SURE:
+            return best
+        found = [_anywhere(pieces(one), one, signs) for one in (Try(*cropped) for cropped in CROPPED)]
+        return min([best, *filter(None, found)], key=lambda found: found.log10_p)
+
+    return find
+
+
+def _plane(image: np.ndarray) -> np.ndarray:
+    """Compute the luma of an image uint8 [h, w, c], a band at a time: float32 [h, w]."""
+    plane = np.empty(image.shape[:2], np.float32)
+    for row in range(0, len(plane), WHOLE):
+        plane[row : row + WHOLE] = luma(image[row : row + WHOLE, :, :3].astype(np.float32))
+    return plane
 
 
 def whole_tries(shape: tuple[int, ...], sizes: Sequence[tuple[int, int]] = ()) -> list[Try]:
@@ -118,21 +143,49 @@ def _resized(plane: np.ndarray, factor: float) -> np.ndarray:
     return resize(plane, *(max(round(side * factor), 1) for side in plane.shape))
 
 
-def _whole(plane: np.ndarray, one: Try, signs: np.ndarray) -> Detection:
+class Whole(NamedTuple):
+    """What was read of an image at the pattern's own place."""
+
+    bits: int
+    """That it carries."""
+    weights: tuple[np.ndarray, ...]
+    """Scores, folded, by each reading; none: it is too small."""
+
+
+class Pieces(NamedTuple):
+    """What was read of a piece of an image for each offset of the grid of blocks."""
+
+    bits: int
+    """That the piece carries."""
+    offsets: tuple[tuple[int, int], ...]
+    """Row and column at which the grid begins."""
+    weights: np.ndarray
+    """Scores, folded to a whole period: [offsets, PERIOD, PERIOD, COUNT]."""
+
+
+def _read_whole(plane: np.ndarray, one: Try) -> Whole:
     side = int(WHOLE * max(1.0, min(1 / one.factor, 4.0)))
     moved = _resized(turned(plane, one.turn)[:side, :side], one.factor)
-    if not capacity(*moved.shape):
+    bits = capacity(*moved.shape)
+    if not bits:
+        return Whole(0, ())
+    coefficients = to_blocks(moved[None]) @ BASIS
+    read = [fold(reading(coefficients)[0].astype(np.float64)) for reading in readings(*moved.shape)]
+    return Whole(bits, tuple(read))
+
+
+def _whole(read: Whole, one: Try, signs: np.ndarray) -> Detection:
+    if not read.bits:
         return Detection(0.0, 1.0, 0.0, 0, 0, 0, one.describe())
-    coefficients, found = to_blocks(moved[None]) @ BASIS, []
-    for reading in readings(*moved.shape):
-        weights = fold(reading(coefficients)[0].astype(np.float64))
-        own = signs[: weights.shape[0], : weights.shape[1]]
-        found.append(correlate(weights, own, capacity(*moved.shape), one.describe()))
+    found = [
+        correlate(weights, signs[: weights.shape[0], : weights.shape[1]], read.bits, one.describe())
+        for weights in read.weights
+    ]
     return min(found, key=lambda one: one.log10_p).corrected(float(len(found)))
 
 
-def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detection]:
-    """Try all offsets of the grid and all places in the pattern; yields the best, corrected for all."""
+def _read_pieces(plane: np.ndarray, one: Try) -> Pieces | None:
+    """Read the middle of an image for all offsets of the grid; None: it is too small."""
     side = int(PIECE / one.factor)
     top, left = (max(length - side, 0) // 2 for length in plane.shape)
     piece = _resized(turned(plane[top : top + side, left : left + side], one.turn), one.factor)
@@ -143,8 +196,16 @@ def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detect
             if capacity(*cut.shape):
                 grids.append((row, column, _on_period(soft_sign(to_blocks(cut[None]) @ BASIS)[0])))
     if not grids:
-        return
-    weights = np.stack([grid for _, _, grid in grids])
+        return None
+    offsets = tuple((row, column) for row, column, _ in grids)
+    return Pieces(capacity(*piece.shape), offsets, np.stack([grid for _, _, grid in grids]))
+
+
+def _anywhere(read: Pieces | None, one: Try, signs: np.ndarray) -> Detection | None:
+    """Try all offsets of the grid and all places in the pattern; returns the best, corrected for all."""
+    if read is None:
+        return None
+    weights = read.weights
     sums = np.fft.irfft2(
         (np.conj(np.fft.rfft2(weights, axes=(1, 2))) * np.fft.rfft2(signs, axes=(0, 1))).sum(-1),
         s=(PERIOD, PERIOD),
@@ -152,10 +213,10 @@ def _anywhere(plane: np.ndarray, one: Try, signs: np.ndarray) -> Iterator[Detect
     )
     ratio = sums / np.maximum(np.sqrt((weights**2).sum((1, 2, 3))), 1e-9)[:, None, None]
     index, down, right = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
-    row, column, grid = grids[index]
+    row, column = read.offsets[index]
     moved = np.roll(signs, (-int(down), -int(right)), (0, 1))
     how = f'{one.describe()}, a piece: the grid begins at row {row}, column {column}'
-    yield correlate(grid, moved, capacity(*piece.shape), how).corrected(
+    return correlate(weights[index], moved, read.bits, how).corrected(
         4.0 * len(CROPPED) * SIDE * SIDE * PERIOD * PERIOD
     )
 
