@@ -22,6 +22,7 @@ import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
+from jaxgan.notices import take
 from jaxgan.parallel.launch import find_job
 from jaxgan.run.lock import check_free
 from jaxgan.run.signals import catch_signals
@@ -176,9 +177,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str], debug: bool) -> int:
+    take()  # what an earlier command in this process left
     try:
         code = _command(arguments)
         sys.stdout.flush()
+        for text in take():
+            print(f'note: {text}', file=sys.stderr)
         return code
     except BrokenPipeError:
         return _nobody_reads()

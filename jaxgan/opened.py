@@ -13,11 +13,12 @@ import safetensors.numpy
 
 from jaxgan import build
 from jaxgan.card import check_card, check_weights, make_card
-from jaxgan.checkpoints.restore import restore_average, restore_discriminator, warn
+from jaxgan.checkpoints.restore import restore_average, restore_discriminator
 from jaxgan.credentials import USUAL, Credit, Marks, without_folders
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import WITHOUT_DATA_CARD, flatten, has_data_card, load_export
 from jaxgan.inversion import apply_patch
+from jaxgan.notices import notice
 from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
 from jaxgan.sampling import make_sampler
 from jaxgan.spaces import Space, Statistics, count_layers, make_space, spaces_of, statistics
@@ -175,7 +176,7 @@ def open_generator(
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
         if not has_data_card(path):
-            warn(WITHOUT_DATA_CARD)
+            notice(WITHOUT_DATA_CARD)
         made = Generator(found.params, found.aux, found.card, marks=marks)
         return _checked(made, f'export {path}')
     if not (path / CONFIG).exists():

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from runs import make_data
 
+from jaxgan.provenance import record
+
 ROOT = Path(__file__).parent.parent
 STEPS = 32
 LEFT = re.compile('tmp|[.](saving|deleted|damaged)')  # what nothing may leave
@@ -121,12 +123,15 @@ def saved_steps(workdir: Path) -> list[int]:
 
 def outcome(workdir: Path) -> dict:
     """Everything that a finished run must have in common with one that was never interrupted."""
-    record = json.loads((workdir / 'checkpoints' / str(STEPS) / 'meta' / 'record.json').read_text())
+    made = json.loads((workdir / 'checkpoints' / str(STEPS) / 'meta' / 'record.json').read_text())
     lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
     return {
-        'state': record['leaves'],  # with a SHA-256 of each
+        'state': made['leaves'],  # with a SHA-256 of each
         'metrics': [{name: value for name, value in line.items() if name not in TIMES} for line in lines],
-        'samples': {path.name: path.read_bytes() for path in (workdir / 'samples').iterdir()},
+        'samples': {path.name: path.read_bytes() for path in (workdir / 'samples').glob('*.png')},
+        'recorded': {  # a grid that was made again has a line again, the same
+            json.dumps(line) for line in record.read(workdir / 'samples' / 'provenance.jsonl')
+        },
         'checkpoints': saved_steps(workdir),
         'temporary': [str(path) for path in workdir.rglob('*') if LEFT.search(path.name)],
     }

@@ -5,12 +5,12 @@ import json
 import re
 
 import pytest
-from carded import AUDIT, DIGEST, LINES, digest, meta, write_run
+from carded import AUDIT, DIGEST, LINES, RECORD, digest, meta, write_run
 
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator
 from jaxgan.provenance import cards
-from jaxgan.provenance.known import Known, search
+from jaxgan.provenance.known import Known, get, search
 from jaxgan.provenance.markdown import plain, scalar
 from jaxgan.provenance.modelcard import write_card
 
@@ -49,18 +49,59 @@ def test_every_number_of_a_card_is_in_the_runs_files(tmp_path):
     known = write_run(tmp_path)
     raw = ''.join(path.read_text() for path in tmp_path.rglob('*.json*'))
     there = {float(one) for one in re.findall(r'(?<![\w.])-?\d+(?:\.\d+)?', raw)}
+    words = set(re.findall(r'(?<![\w.])-?\d[\d.]*%?(?<!\.)', raw))  # versions, and numbers within sentences
     found = numbers(card(known))
     assert len(found) > 40
     for one in found - DERIVED:
-        assert one in raw or float(one.replace(',', '')) in there, one
+        assert one in words or float(one.replace(',', '')) in there, one
+
+
+TOLD = {
+    'architecture': 'dcgan', 'image size': '20×20', 'channels': '3', 'classes': '2', 'latent values': '24', 'data': 'folder:pets', 'split': 'train',
+    'images': '3', 'licence of the set': 'CC0-1.0', 'where it is from': 'not stated', 'left out, for they opt out': '7',
+    'used although they opt out': '5', 'the reason given for that': 'they are mine', 'training': 'two_stage', 'loss': 'hinge', 'batch size': '18',
+    'steps of the discriminator for one of the generator': '1', 'augmentation': 'none', 'seed': '77', 'steps': '48', 'images seen': '864',
+    'penalties of the discriminator': 'r1, weight 0.31 to 0.11, every 16 steps', 'penalties of the generator': 'none',
+    'optimizer of the generator': 'adam, learning rate 0.0021 to 0.0007, beta1 0, beta2 0.985', 'jaxgan': '0.1.0', 'jax': '0.10.2',
+    'copies found': '19', 'of generated images': '10,007', 'rate of copies': '0.0019', 'C_T': '-0.375', 'audit passed': 'yes',
+    'SHA-256 of the weights': DIGEST, 'fingerprint': 'trained into the weights', 'half-life of the average of weights, images': '5100',
+}  # fmt: skip
+
+
+def test_each_name_stands_beside_its_own_value(tmp_path):
+    text = card(write_run(tmp_path))
+    assert {what: value(text, what) for what in TOLD} == TOLD
+
+
+def test_each_value_is_that_of_the_field_that_is_named(tmp_path):
+    text = card(write_run(tmp_path))
+    files = {'record.json': json.loads((tmp_path / RECORD).read_text()), 'audit.json': AUDIT}
+    checked = 0
+    for what, said, file, field in re.findall(
+        r'^\| (.*?) \| (.*?) \| `(record.json|audit.json): ([\w.]+)` \|$', text, re.MULTILINE
+    ):
+        there = get(files[file], field)
+        if not isinstance(there, list | dict) and '/home' not in str(there):
+            assert said in (plain(there), f'{there}×{there}'), what
+            checked += 1
+    assert checked > 30
+
+
+def test_what_is_counted(tmp_path):
+    text = card(write_run(tmp_path))
+    assert value(text, 'files left out') == value(text, 'images excluded') == '1'
+    assert value(text, 'creators') == 'Ann (3)' and value(text, 'near-duplicates') == '2 images in 1 group'
+    assert (
+        value(text, 'of these in steps') == '121.25, 85.7% of the wall time' and value(text, 'starts') == '2'
+    )
 
 
 CHANGES = {
-    'metrics.jsonl': ('seconds', 'seconds', '123.25', '124.5'),
+    'metrics.jsonl': ('seconds', 'seconds of training', '123.25', '124.5'),
     'sessions.jsonl': ('wall', 'wall time, seconds', '141.5', '194.5'),
-    'warnings.jsonl': ('step', 'collapse', '1 times; the last at step 33: diversity fell to 0.125', '1 times; the last at step 34: diversity fell to 0.125'),
+    'warnings.jsonl': ('step', 'collapse', '1 time; the last at step 33: diversity fell to 0.125', '1 time; the last at step 34: diversity fell to 0.125'),
     'faults.jsonl': ('restored', 'failed step', 'step 35, d: nan in d/loss; went back to step 24', 'step 35, d: nan in d/loss; went back to step 12'),
-    'removals.jsonl': ('reason', 'removed', '1 images: asked for', '1 images: sued'),
+    'removals.jsonl': ('reason', 'removed', '1 image: asked for', '1 image: sued'),
 }  # fmt: skip
 NEW = {
     'metrics.jsonl': 124.5,
@@ -88,7 +129,10 @@ def test_a_card_follows_the_checkpoints_record(tmp_path):
 def test_a_card_says_what_belongs_to_the_weights_and_to_earlier_steps_only(tmp_path):
     known = write_run(tmp_path)
     later = [line | {'step': 96} for line in LINES['metrics.jsonl']]
-    assert value(card(write_run(tmp_path / 'later', **{'metrics.jsonl': later})), 'seconds') == 'not stated'
+    assert (
+        value(card(write_run(tmp_path / 'later', **{'metrics.jsonl': later})), 'seconds of training')
+        == 'not stated'
+    )
     assert value(card(known), 'copies found') == '19'
     (tmp_path / 'audit.json').write_text(json.dumps(AUDIT | {'model': 'cd' * 32}))
     text = card(known)
@@ -121,7 +165,7 @@ def test_what_no_file_says_is_not_stated():
         5,
     )
     text = card(known)
-    for what in ('images', 'licence of the set', 'loss', 'images seen', 'jax', 'seconds'):
+    for what in ('images', 'licence of the set', 'loss', 'images seen', 'jax', 'seconds of training'):
         assert f'| {what} | not stated |' in text, what
     assert numbers(text.split('## How')[0]) <= {'5'} and 'license:' not in text
 

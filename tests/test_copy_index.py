@@ -257,7 +257,7 @@ class TestCommands:
         firsts = [picture['nearest'][0] for picture in told['pictures']]
         assert [(one['index'], one['exact'], one['match']) for one in firsts[:2]] == [
             (4, True, True),
-            (5, True, True),  # each block of one colour is a pixel
+            (5, True, True),  # enlarged twice, which is undone
         ]
         assert [picture['match'] for picture in told['pictures']] == [True, True, False]
         assert firsts[0]['rights']['licence'] == 'CC0 (the whole data set)'

@@ -54,7 +54,8 @@ def test_a_run_is_a_folder_of_readable_things(whole):
     assert [row['images_seen'] for row in lines(workdir)] == [16, 32, 48, 64]
     assert {'d/loss', 'g/loss', 'd/real', 'd/fake', 'd/r1', 'd/r2'} <= set(lines(workdir)[0])
     assert sorted(path.name for path in (workdir / 'samples').iterdir()) == [
-        f'{n:09d}.png' for n in (0, 32, 64)
+        *(f'{n:09d}.png' for n in (0, 32, 64)),
+        'provenance.jsonl',
     ]
     with Image.open(workdir / 'samples' / '000000064.png') as image:
         assert image.size[0] >= 2 * 64  # four tiles, enlarged

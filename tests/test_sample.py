@@ -64,6 +64,7 @@ def arrays(path):
 
 
 def refused(capsys, *arguments):
+    capsys.readouterr()
     assert main(['sample', *map(str, arguments)]) == 2
     error = capsys.readouterr().err
     assert error.count('\n') == 1

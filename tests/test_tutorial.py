@@ -86,6 +86,14 @@ def test_the_tutorial_shows_each_command_that_makes_images():
         'zoo',
         'verify-checkpoint',
         'bench',
+        # docs/responsible.md
+        'verify',
+        'attribute',
+        'index',
+        'exposure',
+        'remove',
+        'manifest',
+        'card',
     }
     assert set(cli.COMMANDS) == {*MAKERS, *others}
     shown = {step.command[0] for step in STEPS if step.command}

@@ -23,7 +23,7 @@ from jaxgan.provenance.known import (
 from jaxgan.provenance.listing import counted
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry
-from jaxgan.provenance.markdown import plain, span
+from jaxgan.provenance.markdown import plain, several, span
 from jaxgan.rights.licences import NOT_STATED
 
 SHOWN = 10  # of licences, creators, faults; of classes twice as many
@@ -89,7 +89,7 @@ def _of_images(known: Known, entries: list[Entry]) -> list[Row]:
         text = ', '.join(f'{plain(one[0])} ({plain(one[1])})' for one in _pairs(said)[:SHOWN])
         return [Row('licences of single images', text or NOT_STATED, at(known, 'data.licences'))]
     groups = [entry.group for entry in entries if entry.group is not None]
-    twins = f'{plain(len(groups))} images in {plain(len(set(groups)))} groups' if groups else 'none'
+    twins = f'{several(len(groups), "image")} in {several(len(set(groups)), "group")}' if groups else 'none'
     return [
         Row('licences of single images', top(counted(entries, 'licence')), f'{MANIFEST}: licence, counted'),
         Row('creators', top(counted(entries, 'creator')), f'{MANIFEST}: creator, counted'),
@@ -117,10 +117,10 @@ def _pairs(value: Any) -> list[list[Any]]:
 
 def _removal(line: dict[str, Any], number: int) -> Row:
     images = line.get('images')
-    count = plain(len(images)) if isinstance(images, list) else NOT_STATED
+    count = several(len(images), 'image') if isinstance(images, list) else 'images'
     return Row(
         'removed',
-        f'{count} images: {plain(line.get("reason"))}',
+        f'{count}: {plain(line.get("reason"))}',
         f'{REMOVALS}: images, reason of line {number}',
     )
 
@@ -144,7 +144,7 @@ def training_rows(known: Known, found: Found) -> list[Row]:
         *(row_ for player in ('g_optimizer', 'd_optimizer') for row_ in _optimizer(known, player)),
         _of_card(known, 'steps', 'trained.step') if known.folder is None else _step(known),
         _of_card(known, 'images seen', 'trained.images_seen'),
-        row('seconds', found.metrics, 'seconds', f'{METRICS}: seconds, newest line'),
+        row('seconds of training', found.metrics, 'seconds', f'{METRICS}: seconds, newest line'),
         *_sessions(found.sessions),
         *(_of_card(known, name, f'trained.{name}') for name in ('jaxgan', 'jax')),
         *(
@@ -213,7 +213,7 @@ AUDITED = (
     ('authentic, of held-out images', 'authenticity.held_out'),
     ('training images that repeat another exactly', 'duplicates.exact'),
     ('exactly or nearly', 'duplicates.near'),
-    ('passed', 'verdict.passed'),
+    ('audit passed', 'verdict.passed'),
     ('why', 'verdict.reason'),
     ('compared by', 'protocol.features'),
     ('first seed', 'protocol.seed'),
@@ -250,7 +250,7 @@ def trouble_rows(found: Found) -> list[Row]:
     for line in found.warnings:
         kinds[plain(line.get('signal'))].append(line)
     rows = [
-        Row(kind, f'{plain(len(lines))} times; the last at step {plain(lines[-1].get("step"))}: {plain(lines[-1].get("message"))}',
+        Row(kind, f'{several(len(lines), "time")}; the last at step {plain(lines[-1].get("step"))}: {plain(lines[-1].get("message"))}',
             f'{WARNINGS}: signal, step, message')
         for kind, lines in list(kinds.items())[: 2 * SHOWN]
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from jaxgan.provenance.known import Found, Known, get
 from jaxgan.provenance.listing import counted
 from jaxgan.provenance.manifest import NAME as MANIFEST
 from jaxgan.provenance.manifest import Entry
-from jaxgan.provenance.markdown import plain
+from jaxgan.provenance.markdown import plain, several
 from jaxgan.rights.licences import NOT_STATED
 
 CROISSANT, RAI = 'http://mlcommons.org/croissant/1.1', 'http://mlcommons.org/croissant/RAI/1.0'
@@ -81,7 +81,7 @@ def write_dataset(known: Known, found: Found) -> str:
         '@type': 'sc:Dataset',
         'conformsTo': [CROISSANT, RAI],
         'name': name,
-        'description': f'{plain(data.get("count"))} images of the split {plain(data.get("split"))} of {name}, as a jaxgan training read them.',
+        'description': f'{several(data.get("count"), "image")} of the split {plain(data.get("split"))} of {name}, as a jaxgan training read them.',
         'license': _licences(data, found.entries),
     }
     if isinstance(origin, str) and origin.startswith(('http://', 'https://')):
@@ -212,7 +212,7 @@ def _responsibility(known: Known, found: Found) -> dict[str, Any]:
     if isinstance(excluded, list):
         missing.append(f'{plain(len(excluded))} images were excluded from the training by name')
     groups = {entry.group for entry in found.entries if entry.group is not None}
-    limits = f'near-duplicates: {plain(len(groups))} groups' if found.entries else NOT_STATED
+    limits = f'near-duplicates: {several(len(groups), "group")}' if found.entries else NOT_STATED
     return {
         'rai:dataCollection': NOT_STATED,
         'rai:dataCollectionMissingData': '; '.join(missing) or NOT_STATED,

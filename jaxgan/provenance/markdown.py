@@ -55,6 +55,15 @@ def span(value: Any) -> str:
     return plain(value)
 
 
+def several(count: Any, noun: str) -> str:
+    """Write how many there are of something.
+
+    >>> several(1, 'group'), several(1200, 'image')
+    ('1 group', '1,200 images')
+    """
+    return f'{plain(count)} {noun}{"" if count == 1 else "s"}'
+
+
 def clean(text: str) -> str:
     """Make text one line that can be printed, of at most ``LONGEST`` characters, and take absolute folders out of it."""
     line = ' '.join(text[: 4 * LONGEST].split())

@@ -41,8 +41,9 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
         *_front(known, licence),
         f'# A generator ({kind}) trained on {data}',
         '',
-        'A generator of images, trained by jaxgan. Nobody photographed or drew what it makes. Each value below stands beside the file and '
-        f'the field from which jaxgan took it; "{NOT_STATED}" is what no file says.',
+        _summary(known),
+        '',
+        f'Each value below stands beside the file and the field from which jaxgan took it; "{NOT_STATED}" is what no file says.',
         *_section('What it is', cardrows.generator_rows(known)),
         *_heading('How to use it'),
         COMMANDS,
@@ -57,7 +58,8 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
         ),
         *_section('Marks', cardrows.mark_rows(known)),
         '',
-        'Images that jaxgan writes name the weights by this SHA-256, unless somebody took that out again; `jaxgan verify` reads it.',
+        'Images that jaxgan writes name the weights by this SHA-256 in their metadata and, where they are large enough, have a watermark whose '
+        'key is made of it, unless `--unmarked` was given or somebody took these out again; `jaxgan verify` looks for them.',
         *_section('Faults and alarms', cardrows.trouble_rows(found), 'None: neither warnings.jsonl nor faults.jsonl has a line.' if known.folder else f'{NOT_STATED.capitalize()}.'),
         *_files(found),
         *_heading('Intended use and limitations'),
@@ -79,6 +81,18 @@ def take_licence(notes: str) -> tuple[str, str]:
 
 def _data(known: Known) -> str:
     return without_folders(str(get(known.card, 'data.name')))
+
+
+def _summary(known: Known) -> str:
+    """Say the most important in three sentences."""
+    size, images, seen = (
+        plain(get(known.card, field)) for field in ('architecture.size', 'data.count', 'trained.images_seen')
+    )
+    licence = escape(plain(get(known.card, 'data.licence')))
+    return (
+        f'A generator of images of {escape(size)}×{escape(size)} pixels, which nobody photographed or drew. jaxgan trained it on {escape(images)} '
+        f'images of {escape(_data(known))}, until it had been shown {escape(seen)}. The licence of these data: {licence}.'
+    )
 
 
 def _front(known: Known, licence: str) -> list[str]:
