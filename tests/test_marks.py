@@ -294,6 +294,7 @@ def test_scripts_of_the_documentation_write_what_is_real_or_write_nothing():
     allowed = {
         'attribution',
         'copying',
+        'fingerprint',
         'manifest_speed',
         'ada_sheet',
         'measures_move',
