@@ -128,3 +128,12 @@ def test_what_cannot_be_searched_is_refused():
         copies.find(TRAIN, INDEX, k=9)
     with pytest.raises(InputError, match='all alike'):
         copies.build(copies.features(TRAIN[[0, 0, 0]]))
+
+
+def test_images_of_one_colour_each_are_duplicates_and_no_ratio_is_undefined():
+    greys = np.zeros((12, 32, 32, 3), np.uint8) + np.arange(100, 220, 10, dtype=np.uint8)[:, None, None, None]
+    with pytest.raises(InputError, match='all near duplicates'):
+        copies.build(copies.features(greys))
+    index = copies.build(copies.features(np.concatenate([greys, pictures(4, seed=3)])))
+    assert index.groups[:12].tolist() == [0] * 12 and (index.own > 0).all()
+    assert np.isfinite(copies.find(greys, index).ratios).all()

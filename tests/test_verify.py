@@ -15,6 +15,7 @@ from jaxgan.errors import InputError
 from jaxgan.making.animation import write_animation
 from jaxgan.making.pictures import write_picture
 from jaxgan.provenance import alterations, candidates, hashes, matching, record, seen, signatures
+from jaxgan.provenance import verify as verifying
 from jaxgan.provenance.signing import Signature
 
 MODEL, OTHER = 'ab' * 32, 'cd' * 32
@@ -241,6 +242,21 @@ def test_what_a_record_names_is_listed_once_the_newest_first(tmp_path):
     record.append(path, [entry | {'model': model, 'size': size} for model, size in lines])
     found = matching.read_records([path])
     assert (found.models, found.sizes) == ((MODEL, OTHER), ((8, 9), (16, 16)))
+
+
+def test_only_so_many_pixels_are_kept_for_sets(tmp_path, monkeypatch, capsys):
+    for i in range(3):
+        Image.fromarray(smooth(i, 32)).save(tmp_path / f'{i}.png')
+    monkeypatch.setattr(verifying, 'MOST_SET', 2 * 32 * 32 * 3)
+    sets, find = [], verifying.find_sets
+    monkeypatch.setattr(
+        verifying, 'find_sets', lambda judged, *rest: sets.extend(judged) or find(judged, *rest)
+    )
+    assert main(['verify', str(tmp_path), '--no-search']) == 4
+    assert [len(one.seen.images) for one in sets] == [1, 1, 0] and {one.seen.size for one in sets} == {
+        (32, 32)
+    }
+    assert 'pictures beyond the first 6,144 bytes of pixels' in capsys.readouterr().out
 
 
 def test_an_npz_that_unpacks_to_too_much_is_refused_wherever_that_lies(tmp_path, monkeypatch):

@@ -36,6 +36,7 @@ CANDIDATES = 8  # the nearest of these, which are compared in all views
 WIDE = 2**12  # training images at once; both: memory, not the result
 BLOCK = 128  # queries at once
 NEAR = 0.2  # of the median distance between neighbours: nearer ones are duplicates
+LEAST = 1e-6  # below it as well: where most images are of one colour each, nothing else tells them apart
 POOL = 2  # cells a side that are averaged where candidates are looked for
 MARGINS = np.array([view.margin for view in VIEWS])
 
@@ -83,7 +84,7 @@ def build(described: UInt8[np.ndarray, 'n 288']) -> Index:
             f'{len(described)} training images are all alike; at least two different ones are needed'
         )
     indices, distances = _neighbours(described[kept], np.arange(len(kept)))
-    near = NEAR * float(np.median(distances.min(axis=1)))
+    near = max(NEAR * float(np.median(distances.min(axis=1))), LEAST)
     rows, columns = np.nonzero(distances < near)
     joined = _joined(len(kept), rows, indices[rows, columns])
     if len(np.unique(joined)) < 2:

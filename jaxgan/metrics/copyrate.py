@@ -136,7 +136,8 @@ def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
     """Count the generated images below the threshold; how surely they are more than false positives.
 
     The corrected interval's lower end is the lower bound of the raw rate less the upper bound of the false positive rate
-    that this threshold has: a threshold from n held-out images is itself random. The p-value is exact: of n + m
+    that this threshold has: a threshold from n held-out images is itself random. The p-value is exact where no
+    held-out image is a twin (with twins the rank is an estimate, too): of n + m
     exchangeable images, the number of the m below the one of rank r of the n is beta-binomial (m, r, n + 1 - r).
 
     Args:

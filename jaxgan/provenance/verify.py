@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -22,7 +23,7 @@ from jaxgan.provenance.signatures import read_anchors
 STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
 WIDTH = len(fingerprints.NAME) + 1  # of the longest name
 LEAST = 1e-300  # p-values below are not told apart
-MOST_SET = 2**28  # bytes of pixels that are tested together
+MOST_SET = 2**28  # bytes of pixels that are kept to be tested together
 
 
 class Together(NamedTuple):
@@ -58,15 +59,19 @@ def verify_command(**given: Any) -> int:
     asked = _asked(options, files)
     console = Console(highlight=False, soft_wrap=True)
     without = [name for name in trees if not _show_tree(console, name, asked, options.json)]
-    judged, failures = [], []
+    judged, failures, kept = [], [], 0
     for path in files:
         try:
-            judged.append(judge_file(path, asked))
+            one = judge_file(path, asked)
         except InputError as error:
             failures.append(error)
             _show_failure(console, path, error, options.json)
         else:
-            _show(console, judged[-1], options.json)
+            _show(console, one, options.json)
+            kept += one.seen.images.nbytes if is_single(one) else 0
+            judged.append(one if is_single(one) and kept <= MOST_SET else without_pixels(one))
+    if kept > MOST_SET and not options.json:
+        console.print(f'pictures beyond the first {MOST_SET:,} bytes of pixels were looked at each alone')
     sizes = [size for record in asked.records.values() for size in record.sizes]
     sets = find_sets(judged, sizes, asked.fingerprint)
     for one in sets:
@@ -97,6 +102,16 @@ def _one_each(files: Sequence[Path]) -> list[Path]:
     return list({path.parent: path for path in files}.values())
 
 
+def is_single(one: Judged) -> bool:
+    """Say whether a file is one picture, which others may be tested with."""
+    return len(one.seen.images) == 1 and not one.seen.animated
+
+
+def without_pixels(one: Judged) -> Judged:
+    """Let go of a file's pixels, but not of its size: a folder may hold more than memory does."""
+    return one._replace(seen=one.seen._replace(images=np.zeros((0, *one.seen.images.shape[1:]), np.uint8)))
+
+
 def find_sets(
     judged: Sequence[Judged], sizes: Sequence[tuple[int, int]], fingerprint: Candidate | None = None
 ) -> list[Together]:
@@ -110,7 +125,7 @@ def find_sets(
     """
     groups: dict[tuple[tuple[int, int], int, str], list[Judged]] = {}
     for one in judged:
-        if len(one.seen.images) == 1 and not one.seen.animated:
+        if is_single(one):
             place = (one.seen.size, one.seen.images.shape[-1], one.seen.credit.get('model', ''))
             groups.setdefault(place, []).append(one)
     found = []
@@ -119,8 +134,7 @@ def find_sets(
         keys = list({key.key: key for one in rest for key in one.keys}.values())
         mark = [] if fingerprint is None else [fingerprint]
         for some, those in ((rest, keys), (rest, mark), (members if len(rest) < len(members) else [], mark)):
-            held = sum(one.seen.images.nbytes for one in some)
-            if len(some) < 2 or held > MOST_SET:
+            if len(some) < 2:
                 continue
             hit = pixelmarks.together([one.seen.images for one in some], those, sizes)
             if hit is not None:
