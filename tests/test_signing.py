@@ -143,10 +143,10 @@ def test_a_key_in_the_form_of_older_tools_signs_too(pair, tmp_path):
 
 
 def test_only_who_is_trusted_proves(credit, pair, tmp_path):
-    (tmp_path / 'a.png').write_bytes(to_bytes(IMAGE, 'PNG', credit))
+    data = to_bytes(IMAGE, 'PNG', credit)
     mine, other = Path(pair[0]), Path(write_pair(tmp_path, 'bob')[0])
     verdicts = [
-        signatures.layer(tmp_path / 'a.png', 'PNG', anchors and anchors.read_text()).verdict
+        signatures.layer(data, 'PNG', anchors and anchors.read_text()).verdict
         for anchors in (None, other, mine)
     ]
     assert verdicts == ['claims', 'claims', 'proves']

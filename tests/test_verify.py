@@ -173,6 +173,15 @@ def test_a_record_beside_a_file_claims_and_one_that_is_named_proves(made, tmp_pa
     assert code == 0 and layers(line)['record']['verdict'] == 'proves'
 
 
+def test_a_broken_record_beside_a_file_hinders_nothing(made, tmp_path, capsys):
+    (tmp_path / 'a.png').write_bytes((made / 'a.png').read_bytes())
+    (tmp_path / 'provenance.jsonl').write_text('[1]\n')
+    code, (line,), _ = verify(capsys, tmp_path / 'a.png', '--no-search')
+    found = layers(line)['record']
+    assert code == 0 and found['verdict'] == 'not looked at' and 'line 1, is no JSON object' in found['words']
+    assert verify(capsys, tmp_path / 'a.png', '--jsonl', tmp_path / 'provenance.jsonl')[0] == 2
+
+
 def test_proved_pictures_do_not_carry_others_along(made, tmp_path, capsys):
     for i in range(6):
         write_picture(tmp_path / f'{i}.png', smooth(i), Credit(MODEL, 'emoji'))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.errors import Failure
 from jaxgan.provenance.hashes import NEAR, phashes
 from jaxgan.provenance.layers import Layer, Verdict
 from jaxgan.provenance.record import RECORD, read
@@ -32,6 +33,8 @@ class Record(NamedTuple):
     """Digests that it names, the newest first."""
     sizes: tuple[tuple[int, int], ...] = ()
     """Heights and widths of its pictures, a few of the newest."""
+    problem: str = ''
+    """Why it could not be read."""
 
 
 class Match(NamedTuple):
@@ -93,10 +96,15 @@ def is_size(value: Any) -> bool:
     )
 
 
-def record_of(path: Path) -> tuple[Path, ...]:
-    """Find the record beside a file, or none."""
+def read_beside(path: Path) -> Record:
+    """Read the record beside a file, if there is one. A stranger's that cannot be read is said in its layer, and hinders nothing else."""
     beside = path.parent / RECORD
-    return (beside,) if beside.is_file() else ()
+    if not beside.is_file():
+        return Record()
+    try:
+        return read_records([beside])
+    except Failure as error:
+        return Record(problem=str(error))
 
 
 def match(seen: Seen, record: Record) -> Match | None:
@@ -130,7 +138,7 @@ def layer(found: Match | None, record: Record, confirmed: str, same: bool) -> La
         same: all its pixels are those of the original, which is still there; at most mirrored or enlarged.
     """
     if not record.entries:
-        return Layer(NAME, 'not looked at', 'no record: name one with --jsonl')
+        return Layer(NAME, 'not looked at', record.problem or 'no record: name one with --jsonl')
     if found is None:
         return Layer(
             NAME,

@@ -92,7 +92,7 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
     if options.jsonl:
         records = {Path(): matching.read_records([Path(name) for name in options.jsonl], named=True)}
     else:
-        records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
+        records = {path.parent: matching.read_beside(path) for path in _one_each(files)}
     mark = read_fingerprint(options.fingerprint)
     return Asked(read_models(options.model), secret, records, options.fpr, options.search, anchors, mark)
 
