@@ -91,6 +91,8 @@ def describe(trainer: Trainer, console: Console) -> None:
         f'batch: {config.batch_size}; length: {trainer.total_steps:,} steps, {config.images:,} images; '
         f'{config.dtype}; {config.steps_per_dispatch} steps a dispatch'
     )
+    if config.fingerprint:
+        console.print('fingerprint: the generator learns to emit the mark of the secret')
     if config.data.exclude:
         console.print(f'excluded: {len(config.data.exclude):,} images, by data.exclude')
     if trainer.evaluator.note:

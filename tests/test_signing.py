@@ -5,6 +5,7 @@ import datetime
 import io
 import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from jaxgan.cli import main
 from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError
 from jaxgan.making.animation import write_animation
+from jaxgan.making.made import Origin, Target
 from jaxgan.making.marks import read_marks
+from jaxgan.making.outputs import open_output
 from jaxgan.making.pictures import to_bytes
-from jaxgan.provenance import record
+from jaxgan.provenance import record, signatures
 
 c2pa = pytest.importorskip('c2pa')
 x509 = pytest.importorskip('cryptography.x509')
@@ -125,6 +128,35 @@ def test_films_are_signed(credit, tmp_path):
     assert all(
         entry['marks'] == ['xmp', 'watermark', 'c2pa'] for entry in record.read(tmp_path / record.RECORD)
     )
+
+
+def test_a_key_in_the_form_of_older_tools_signs_too(pair, tmp_path):
+    key = serialization.load_pem_private_key(Path(pair[1]).read_bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL
+    (tmp_path / 'old.key').write_bytes(key.private_bytes(*form, serialization.NoEncryption()))
+    assert b'BEGIN EC PRIVATE KEY' in (tmp_path / 'old.key').read_bytes()
+    found = read_signature(
+        to_bytes(IMAGE, 'PNG', CREDIT._replace(marks=read_marks(sign=(pair[0], str(tmp_path / 'old.key'))))),
+        'PNG',
+    )
+    assert found is not None and found.state == 'Valid'
+
+
+def test_only_who_is_trusted_proves(credit, pair, tmp_path):
+    (tmp_path / 'a.png').write_bytes(to_bytes(IMAGE, 'PNG', credit))
+    mine, other = Path(pair[0]), Path(write_pair(tmp_path, 'bob')[0])
+    verdicts = [
+        signatures.layer(tmp_path / 'a.png', 'PNG', anchors and anchors.read_text()).verdict
+        for anchors in (None, other, mine)
+    ]
+    assert verdicts == ['claims', 'claims', 'proves']
+
+
+def test_arrays_are_not_signed_in_silence(credit, tmp_path):
+    origin = Origin(lambda *_: credit, {}, lambda seed: seed)
+    with pytest.raises(InputError, match='arrays hold no signature'):
+        open_output(Target('npz', '', tmp_path / 'a.npz'), origin)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_sign_is_refused_before_anything_is_written(pair, tmp_path, capsys):

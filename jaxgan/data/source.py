@@ -153,9 +153,12 @@ def summary(source: ImageSource) -> Table:
 def _rights(info: DataInfo) -> Iterator[tuple[str, str]]:
     """Say what was found of opt-outs; nothing where there is nothing."""
     if info.opted_out:
-        yield 'opted out', f'{info.opted_out:,} images, left out'
+        yield 'opted out', f'{info.opted_out:,} of the images, left out'
     if info.opt_outs_ignored:
-        yield 'opted out', f'{info.opt_outs_ignored:,} images, used all the same: {info.opt_out_reason}'
+        yield (
+            'opted out',
+            f'{info.opt_outs_ignored:,} of the images, used all the same: {info.opt_out_reason}',
+        )
     for i, (file, reason) in enumerate(info.unread[:_SHOWN]):
         yield f'unread: {len(info.unread):,}' if i == 0 else '', f'{file}: {reason}'
 

@@ -52,10 +52,10 @@ class Copies:
         return stays
 
     def told(self) -> str:
-        """Say which seeds were dropped; empty: none."""
-        if not self._dropped:
-            return ''
-        return f'{len(self._dropped)} dropped as copies of training images: {format_seeds(self._dropped)}'
+        """Say which seeds were dropped, and by what threshold: a coarse one drops images that are no copies, too."""
+        below = f'below ratio {self._threshold:.4g}, as {self._rate:.1%} of images that are no copies'
+        which = f': {format_seeds(self._dropped)}' if self._dropped else ''
+        return f'{len(self._dropped)} dropped as copies of training images ({below}){which}'
 
 
 def open_copies(found: Generator, source: Path, path: Path | None, rate: float | None) -> Copies:

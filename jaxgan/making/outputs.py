@@ -69,6 +69,8 @@ def open_output(
             raise InputError(f'--{name} {value} must be at least 1')
     if target.path is not None and target.kind != 'folder' and target.path.is_dir():
         raise InputError(f'cannot write {target.path}: it is a folder')
+    if target.kind == 'npz' and origin.sign('', None).marks.sign is not None:
+        raise InputError(f'--sign: arrays hold no signature, and {target.path or STDOUT} would be some')
     if target.kind == 'grid':
         return Grid(target, origin, columns, scale)
     return Arrays(target, origin) if target.kind == 'npz' else Folder(target, origin)

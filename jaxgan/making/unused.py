@@ -24,4 +24,5 @@ def refuse(why: str, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             told = f'{value:g}' if isinstance(value, float) else value
+            told = ' '.join(map(str, value)) if isinstance(value, tuple) else told
             raise InputError(f'--{name.replace("_", "-")} {told} has no meaning {why}')

@@ -185,11 +185,9 @@ def summary(report: dict[str, Any]) -> list[str]:
     if ct['value'] is None:
         lines.append(f'C_T: not measured, for {ct["reason"]}')
     else:
-        more = (
-            ' (nearer to the training than held-out images: copies, or less detail)'
-            if ct['value'] < SUSPICIOUS
-            else ''
-        )
+        near = 'nearer to the training than held-out images: copies, or less detail'
+        far = 'negative would be: nearer to the training than held-out images are'
+        more = f' ({near if ct["value"] < SUSPICIOUS else far})'
         lines.append(f'C_T {ct["value"]:.2f} over {len(ct["cells"])} cells{more}')
     found = report['authenticity']
     beside = '' if found['held_out'] is None else f', of held-out images {found["held_out"]:.1%}'

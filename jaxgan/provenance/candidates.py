@@ -16,6 +16,7 @@ from jaxgan.watermark import model_key, weights_key
 from jaxgan.watermark.blocks import BASIS, WEIGHTS_BASIS
 
 DIGEST = re.compile('(run:)?[0-9a-f]{64}')  # of weights, or of a run whose weights still change
+SECRET = 'fingerprint:'  # before the name of a secret, where a model's digest would stand
 MOST = 64  # models whose marks are looked for in one file: each more costs time, and the others some power
 
 
@@ -36,7 +37,7 @@ class Candidate(NamedTuple):
 def fingerprint_of(secret: bytes) -> Candidate:
     """Make the key of a mark that a generator itself emits; it is named by a digest of the secret."""
     return Candidate(
-        f'fingerprint:{Marks(secret=secret).key}', weights_key(secret), True, 'the user', WEIGHTS_BASIS
+        f'{SECRET}{Marks(secret=secret).key}', weights_key(secret), True, 'the user', WEIGHTS_BASIS
     )
 
 
@@ -77,7 +78,7 @@ def candidates(
         raise InputError(
             f'--model names {len(models)} models, and the marks of at most {MOST} are looked for'
         )
-    named = dict(models)
+    named = {digest: f'--model {name}' for digest, name in models.items()}
     if DIGEST.fullmatch(credit.get('model', '')):
         named.setdefault(credit['model'], 'the file itself')
     for model in recorded:

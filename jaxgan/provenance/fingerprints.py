@@ -8,7 +8,7 @@ import numpy as np
 from jaxgan import kernels
 from jaxgan.opened import open_generator
 from jaxgan.provenance import pixelmarks
-from jaxgan.provenance.candidates import Candidate, fingerprint_of
+from jaxgan.provenance.candidates import SECRET, Candidate, fingerprint_of
 from jaxgan.provenance.layers import Layer
 from jaxgan.provenance.secret import read_secret
 from jaxgan.run.rundir import CONFIG
@@ -48,8 +48,14 @@ def layer(images: np.ndarray, one: Candidate, fpr: float) -> Layer:
     facts = {'secret': one.model, 'bits': hit.found.bits, 'matches': hit.found.matches, 'images': len(images)}
     together = f' in {len(images)} images together' if len(images) > 1 else ''
     if hit.p_value > fpr:
-        return Layer(NAME, 'nothing', f'no mark of the secret {one.model}{together}', hit.p_value, facts)
-    words = f'the mark of the secret {one.model}{together}: weights that were trained with it made this'
+        return Layer(
+            NAME,
+            'nothing',
+            f'no mark of the secret {one.model.removeprefix(SECRET)}{together}',
+            hit.p_value,
+            facts,
+        )
+    words = f'the mark of the secret {one.model.removeprefix(SECRET)}{together}: weights that were trained with it made this'
     return Layer(NAME, 'proves', words, hit.p_value, facts)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 Verdict = Literal['proves', 'claims', 'nothing', 'broken', 'not looked at']
 """``proves``: it would not be so, had a jaxgan model not made it (or had nobody forged it on purpose); ``claims``: the file, or a likeness,
-says so and anybody can write that; ``broken``: it was proof, and no longer fits the file."""
+says so, or a record beside it, and anybody can write that; ``broken``: it was proof, and no longer fits the file."""
 NO_FACTS: Mapping[str, Any] = MappingProxyType({})
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.provenance.hashes import NEAR, phashes
-from jaxgan.provenance.layers import Layer
+from jaxgan.provenance.layers import Layer, Verdict
 from jaxgan.provenance.record import RECORD, read
 from jaxgan.provenance.seen import Seen
 
@@ -21,6 +21,8 @@ class Record(NamedTuple):
     entries: tuple[Mapping[str, Any], ...] = ()
     places: tuple[Path, ...] = ()
     """Of each entry: the record that has it."""
+    named: bool = False
+    """Whether who asks named it, and so stands by it; one that lies beside the files may come from whoever made those."""
     by_sha256: Mapping[str, int] = {}
     hashes: np.ndarray = np.zeros(0, np.uint64)
     """Of those entries that have one."""
@@ -50,8 +52,12 @@ class Match(NamedTuple):
         return path if name == Path(name).name and name not in ('', '.', '..') and path.is_file() else None
 
 
-def read_records(paths: Sequence[Path]) -> Record:
+def read_records(paths: Sequence[Path], named: bool = False) -> Record:
     """Read records into one.
+
+    Args:
+        paths: the records.
+        named: whether who asks named them.
 
     Raises:
         InputError: one cannot be read.
@@ -65,6 +71,7 @@ def read_records(paths: Sequence[Path]) -> Record:
     return Record(
         entries,
         tuple(path for _, path in pairs),
+        named,
         by_sha256,
         values,
         np.asarray(hashed, np.int64),
@@ -113,7 +120,8 @@ def match(seen: Seen, record: Record) -> Match | None:
 
 
 def layer(found: Match | None, record: Record, confirmed: str, same: bool) -> Layer:
-    """Say what the record says: proof where the bytes are those that were written, or the pixels those of the file that is still there.
+    """Say what the record says: proof where who asks named it, and the bytes are those that were written, or the pixels those of the file
+    that is still there. A record that only lies beside a file claims: whoever made the file can have written it.
 
     Args:
         found: the file's line.
@@ -134,7 +142,7 @@ def layer(found: Match | None, record: Record, confirmed: str, same: bool) -> La
         unmarked = found.entry.get('unmarked')
         words = f'every byte is as it was written as {name}, says {found.record}'
         words += f', without marks for this reason: {unmarked}' if unmarked else ''
-        return Layer(NAME, 'proves', words, facts=facts)
+        return Layer(NAME, *_weighed(words, record), facts=facts)
     how = f'{found.distance} of 64 bits of the perceptual hash differ{", mirrored" if found.mirrored else ""}'
     if confirmed:
         words = f'it was written as {name}, and has been altered: {how}, and {confirmed}'
@@ -142,7 +150,14 @@ def layer(found: Match | None, record: Record, confirmed: str, same: bool) -> La
         words = f'it may have been written as {name} or another of {found.alike} files that look as much like it, and altered ({how})'
     else:
         words = f'it looks like {name}, which may have been altered ({how}); others may look like it, too'
-    return Layer(NAME, 'proves' if same else 'claims', words, facts=facts)
+    verdict, words = _weighed(words, record) if same else ('claims', words)
+    return Layer(NAME, verdict, words, facts=facts)
+
+
+def _weighed(words: str, record: Record) -> tuple[Verdict, str]:
+    if record.named:
+        return 'proves', words
+    return 'claims', f'{words}; anybody can put such a record beside a file: --jsonl names one that you trust'
 
 
 def _facts(found: Match) -> dict[str, Any]:

@@ -163,7 +163,7 @@ def layer(seen: Seen, keys: Sequence[Candidate], hit: Hit | None, fpr: float) ->
     if hit.p_value > fpr:
         words = f'no mark of {_counted(len(keys), "key")}{_hint(seen)}{_wanting(seen, keys)}'
         return Layer(NAME, 'nothing', words, hit.p_value, facts)
-    words = f'the mark of model {model[:12]} ({hit.candidate.named_by}; {_secrecy(hit)})'
+    words = f'the mark of model {model[:12]} (named by {hit.candidate.named_by}; {_secrecy(hit)})'
     if len(seen.images) > 1:
         words += f' in {len(seen.images)} {"frames" if seen.animated else "images"} together'
     if DIGEST.fullmatch(claimed) and claimed != model:

@@ -46,7 +46,7 @@ def layer(data: bytes, form: str, anchors: str | None) -> Layer:
     Args:
         data: the file.
         form: Pillow's name of its format, or MP4.
-        anchors: certificates of those who are trusted; None: any signature that fits the file will do.
+        anchors: certificates of those who are trusted; None: nobody is, and a signature claims.
     """
     if form not in TYPES:
         return Layer(NAME, 'nothing', f'jaxgan signs no {form}')
@@ -58,15 +58,14 @@ def layer(data: bytes, form: str, anchors: str | None) -> Layer:
         found = read_signature(data, form, anchors)
     except InputError as error:
         return Layer(NAME, 'broken', str(error))
-    return Layer(NAME, 'nothing', 'it is not signed') if found is None else judge(found, anchors is not None)
+    return Layer(NAME, 'nothing', 'it is not signed') if found is None else judge(found)
 
 
-def judge(found: Signature, choosy: bool) -> Layer:
-    """Turn a signature into a layer.
+def judge(found: Signature) -> Layer:
+    """Turn a signature into a layer: proof only by who is trusted, for anybody can make a certificate and sign with it.
 
     Args:
         found: the signature.
-        choosy: only those who are trusted count.
     """
     who = found.issuer[:100] or 'an unnamed signer'
     wrong = [code[:100] for code in found.failures if code != UNTRUSTED][:MOST]
@@ -86,6 +85,5 @@ def judge(found: Signature, choosy: bool) -> Layer:
     words = f'{found.state}: unchanged since {who} signed it as made by model {found.fields["model"][:12]}'
     if found.state == 'Trusted':
         return Layer(NAME, 'proves', words, facts=facts)
-    if choosy:
-        return Layer(NAME, 'claims', f'{words}, and --trust does not vouch for who that is', facts=facts)
-    return Layer(NAME, 'proves', f'{words}; nobody vouches for who that is (--trust)', facts=facts)
+    more = 'nobody vouches for who that is, and anybody can sign so; --trust names whom you trust'
+    return Layer(NAME, 'claims', f'{words}; {more}', facts=facts)

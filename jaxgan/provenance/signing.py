@@ -32,6 +32,7 @@ TYPES = {
 CURVES = {'secp256r1': 'es256', 'secp384r1': 'es384', 'secp521r1': 'es512'}
 LEAST_RSA = 2048  # bits
 MOST_PEM = 2**20  # bytes of a certificate or a key
+NEEDED = 'C2PA wants X.509 v3, no CA, key usage digitalSignature, extended key usage such as emailProtection, key identifiers'
 ASSERTION = 'org.jaxgan.credit'
 SETTINGS: dict[str, dict[str, Any]] = {
     'builder': {'thumbnail': {'enabled': False}},
@@ -76,7 +77,7 @@ def make_signer(certificate: str, key: str) -> Sign:
         read_bounded(Path(name), MOST_PEM, f'--sign: the {kind} {name}')
         for kind, name in (('certificate', certificate), ('key', key))
     )
-    algorithm = _check_pair(chain, secret, certificate, key)
+    algorithm, secret = _check_pair(chain, secret, certificate, key)
     context = c2pa.Context.from_dict(SETTINGS)
     try:
         info = c2pa.C2paSignerInfo(algorithm.encode(), chain, secret, None)
@@ -91,13 +92,13 @@ def make_signer(certificate: str, key: str) -> Sign:
             with c2pa.Builder(manifest, context=context) as builder:
                 builder.sign(signer, TYPES[form], io.BytesIO(data), signed)
         except Exception as error:
-            raise InputError(f'--sign: a {form} cannot be signed: {reason(error)}') from None
+            raise InputError(f'a {form} cannot be signed: {reason(error)}') from None
         return signed.getvalue()
 
     try:
         tried = read_signature(sign(PROBE, 'PNG', Credit('', '')), 'PNG')
     except InputError as error:
-        raise InputError(f'--sign {certificate} {key}: {error}') from None
+        raise InputError(f'--sign {certificate} {key}: {error}; {NEEDED}') from None
     if tried is None or tried.state == 'Invalid':
         why = 'nothing' if tried is None else ', '.join(tried.failures)
         raise InputError(f'--sign {certificate}: its signatures do not hold: {why}')
@@ -210,11 +211,13 @@ def _is_whole_png(data: bytes) -> bool:
     return place == len(data)
 
 
-def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> str:
-    """Check that a certificate is valid now and that the key is its own; return C2PA's name of the algorithm."""
+def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> tuple[str, bytes]:
+    """Check that a certificate is valid now and that the key is its own; give C2PA's name of the algorithm, and the key as PKCS #8."""
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
+        NoEncryption,
+        PrivateFormat,
         PublicFormat,
         load_pem_private_key,
     )
@@ -242,7 +245,7 @@ def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> str:
     form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if private.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
         raise InputError(f'--sign: {key} is not the key of {certificate}')
-    return _algorithm(private, key)
+    return _algorithm(private, key), private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _algorithm(private: Any, key: str) -> str:

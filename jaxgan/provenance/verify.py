@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from jaxgan.errors import Failure, InputError, UnverifiedError, one_line
-from jaxgan.provenance import matching, pixelmarks
-from jaxgan.provenance.candidates import Candidate, read_models
+from jaxgan.provenance import fingerprints, matching, pixelmarks
+from jaxgan.provenance.candidates import SECRET, Candidate, read_models
 from jaxgan.provenance.fingerprints import of_tree, read_fingerprint, split_trees
 from jaxgan.provenance.judging import Asked, Judged, judge_file
 from jaxgan.provenance.layers import Layer
@@ -21,6 +21,7 @@ from jaxgan.provenance.seen import list_files
 from jaxgan.provenance.signatures import read_anchors
 
 STYLES = {'proves': 'green', 'claims': 'yellow', 'broken': 'red', 'nothing': 'dim', 'not looked at': 'dim'}
+WIDTH = len(fingerprints.NAME) + 1  # of the longest name
 LEAST = 1e-300  # p-values below are not told apart
 MOST_SET = 2**28  # bytes of pixels that are kept to be tested together
 
@@ -33,6 +34,11 @@ class Together(NamedTuple):
     """The model's digest; empty: they claim none."""
     members: tuple[Judged, ...]
     hit: Hit
+
+    @property
+    def carries(self) -> bool:
+        """Whether some are proved alone: then the set proves nothing of the others."""
+        return any(one.proved for one in self.members)
 
 
 def verify_command(**given: Any) -> int:
@@ -84,7 +90,7 @@ def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
 
     secret, anchors = watermark_secret(options.mark_key), read_anchors(options.trust)
     if options.jsonl:
-        records = {Path(): matching.read_records([Path(name) for name in options.jsonl])}
+        records = {Path(): matching.read_records([Path(name) for name in options.jsonl], named=True)}
     else:
         records = {path.parent: matching.read_records(matching.record_of(path)) for path in _one_each(files)}
     mark = read_fingerprint(options.fingerprint)
@@ -109,7 +115,8 @@ def without_pixels(one: Judged) -> Judged:
 def find_sets(
     judged: Sequence[Judged], sizes: Sequence[tuple[int, int]], fingerprint: Candidate | None = None
 ) -> list[Together]:
-    """Test pictures together that have one size and claim one model, where there are at least two.
+    """Test pictures together that have one size and claim one model, where there are at least two of which nothing proves it alone:
+    those that are proved alone would carry foreign ones along. A fingerprint is asked for, and is looked for in all together, too.
 
     Args:
         judged: all files.
@@ -123,13 +130,15 @@ def find_sets(
             groups.setdefault(place, []).append(one)
     found = []
     for (size, _, claimed), members in groups.items():
-        if len(members) < 2:
-            continue
-        keys = list({key.key: key for one in members for key in one.keys}.values())
-        for those in (keys, [] if fingerprint is None else [fingerprint]):
-            hit = pixelmarks.together([one.seen.images for one in members], those, sizes)
+        rest = [one for one in members if not one.proved]
+        keys = list({key.key: key for one in rest for key in one.keys}.values())
+        mark = [] if fingerprint is None else [fingerprint]
+        for some, those in ((rest, keys), (rest, mark), (members if len(rest) < len(members) else [], mark)):
+            if len(some) < 2:
+                continue
+            hit = pixelmarks.together([one.seen.images for one in some], those, sizes)
             if hit is not None:
-                found.append(Together(size, claimed, tuple(members), hit))
+                found.append(Together(size, claimed, tuple(some), hit))
     return found
 
 
@@ -138,7 +147,8 @@ def _end(judged: Sequence[Judged], sets: Sequence[Together], failures: Sequence[
     total = len(judged) + len(failures)
     if failures:
         raise InputError(f'{len(failures)} of {total} files cannot be read: {failures[0]}')
-    in_sets = {id(one) for group in sets if group.hit.p_value <= fpr for one in group.members}
+    proved = [group for group in sets if group.hit.p_value <= fpr and not group.carries]
+    in_sets = {id(one) for group in proved for one in group.members}
     rest = [one for one in judged if not one.proved and id(one) not in in_sets]
     if rest:
         claims = sum(any(layer.verdict == 'claims' for layer in one.layers) for one in rest)
@@ -158,14 +168,14 @@ def _show(console: Console, one: Judged, as_json: bool) -> None:
         console.print(_line(layer))
     altered = one.altered
     words = 'not known' if altered is None else '; '.join(altered) or 'nothing'
-    console.print(Text(f'  {"altered":<10}{one_line(words)}'))
+    console.print(Text(f'  {"altered":<{WIDTH}}{one_line(words)}'))
 
 
 def _line(layer: Layer) -> Text:
     p_value = (
         '' if layer.p_value is None else f' (p {"<" if layer.p_value <= LEAST else "="} {layer.p_value:.2g})'
     )
-    line = Text(f'  {layer.name:<10}')
+    line = Text(f'  {layer.name:<{WIDTH}}')
     line.append(f'{layer.verdict}: ', style=STYLES[layer.verdict])
     return line.append(f'{one_line(layer.words)}{p_value}')
 
@@ -186,8 +196,6 @@ def told(one: Judged) -> dict[str, Any]:
 
 def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
     proved = one.hit.p_value <= options.fpr
-    if not options.json and all(member.proved for member in one.members):
-        return  # which says more
     files = [str(member.seen.path).encode('utf-8', 'replace').decode() for member in one.members]
     if options.json:
         line = {'together': files, 'size': list(one.size), 'claimed': one.claimed or None, 'proved': proved}
@@ -206,19 +214,28 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
         return
     height, width = one.size
     claim = f'that say model {one.claimed[:12]} made them' if one.claimed else 'that name no model'
+    claim = claim if one.carries else f'{claim}, none proved alone'
     console.print(
-        Text(one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'), style='bold')
+        Text(
+            one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'),
+            style='bold',
+        )
     )
     mark = f'the mark of {_named(one.hit.candidate)}' if proved else f'no mark of {_named(one.hit.candidate)}'
     verdict = 'proves' if proved else 'nothing'
     how = f', found {one.hit.how}' if one.hit.how else ''
     of_all = f' in the set as a whole{how}, which does not prove it of each' if proved else ''
-    console.print(_line(Layer(pixelmarks.NAME, verdict, f'{mark}{of_all}', one.hit.p_value)))
+    name = fingerprints.NAME if _is_secret(one.hit.candidate) else pixelmarks.NAME
+    console.print(_line(Layer(name, verdict, f'{mark}{of_all}', one.hit.p_value)))
 
 
 def _named(candidate: Candidate) -> str:
     model = candidate.model
-    return f'the secret {model}' if model.startswith('fingerprint:') else f'model {model[:12]}'
+    return f'the secret {model.removeprefix(SECRET)}' if _is_secret(candidate) else f'model {model[:12]}'
+
+
+def _is_secret(candidate: Candidate) -> bool:
+    return candidate.model.startswith(SECRET)
 
 
 def _show_tree(console: Console, name: str, asked: Asked, as_json: bool) -> bool:

@@ -55,8 +55,7 @@ class SampleOptions(MarkOptions):
     steps: int | None = None
     """Of ddls: Langevin steps of each latent (default: 50)."""
     step_size: float | None = None
-    """Of ddls: the size of a step (default: 0.01,
-    or the nearest that the index has)."""
+    """Of ddls: the size of a step (default: 0.01)."""
     trace: str | None = None
     """Explain each image as a line of JSON (seed, class, z, w, what was asked, the model): a file, or '-' to print."""
     columns: int | None = None
