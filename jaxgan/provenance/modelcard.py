@@ -11,9 +11,10 @@ from jaxgan.credentials import without_folders
 from jaxgan.metrics.protocol import EVALUATIONS
 from jaxgan.provenance import cardrows
 from jaxgan.provenance.known import Found, Known, Row, get
-from jaxgan.provenance.markdown import NOT_STATED, below, escape, plain, scalar, table
+from jaxgan.provenance.markdown import below, escape, plain, scalar, table
 from jaxgan.report.evaluations import differing
 from jaxgan.report.types import Evaluations
+from jaxgan.rights.licences import NOT_STATED
 
 HUB = re.compile(r'[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?', re.ASCII)
 LICENCE = re.compile(r'license: *([A-Za-z0-9.-]{1,40})[ \t]*(?:\r?\n|$)')
