@@ -213,8 +213,8 @@ def _is_whole_png(data: bytes) -> bool:
 
 def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> tuple[str, bytes]:
     """Check that a certificate is valid now and that the key is its own; give C2PA's name of the algorithm, and the key as PKCS #8."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import (
+    from cryptography import x509  # type: ignore
+    from cryptography.hazmat.primitives.serialization import (  # type: ignore
         Encoding,
         NoEncryption,
         PrivateFormat,
@@ -249,7 +249,7 @@ def _check_pair(chain: bytes, secret: bytes, certificate: str, key: str) -> tupl
 
 
 def _algorithm(private: Any, key: str) -> str:
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # type: ignore
 
     if isinstance(private, ec.EllipticCurvePrivateKey) and private.curve.name in CURVES:
         return CURVES[private.curve.name]
@@ -265,8 +265,8 @@ def _algorithm(private: Any, key: str) -> str:
 
 def _package() -> Any:
     try:
-        import c2pa
-        import cryptography  # noqa: F401
+        import c2pa  # type: ignore
+        import cryptography  # type: ignore
     except ImportError as error:
         raise InputError(f'signatures need c2pa-python and cryptography ({error}): {INSTALL}') from None
     return c2pa
