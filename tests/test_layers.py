@@ -31,6 +31,7 @@ CORE = (
     'canvas',
     'rejection',
     'watermark',
+    'fingerprint',
     'errors',
     'version',
 )
