@@ -13,9 +13,9 @@ from jaxgan.types import Batch, Extension, Key, Metrics, Network, Phase, Regular
 from jaxgan.watermark import Pattern
 from jaxgan.watermark.embedding import Lift, Strength
 
-STRENGTH = Lift(4.0, 8.0)
+STRENGTH = Lift(2.5, 6.0)
 """Of the pattern in real images: less than in a picture, for a model shows many."""
-MARGIN = 0.5
+MARGIN = 0.35
 """Of a bit's score, which is below 1: what the generator is asked for, and no more."""
 
 
