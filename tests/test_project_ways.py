@@ -8,6 +8,7 @@ from runs import make_data, run, tiny
 from jaxgan.cli import main
 from jaxgan.images import visible
 from jaxgan.making.inverting import Inverter, Way
+from jaxgan.making.marking import mark
 from jaxgan.making.painting import decode
 from jaxgan.making.project import search
 from jaxgan.making.projections import load_places
@@ -37,6 +38,9 @@ def trained(tmp_path_factory):
     return folder
 
 
+UNMARKED = ('--unmarked', 'a test compares pixels')
+
+
 def project(trained, out, *given):
     assert main(['project', str(trained / 'run'), *given, *RIGHTS, '--out', str(out)]) == 0
     return load_places(out)
@@ -50,14 +54,19 @@ def bits(path):
 def test_what_is_written_is_what_others_start_from(trained, tmp_path):
     pictures = [str(trained / f'{i}.png') for i in (1, 2)]
     found = project(
-        trained, tmp_path / 'found', *pictures, *FAST, '--label', '1', '--tune', '--tune-steps', '3'
+        trained,
+        tmp_path / 'found',
+        *pictures,
+        *FAST,
+        *('--label', '1', '--tune', '--tune-steps', '3'),
     )
     assert found.patch and found.labels is not None and found.labels.tolist() == [1, 1]
     written = [bits(tmp_path / f'found/{name}.png') for name in found.names]
     generator = open_generator(trained / 'run')
     made = decode(generator, found)
     for i in range(2):
-        assert (written[i] == np.clip(np.rint((made[i] + 1) * np.float32(127.5)), 0, 255)).all()
+        pixels = np.clip(np.rint((made[i] + 1) * np.float32(127.5)), 0, 255).astype(np.uint8)
+        assert (written[i] == mark(pixels, generator.credit()).pixels).all()
     place = f'{tmp_path}/found#'
     vary = [
         'vary',
@@ -148,7 +157,7 @@ def test_a_sketch_constrains_its_blocks_alone(trained, tmp_path):
 
 @pytest.mark.slow
 def test_what_is_hidden_is_made_and_the_rest_kept(trained, tmp_path):
-    given = (str(trained / '1.png'), *FAST, '--mask', str(trained / 'mask.png'))
+    given = (str(trained / '1.png'), *FAST, '--mask', str(trained / 'mask.png'), *UNMARKED)
     project(trained, tmp_path / 'kept', *given)
     project(trained, tmp_path / 'free', *given, '--no-paste')
     kept, free, source = bits(tmp_path / 'kept/1.png'), bits(tmp_path / 'free/1.png'), bits(trained / '1.png')

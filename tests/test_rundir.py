@@ -18,7 +18,7 @@ from jaxgan.checkpoints.verify import verify_command
 from jaxgan.configjson import to_dict
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import Appender, append_lines, replacing
-from jaxgan.run import lock, loop, rundir, runlog
+from jaxgan.run import credit, lock, loop, rundir, runlog
 from jaxgan.run.lock import LOCK, check_free, hold
 from jaxgan.run.rundir import check_room, check_start, checkpoint_bytes, open_run, write_config
 from jaxgan.run.saving import Saver
@@ -293,7 +293,7 @@ def test_a_full_disk_costs_lines_and_pictures_but_not_the_training(whole, tmp_pa
 
     with monkeypatch.context() as patch:
         patch.setattr(Appender, 'add', add)
-        patch.setattr(loop, 'write_marked', write_marked)
+        patch.setattr(credit, 'write_marked', write_marked)
         patch.setattr(runlog, 'MOST_WAITING', 0)
         assert run(config, tmp_path / 'run') == 0
     out = capsys.readouterr().out

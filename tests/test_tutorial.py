@@ -217,7 +217,10 @@ def check_files():
     assert [image['name'] for image in record['images']] == ['ann', 'bea']
     assert {image['rights'] for image in record['images']} == {'CC0 1.0, DiceBear'}
     kept = np.asarray(Image.open('inpainted/ann.png').convert('RGB'))[8:]
-    assert np.array_equal(kept, np.asarray(Image.open('ann.png').convert('RGB'))[8:])
+    given = np.asarray(Image.open('ann.png').convert('RGB'))[8:]
+    assert (
+        np.abs(kept.astype(int) - given).max() <= 24 and np.mean((kept.astype(float) - given) ** 2) < 10
+    )  # but for the mark: 38 dB
     with Image.open('variations.png') as sheet:
         assert sheet.width / sheet.height == pytest.approx(8 / 5, abs=0.02)
     made = np.asarray(Image.open('texture.png').convert('RGB')).astype(float)

@@ -266,7 +266,7 @@ def _algorithm(private: Any, key: str) -> str:
 def _package() -> Any:
     try:
         import c2pa  # type: ignore
-        import cryptography  # type: ignore
+        import cryptography  # type: ignore  # noqa: F401
     except ImportError as error:
         raise InputError(f'signatures need c2pa-python and cryptography ({error}): {INSTALL}') from None
     return c2pa
