@@ -1,6 +1,7 @@
 """Every file of pictures that a command writes has its marks and its line in the record, and no code writes pictures elsewhere."""
 
 import ast
+import dataclasses
 import hashlib
 import io
 import json
@@ -15,6 +16,8 @@ from test_sample import PLAIN, export
 
 from jaxgan import watermark
 from jaxgan.cli import main
+from jaxgan.config import Config
+from jaxgan.configjson import read_config
 from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError
 from jaxgan.making.marking import mark
@@ -142,14 +145,32 @@ def test_every_writer_of_commands_marks(model, tmp_path, capfdbinary):
     assert line['sha256'] == hashlib.sha256((tmp_path / 'a.npz').read_bytes()).hexdigest()
 
 
+def test_a_run_keeps_its_name_for_as_long_as_it_is_the_same_training():
+    config = Config()
+    watched = dataclasses.replace(config, images=7, log_every=3, keep=9, checkpoint_every=5, grid=4)
+    assert run_digest(config) == run_digest(watched)
+    assert (
+        len(
+            {
+                run_digest(one)
+                for one in (
+                    config,
+                    dataclasses.replace(config, seed=1),
+                    dataclasses.replace(config, loss='hinge'),
+                )
+            }
+        )
+        == 3
+    )
+
+
 @pytest.mark.slow
 def test_a_training_marks_its_grids_by_the_name_of_the_run(tmp_path):
     config = tiny(make_data(tmp_path), grid=9)
     run(config, tmp_path / 'run')
     assert len(check_folder(tmp_path / 'run')) == 3
     (first, *_) = record.read(tmp_path / 'run' / 'samples' / record.RECORD)
-    text = (tmp_path / 'run' / 'config.json').read_bytes()
-    assert first['model'] == run_digest(config) == f'run:{hashlib.sha256(text).hexdigest()}'
+    assert first['model'] == run_digest(config) == run_digest(read_config(tmp_path / 'run' / 'config.json'))
     assert first['details'] == {'images_seen': '0'}
     (events,) = (tmp_path / 'run' / 'tensorboard').glob('events*')
     data = events.read_bytes()

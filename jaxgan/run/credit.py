@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from jaxgan.config import Config
-from jaxgan.configjson import to_json
+from jaxgan.configjson import to_dict
 from jaxgan.credentials import Credit, Marks, without_folders
 from jaxgan.making.marking import Marked, mark
 from jaxgan.making.pictures import write_marked
@@ -16,12 +17,31 @@ from jaxgan.making.pictures import write_marked
 PREFIX = 'run:'
 
 
-def run_digest(config: Config) -> str:
-    """Name a run: ``run:`` and the SHA-256 of its ``config.json``, which stands for the model in marks and records.
+WATCHING = (
+    *(
+        'images',
+        'steps_per_dispatch',
+        'log_every',
+        'sample_every',
+        'checkpoint_every',
+        'keep',
+        'keep_every',
+        'grid',
+    ),
+    *('evaluation', 'sharding'),
+)
+"""Fields of a configuration that decide how long and how a training is watched, and not what it becomes."""
 
-    The SHA-256 of the weights themselves would need the whole average on the host for each grid.
+
+def run_digest(config: Config) -> str:
+    """Name a run: ``run:`` and the SHA-256 of what decides it, which stands for the model in marks and records.
+
+    That is its configuration as JSON (names sorted, no spaces) without ``WATCHING``: a run that goes on for longer keeps its name. The SHA-256 of the
+    weights themselves would need the whole average on the host for each grid.
     """
-    return f'{PREFIX}{hashlib.sha256(to_json(config).encode()).hexdigest()}'
+    told = {name: value for name, value in to_dict(config).items() if name not in WATCHING}
+    text = json.dumps(told, sort_keys=True, separators=(',', ':'), allow_nan=False)
+    return f'{PREFIX}{hashlib.sha256(text.encode()).hexdigest()}'
 
 
 def run_credit(config: Config, marks: Marks, images_seen: int) -> Credit:
