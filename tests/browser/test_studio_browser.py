@@ -5,14 +5,16 @@ import threading
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 from studios import STYLES, make_generator
 
 from jaxgan.making.pictures import read_credit
+from jaxgan.making.programs import make_programs, weights_of
 from jaxgan.metrics.assets import MissingAsset
-from jaxgan.sampling import make_sampler
+from jaxgan.sampling import of_keys, to_pixels
 from jaxgan.studio.runtime import find_runtime
 from jaxgan.studio.server import make_server
 
@@ -44,8 +46,16 @@ class Site:
         self.server.server_close()
 
     def sample(self, seeds, labels=None):
+        """The images of seeds, with the watermark that the program puts into them."""
         g = self.generator
-        return make_sampler(g.network, g.latents, g.params, g.aux)(seeds, labels)
+        program = make_programs(g)['generator'].function
+
+        @jax.jit
+        def paint(weights, seeds, label):
+            z = of_keys(g.latents, jax.vmap(jax.random.key)(seeds))
+            return to_pixels(program(weights, z, label))
+
+        return np.asarray(paint(weights_of(g), np.asarray(seeds, np.uint32), labels))
 
 
 @pytest.fixture(scope='module')
