@@ -4,7 +4,6 @@ import base64
 import functools
 import io
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +15,10 @@ from jaxgan.files import replacing, unwritable
 from jaxgan.making.pictures import to_bytes, to_image
 from jaxgan.metrics.descriptors import VIEWS, undone
 from jaxgan.opened import Generator
-from jaxgan.report.page import asset, number, source_hash
+from jaxgan.report.page import asset, make_template, number, source_hash
 
 JSON, PAGE = 'audit.json', 'audit.html'
+PACKAGE = 'jaxgan.provenance'  # whose assets the page is made of
 
 
 class Beside(NamedTuple):
@@ -57,7 +57,7 @@ def write_audit(
 
 def render(report: dict[str, Any], shown: dict[str, np.ndarray], found: Generator) -> str:
     """Make the page: HTML that needs no other file and no network, and lets nothing be loaded or run."""
-    style = asset('style.css') + _asset('audit.css')
+    style = asset('style.css') + asset('audit.css', PACKAGE)
     return _template().render(
         report=report,
         worst=_worst(report, shown, found),
@@ -106,12 +106,4 @@ def _uri(png: bytes) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {'number': number}
-    return environment.from_string(_asset('audit.html'))
-
-
-def _asset(name: str) -> str:
-    return files('jaxgan.provenance').joinpath('assets', name).read_text('utf-8')
+    return make_template(asset('audit.html', PACKAGE), number=number)

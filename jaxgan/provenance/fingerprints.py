@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan import kernels
-from jaxgan.opened import open_generator
+from jaxgan.opened import choose_labels, open_generator
 from jaxgan.provenance import pixelmarks
 from jaxgan.provenance.candidates import SECRET, Candidate, fingerprint_of
 from jaxgan.provenance.layers import Layer
@@ -67,10 +67,8 @@ def of_tree(name: str, one: Candidate, fpr: float) -> Layer:
     """
     keep_programs()
     generator = open_generator(Path(name))
-    kernels.enable()
-    seeds = np.arange(SAMPLES)
-    labels = seeds.astype(np.int32) % len(generator.labels) if generator.labels else None
-    images = generator.sampler()(seeds, labels)
     if generator.shape[-1] not in (1, 3):
         return Layer(NAME, 'not looked at', f'it makes images of {generator.shape[-1]} channels')
-    return layer(images, one, fpr)
+    kernels.enable()
+    labels = choose_labels(generator.card, None, SAMPLES)
+    return layer(generator.sampler()(np.arange(SAMPLES), labels), one, fpr)

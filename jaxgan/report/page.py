@@ -40,9 +40,18 @@ def _payload(chart: Chart) -> dict[str, Any]:
     return dataclasses.asdict(chart)
 
 
-def asset(name: str) -> str:
-    """Read one of the page's parts: template, style or script."""
-    return files('jaxgan.report').joinpath('assets', name).read_text('utf-8')
+def asset(name: str, package: str = 'jaxgan.report') -> str:
+    """Read one of a page's parts: template, style or script."""
+    return files(package).joinpath('assets', name).read_text('utf-8')
+
+
+def make_template(text: str, **filters: Any) -> jinja2.Template:
+    """Make a template that escapes what it is given and refuses names that it is not."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= filters
+    return environment.from_string(text)
 
 
 def source_hash(text: str) -> str:
@@ -52,11 +61,9 @@ def source_hash(text: str) -> str:
 
 @functools.cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return make_template(
+        asset('page.html'), number=number, short=short, plain=plain, protocol_keys=protocol_keys
     )
-    environment.filters |= {'number': number, 'short': short, 'plain': plain, 'protocol_keys': protocol_keys}
-    return environment.from_string(asset('page.html'))
 
 
 def number(value: Any) -> str:

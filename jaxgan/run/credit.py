@@ -16,9 +16,8 @@ from jaxgan.making.pictures import write_marked
 
 PREFIX = 'run:'
 
-
-WATCHING = (
-    *(
+WATCHING = frozenset(
+    [
         'images',
         'steps_per_dispatch',
         'log_every',
@@ -27,8 +26,9 @@ WATCHING = (
         'keep',
         'keep_every',
         'grid',
-    ),
-    *('evaluation', 'sharding'),
+        'evaluation',
+        'sharding',
+    ]
 )
 """Fields of a configuration that decide how long and how a training is watched, and not what it becomes."""
 

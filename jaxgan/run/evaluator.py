@@ -4,7 +4,6 @@ A missing file of weights never stops a training: it is said once, and the train
 """
 
 import contextlib
-import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.choices import choose_extractor, open_held_out
 from jaxgan.credentials import Credit
 from jaxgan.data import DataConfig, ImageSource
@@ -183,6 +183,6 @@ def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, An
     with replacing(path) as temporary:
         with temporary.open('wb') as file:
             np.savez_compressed(file, **arrays)
-        digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        digest = hash_file(temporary)
         entry = entry_of(path.name, digest, marked.pixels.shape[1:3], marked.layers, credit)
         record.append(record_path(path, credit), [entry | {'images': len(marked.pixels)}])

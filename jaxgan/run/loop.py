@@ -260,9 +260,9 @@ class Run:
         if not self.crew.writes:
             return
         seen = self.cadence.seen(step)
-        marked, write = mark_grid(grid, self.trainer.config, self.tools.marks, seen)
         path = self.workdir / SAMPLES / f'{seen:09d}.png'
         with self.aside('samples'):
+            marked, write = mark_grid(grid, self.trainer.config, self.tools.marks, seen)
             try:
                 write(path)
                 self.progress.message(f'{seen:,} images: {path}')

@@ -13,7 +13,6 @@ from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
-from jaxgan.provenance import cards
 from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
@@ -78,7 +77,7 @@ def train(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
                 if crew.writes and not has_data_card(workdir):  # a kill may have cost it
-                    cards.at_end(workdir, print)
+                    _write_cards(workdir, print)
                 return 0
             log, progress, watch = (
                 record(trainer, workdir, first, alarms, marks, stack) if crew.writes else SILENT
@@ -92,8 +91,14 @@ def train(
             with dog.paused():
                 listing.finish(lambda: bool(stop.signal))
                 if crew.writes:
-                    cards.at_end(workdir, progress.message)
+                    _write_cards(workdir, progress.message)
     return 128 + number if number else 0
+
+
+def _write_cards(workdir: Path, say: Callable[[str], None]) -> None:
+    from jaxgan.provenance import cards  # slow, and not needed before the end
+
+    cards.at_end(workdir, say)
 
 
 def _evaluated(trainer: Trainer, workdir: Path, step: int) -> bool:
