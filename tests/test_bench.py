@@ -9,14 +9,17 @@ import sys
 import jax
 import pytest
 
-from jaxgan.bench.cases import Case, Training, networks, real_batch
+from jaxgan.bench import suite_step
+from jaxgan.bench.cases import Case, Training, configuration, counted_flops, lazy_parts, networks, real_batch
+from jaxgan.bench.grouped import DIRECTIONS as GROUPED
+from jaxgan.bench.grouped import forms
 from jaxgan.bench.options import BenchOptions
 from jaxgan.bench.peer import Peer
 from jaxgan.bench.run import SUITES, bench_command, run_suite
 from jaxgan.bench.session import Session, measure, open_peer
 from jaxgan.bench.suite_ops import DIRECTIONS, OPS, call_of
 from jaxgan.bench.suite_scale import axes
-from jaxgan.bench.suite_step import CASES
+from jaxgan.bench.suite_step import CASES, LARGE, smaller
 from jaxgan.bench.table import cells
 from jaxgan.bench.timing import SideError, interleaved, ratio, summarize
 from jaxgan.cli import _parse, main
@@ -245,11 +248,13 @@ def test_bench_ops_quick_runs(tmp_path):
 
 @pytest.mark.parity
 @pytest.mark.skipif(TORCH is None, reason='no PyTorch: name a Python that has it in JAXGAN_TORCH_PYTHON')
-@pytest.mark.parametrize('name', [name for name in CASES if name != 'default'])
+@pytest.mark.parametrize('name', [name for name in (*CASES, *LARGE) if name != 'default'])
 def test_both_sides_build_the_same_pair(name):
-    case = dataclasses.replace(CASES[name], batch=2)
+    case = dataclasses.replace({**CASES, **LARGE}[name], batch=2, steps=1)
+    case = dataclasses.replace(case, size=16, width=64) if name in LARGE else case
     g, d = networks(case)
-    z, x = jax.numpy.zeros((2, 64 if case.model == 'r3gan' else 100)), real_batch(case)['image']
+    dims = {'r3gan': 64, 'stylegan2': 512}
+    z, x = jax.numpy.zeros((2, dims.get(case.model, 100))), real_batch(case)['image']
     shapes = [
         jax.eval_shape(lambda net=net, x=x: net.init(jax.random.key(0), x, None)[0])
         for net, x in ((g, z), (d, x))
@@ -257,6 +262,67 @@ def test_both_sides_build_the_same_pair(name):
     ours = [sum(leaf.size for leaf in jax.tree.leaves(shape)) for shape in shapes]
     with Peer(TORCH, 'cpu') as peer:
         assert peer.ask(case=case.asked(), seconds=0)['parameters'] == ours
+
+
+def test_large_cases_are_measured_on_a_cpu_only_by_name(monkeypatch):
+    monkeypatch.setattr(suite_step, 'one', lambda session, name, case: {'name': name, 'case': case})
+    given, said = session(quick=False)
+    assert [row['name'] for row in suite_step.run(given)] == list(CASES)
+    assert said == [f'{", ".join(LARGE)}: on a CPU only by name, as --only r3gan-cifar']
+    given, said = session(quick=False, only=('stylegan2-256-bf16',))
+    rows = list(suite_step.run(given))
+    assert rows == [{'name': 'stylegan2-256-bf16', 'case': LARGE['stylegan2-256-bf16']}] and said == []
+
+
+def test_a_quick_large_case_is_smaller_on_a_cpu():
+    case = LARGE['stylegan2-256']
+    assert smaller(case, cpu=False) == dataclasses.replace(case, batch=4)
+    assert smaller(case, cpu=True) == dataclasses.replace(case, batch=4, size=32, width=16)
+    assert smaller(CASES['mlp-128'], cpu=True) == CASES['mlp-128']
+
+
+def test_lazy_parts_are_each_penalty_alone():
+    base, parts = lazy_parts(configuration(LARGE['stylegan2-256']))
+    assert (base.penalties, base.path_length.weight) == ((), 0)
+    assert [(len(config.penalties), config.path_length.weight, every) for config, every in parts] == [
+        (1, 0, 16),
+        (0, 2.0, 4),
+    ]
+    always = configuration(LARGE['r3gan-cifar'])
+    assert lazy_parts(always) == (always, [])
+
+
+@pytest.mark.slow
+def test_operations_are_the_mean_over_the_steps_between_lazy_penalties(monkeypatch):
+    case = Case('stylegan2', 2, size=8, width=2)
+    config = configuration(case)
+    base, ((r1, _), (path, _)) = lazy_parts(config)
+
+    def counted(config):
+        with monkeypatch.context() as patch:
+            patch.setattr('jaxgan.bench.cases.configuration', lambda case: config)
+            return counted_flops(case)
+
+    least = counted(base)
+    every_step = dataclasses.replace(r1, penalties=(dataclasses.replace(r1.penalties[0], every=1),))
+    part_of_r1 = counted(every_step) - least  # counted as one that is not lazy
+    part_of_path = 4 * (counted(path) - least)
+    assert part_of_r1 > 0 and part_of_path > 0
+    assert counted_flops(case) == pytest.approx(least + part_of_r1 / 16 + part_of_path / 4, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('direction', GROUPED)
+def test_forms_of_groups_agree(direction, key):
+    keys = jax.random.split(key, 3)
+    x = jax.random.normal(keys[0], (2, 4, 4, 6))
+    w = jax.random.normal(keys[1], (3, 3, 2, 9))
+    y = jax.random.normal(keys[2], (2, 4, 4, 9))
+    operands = {'forward': (x, w), 'input': (y, w), 'weight': (x, y)}[direction]
+    first, *others = (jax.jit(form[direction])(*operands) for form in forms(3).values())
+    for other in others:
+        assert other.shape == first.shape
+        assert float(abs(other - first).max()) < 1e-5
 
 
 def test_modes_without_data_is_skipped_in_one_line():

@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jaxgan import build
 from jaxgan.bench.machine import program_facts
 from jaxgan.bench.timing import parameters_of
-from jaxgan.config import Config, Optimizer, Penalty
-from jaxgan.modelconfig import DCGAN, R3GAN
+from jaxgan.config import Config, Optimizer, PathLength, Penalty
+from jaxgan.modelconfig import DCGAN, R3GAN, STYLEGAN2
 from jaxgan.networks import from_functions
 from jaxgan.ops import portable
 from jaxgan.parallel.sharding import data_mesh, replicated, split
-from jaxgan.phases import as_step, scan_steps
+from jaxgan.phases import as_step, scan_steps, sequence
 from jaxgan.sharedfakes import shared_fakes_phase
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, make_train_step
@@ -30,18 +30,20 @@ MLP_SIZES = ((100, 256, 512, 1024, 784), (784, 512, 256, 1))
 class Case:
     """A pair of networks and a batch."""
 
-    model: str  # 'dcgan', 'r3gan', 'mlp', or 'default': the default recipe, with its average
+    model: str  # 'dcgan', 'r3gan', 'stylegan2', 'mlp', or 'default': the default recipe, with its average
     batch: int
     dtype: str = 'float32'
     size: int = 64
     width: int = 64
     norm: str = 'batch'
+    blocks: int = 1  # of a stage, R3GAN only
+    steps: int = 1  # of a dispatch: as many as it takes for each lazy penalty to come at least once
 
     def asked(self) -> dict[str, Any] | None:
         """Describe the case to the peer, which does not know the default recipe."""
         if self.model == 'default':
             return None
-        case = {'kind': 'step', **dataclasses.asdict(self)}
+        case = {'kind': 'lazy' if self.model == 'stylegan2' else 'step', **dataclasses.asdict(self)}
         if self.model == 'r3gan':
             widths, groups = _stages(self)
             case |= {'widths': widths, 'groups': groups}
@@ -57,17 +59,32 @@ def configuration(case: Case) -> Config:
     """Make the configuration that holds a case's losses and optimizers."""
     if case.model == 'default':
         return Config()
+    if case.model == 'stylegan2':
+        return _stylegan2(case)
     r3gan = case.model == 'r3gan'
     betas = (0.0, 0.99) if r3gan else (0.5, 0.999)
     adam = Optimizer((2e-4, 2e-4), betas[0], (betas[1], betas[1]))
     model: Any = DCGAN(latent_dim=100, width=case.width, norm='none' if case.norm == 'none' else 'batch')
     if r3gan:
         widths, groups = _stages(case)
-        model = R3GAN(latent_dim=64, widths=widths, groups=groups, blocks_per_stage=1)
+        model = R3GAN(latent_dim=64, widths=widths, groups=groups, blocks_per_stage=case.blocks)
     return Config(
         model=model,
         loss='relativistic' if r3gan else 'non_saturating',
         penalties=(Penalty('r1'), Penalty('r2')) if r3gan else (),
+        g_optimizer=adam,
+        d_optimizer=adam,
+        batch_size=case.batch,
+    )
+
+
+def _stylegan2(case: Case) -> Config:
+    adam = Optimizer((2.5e-3, 2.5e-3), 0.0, (0.99, 0.99))
+    model = STYLEGAN2['paper256']
+    return Config(
+        model=dataclasses.replace(model, channel_base=case.width * case.size),
+        penalties=(Penalty('r1', every=16),),
+        path_length=PathLength(weight=2.0),
         g_optimizer=adam,
         d_optimizer=adam,
         batch_size=case.batch,
@@ -103,13 +120,53 @@ def mlp_network(sizes: tuple[int, ...], last: Callable) -> Network:
     return from_functions(init, apply)
 
 
-def step_function(case: Case) -> tuple[Callable, Network, Network, Recipe]:
+def step_function(case: Case, config: Config | None = None) -> tuple[Callable, Network, Network, Recipe]:
     """Make the step: both updates, on the same fakes as the peer's; for the default recipe, its own and its average."""
     generator, discriminator = networks(case)
-    recipe = build.build_recipe(configuration(case))
+    recipe = build.build_recipe(config or configuration(case))
     if case.model == 'default':
         return make_train_step(generator, discriminator, recipe), generator, discriminator, recipe
-    return as_step(shared_fakes_phase(generator, discriminator, recipe)), generator, discriminator, recipe
+    phases = {'d': shared_fakes_phase(generator, discriminator, recipe)}
+    for extension in recipe.extensions:
+        phases = extension.phases(phases, generator, discriminator, recipe)
+    return as_step(sequence(**phases)), generator, discriminator, recipe
+
+
+def lazy_parts(config: Config) -> tuple[Config, list[tuple[Config, int]]]:
+    """Split a configuration: without what comes only each so many steps, and with each of that alone, and how many steps."""
+    always = tuple(penalty for penalty in config.penalties if penalty.every == 1)
+    base = dataclasses.replace(config, penalties=always, path_length=PathLength())
+    parts = [
+        (dataclasses.replace(base, penalties=(*always, penalty)), penalty.every)
+        for penalty in config.penalties
+        if penalty.every > 1
+    ]
+    if config.path_length.weight:
+        parts.append((dataclasses.replace(base, path_length=config.path_length), config.path_length.every))
+    return base, parts
+
+
+def counted_flops(case: Case, phase: Any = None) -> float:
+    """Count a step's operations as XLA does for its own convolutions, the mean over the steps between lazy penalties.
+
+    Args:
+        case: what is trained.
+        phase: instead of the usual two updates; see ``Training``.
+    """
+
+    def count(config: Config) -> float:
+        step, generator, discriminator, recipe = step_function(case, config)
+        if phase is not None:
+            step = as_step(phase(generator, discriminator, recipe))
+        batch = jax.eval_shape(lambda: real_batch(case))
+        init = functools.partial(init_state, jax.random.key(0), generator, discriminator, recipe)
+        with portable():  # XLA cannot count what a compiled kernel does
+            lowered = jax.jit(step).lower(jax.eval_shape(init, batch), batch)
+        return float((lowered.cost_analysis() or {}).get('flops', 0.0))
+
+    base, parts = lazy_parts(configuration(case))
+    least = count(base)
+    return least + sum((count(part) - least) / every for part, every in parts)
 
 
 def real_batch(case: Case) -> dict[str, Any]:
@@ -122,13 +179,19 @@ class Training:
     """A compiled step with its state: each call is one dispatch."""
 
     def __init__(
-        self, case: Case, *, steps: int = 1, donate: bool = True, phase: Any = None, spread: bool = False
+        self,
+        case: Case,
+        *,
+        steps: int | None = None,
+        donate: bool = True,
+        phase: Any = None,
+        spread: bool = False,
     ):
         """Build and compile.
 
         Args:
             case: what to train.
-            steps: of one dispatch.
+            steps: of one dispatch (default: the case's).
             donate: let the new state take the old one's memory.
             phase: ``(generator, discriminator, recipe) -> phase``, instead of the usual two updates.
             spread: split the batch over all devices.
@@ -136,6 +199,7 @@ class Training:
         step, generator, discriminator, recipe = step_function(case)
         if phase is not None:
             step = as_step(phase(generator, discriminator, recipe))
+        steps = steps or case.steps
         self.case, self.steps = case, steps
         self.batch = real_batch(case)
         dispatch = step if steps == 1 else scan_steps(step, lambda data, state, i: data, steps)
@@ -151,8 +215,7 @@ class Training:
         self.state = start(self.batch)
         program = jax.jit(dispatch, donate_argnums=(0,) if donate else (), out_shardings=whole)
         self.program = program.lower(self.state, self.batch).compile()
-        with portable():  # XLA cannot count what a compiled kernel does
-            self.counted = jax.jit(dispatch).lower(self.state, self.batch).cost_analysis() or {}
+        self.flops = counted_flops(case, phase)
 
     def __call__(self) -> Any:
         """Run one dispatch."""
@@ -160,8 +223,8 @@ class Training:
         return self.state, metrics
 
     def facts(self) -> dict[str, Any]:
-        """Tell a dispatch's operations, as XLA counts its own convolutions, and the memory it needs."""
-        return program_facts(self.program) | {'flops': float(self.counted.get('flops', 0.0))}
+        """Tell a step's operations, as XLA counts its own convolutions, and the memory that a dispatch needs."""
+        return program_facts(self.program) | {'flops': self.flops}
 
     def parameters(self) -> list[int]:
         """Count the parameters of generator and discriminator."""

@@ -50,6 +50,7 @@ def measure(
     case: Mapping[str, Any] | None = None,
     variants: Mapping[str, Mapping[str, Any]] | None = None,
     parameters: Any = None,
+    steps: int = 1,
     **facts: Any,
 ) -> Row:
     """Time a call, in turns with the peer where it knows the case.
@@ -61,6 +62,7 @@ def measure(
         case: what the peer is asked; None: ours only.
         variants: name -> what differs in the case: the fastest one counts.
         parameters: of our networks; a variant with other numbers is refused.
+        steps: of a call, on both sides; times are a step's.
         **facts: further entries of the row.
 
     Returns:
@@ -72,6 +74,7 @@ def measure(
     refused |= failed
     for variant, reason in refused.items():
         session.say(f'{name}: PyTorch, {variant}: {reason}')
+    times = {side: [[t / steps for t in turn] for turn in rounds] for side, rounds in times.items()}
     ours = times.pop('ours')
     row: Row = {'name': name, 'ours': summarize(ours), **facts}
     if parameters is not None:

@@ -1,8 +1,13 @@
-"""Suite ``step``: a whole training step of both networks."""
+"""Suite ``step``: a whole training step of both networks.
+
+The large cases, R3GAN for CIFAR-10 and StyleGAN2 for 256x256 pixels, are for accelerators; on a CPU they are measured only by name.
+"""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+import jax
 
 from jaxgan.bench.cases import Case, Training
 from jaxgan.bench.machine import matrix_peak, peak_memory
@@ -16,16 +21,36 @@ CASES: Mapping[str, Case] = {
     'mlp-512': Case('mlp', 512),
     'default': Case('default', 16, size=16),
 }
-NAMES = tuple(CASES)
+R3GAN_CIFAR = Case('r3gan', 64, size=32, width=768, blocks=2)
+STYLEGAN2_256 = Case('stylegan2', 16, size=256, steps=16)
+LARGE: Mapping[str, Case] = {
+    f'{name}{suffix}': dataclasses.replace(case, dtype=dtype)
+    for name, case in (('r3gan-cifar', R3GAN_CIFAR), ('stylegan2-256', STYLEGAN2_256))
+    for suffix, dtype in (('', 'float32'), ('-bf16', 'bfloat16'))
+}
+NAMES = (*CASES, *LARGE)
 
 
 def run(session: Session) -> Iterator[Row]:
     """Measure each case, and the machine's matrix peak for its dtype."""
-    for name, case in CASES.items():
+    cpu = jax.default_backend() == 'cpu'
+    for name, case in {**CASES, **LARGE}.items():
+        if name in LARGE and cpu and name not in session.only:
+            continue
         if session.wants(name):
-            if session.quick and case.model in ('dcgan', 'r3gan'):
-                case = dataclasses.replace(case, batch=case.batch // 4)
-            yield one(session, name, case)
+            yield one(session, name, smaller(case, cpu) if session.quick else case)
+    if cpu and not session.only:
+        session.say(f'{", ".join(LARGE)}: on a CPU only by name, as --only {next(iter(LARGE))}')
+
+
+def smaller(case: Case, cpu: bool) -> Case:
+    """Choose a case that takes less long: a quarter of the batch; on a CPU also fewer pixels and features of a large one."""
+    if case.model not in ('dcgan', 'r3gan', 'stylegan2'):
+        return case
+    case = dataclasses.replace(case, batch=case.batch // 4)
+    if cpu and case in [dataclasses.replace(large, batch=large.batch // 4) for large in LARGE.values()]:
+        return dataclasses.replace(case, size=32, width=case.width // 4)
+    return case
 
 
 def one(session: Session, name: str, case: Case) -> Row:
@@ -39,6 +64,7 @@ def one(session: Session, name: str, case: Case) -> Row:
         case=case.asked(),
         variants=variants(session, case),
         parameters=training.parameters(),
+        steps=case.steps,
         batch=case.batch,
         dtype=case.dtype,
         **training.facts(),
@@ -46,6 +72,8 @@ def one(session: Session, name: str, case: Case) -> Row:
     peak = max(peak, matrix_peak(case.dtype))  # before and after: a busy moment must not pass for the peak
     seconds = row['ours']['median'] / 1e3
     row |= {'images_per_s': case.batch / seconds, 'peak_gflops_per_s': peak / 1e9, **peak_memory()}
+    if name in LARGE:
+        row['s_per_kimg'] = 1000 * seconds / case.batch
     if row['flops'] > 0:
         row['share_of_peak'] = row['flops'] / seconds / peak
     return row
@@ -58,4 +86,6 @@ def variants(session: Session, case: Case) -> dict[str, dict[str, Any]]:
         ways['compile'] = {'compile': True}
         if case.model == 'r3gan':
             ways['eager, contiguous'] = {'channels_last': False}
+        if case.model == 'stylegan2':
+            ways['compile, shifts'] = {'compile': True, 'shifts': True}
     return ways

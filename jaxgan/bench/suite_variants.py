@@ -1,11 +1,15 @@
-"""Suite ``variants``: what each way of running the same training gains or costs."""
+"""Suite ``variants``: what each way of running the same training, or a convolution in groups, gains or costs."""
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
+import jax
+
 from jaxgan.bench.cases import Case, Training
+from jaxgan.bench.grouped import DIRECTIONS, Grouped
 from jaxgan.bench.session import Row, Session, measure
 from jaxgan.kernels import enable
 from jaxgan.onestage import one_stage_phase
@@ -14,7 +18,8 @@ from jaxgan.phases import sequence
 from jaxgan.steps import discriminator_phase, generator_phase
 
 COMPARED = False  # our ways among themselves
-NAMES = ('dtype', 'dispatch', 'donation', 'one-stage', 'native')
+GROUPED = tuple(f'grouped-{direction}' for direction in DIRECTIONS)
+NAMES = ('dtype', 'dispatch', 'donation', 'one-stage', 'native', *GROUPED)
 
 
 def run(session: Session) -> Iterator[Row]:
@@ -25,6 +30,7 @@ def run(session: Session) -> Iterator[Row]:
         'donation': donations,
         'one-stage': stages,
         'native': kernels,
+        **{name: functools.partial(grouped, direction=name.partition('-')[2]) for name in GROUPED},
     }
     for name, group in groups.items():
         if session.wants(name):
@@ -39,9 +45,7 @@ def run(session: Session) -> Iterator[Row]:
 def one(session: Session, name: str, make: Any) -> Row:
     """Measure one way; a step's time where a dispatch holds several."""
     training = make()
-    row = measure(session, name, training)
-    row['ours'] = {k: v if k == 'count' else v / training.steps for k, v in row['ours'].items()}
-    return row | training.facts()
+    return measure(session, name, training, steps=training.steps) | training.facts()
 
 
 Way = tuple[str, Any, Any]  # label, how to build the training, a context to do it in
@@ -104,3 +108,13 @@ def kernels(session: Session) -> Iterator[Way]:
     case = base(session)
     for form in ('xla', 'native'):
         yield f'{form} convolutions', lambda: Training(case), native.form(form)
+
+
+def grouped(session: Session, direction: str) -> Iterator[Way]:
+    """Compare ways to do one direction of a convolution in groups; on accelerators as wide as R3GAN's for CIFAR-10."""
+    features = 1536 if jax.default_backend() != 'cpu' else 256
+    batch, size = (16, 16) if session.quick else (64, 32)
+    for dtype in ('float32',) if session.quick else ('float32', 'bfloat16'):
+        for form in ('library', 'merged', 'places'):
+            make = functools.partial(Grouped, form, direction, batch, size, features, dtype)
+            yield f'{form}, {dtype}', make, contextlib.nullcontext()

@@ -8,6 +8,7 @@ from rich.text import Text
 # entry of a row -> (heading, format); a column stands only where a row has the entry
 COLUMNS = {
     'images_per_s': ('images/s', '{:,.0f}'),
+    's_per_kimg': ('s/kimg', '{:.3g}'),
     'gflops_per_s': ('GFLOP/s', '{:,.0f}'),
     'peer_gflops_per_s': ('PyTorch GFLOP/s', '{:,.0f}'),
     'share_of_peak': ('of matrix peak', '{:.0%}'),

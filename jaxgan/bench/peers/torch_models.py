@@ -10,12 +10,12 @@ from torch import nn
 MAX_WIDTH = 512
 
 
-def pair(model, *, size=64, width=64, norm='batch', widths=(), groups=(), **_):
+def pair(model, *, size=64, width=64, norm='batch', widths=(), groups=(), blocks=1, **_):
     """Make generator and discriminator."""
     if model == 'dcgan':
         return dcgan_generator(size, width, norm), dcgan_discriminator(size, width, norm)
     if model == 'r3gan':
-        return R3Generator(widths, groups), R3Discriminator(widths, groups)
+        return R3Generator(widths, groups, blocks), R3Discriminator(widths, groups, blocks)
     return mlp((100, 256, 512, 1024, 784), nn.Tanh()), nn.Sequential(mlp((784, 512, 256, 1)), Flat())
 
 
@@ -91,6 +91,11 @@ class R3Block(nn.Module):
         return x + self.narrow(h)
 
 
+def stage(features, groups, blocks):
+    """Make the blocks of one resolution."""
+    return nn.Sequential(*(R3Block(features, groups) for _ in range(blocks)))
+
+
 class Resample(nn.Module):
     """The filter [1, 3, 3, 1] by depthwise convolutions; one axis after the other is the fastest way down."""
 
@@ -115,14 +120,14 @@ class Resample(nn.Module):
 
 
 class R3Generator(nn.Module):
-    """A 4x4 basis scaled by the latent, then a block in each stage; equal widths."""
+    """A 4x4 basis scaled by the latent, then blocks in each stage; equal widths."""
 
-    def __init__(self, widths, groups, latent_dim=64):
+    def __init__(self, widths, groups, blocks, latent_dim=64):
         super().__init__()
         width = widths[0]
         self.basis = nn.Parameter(torch.randn(width, 4, 4))
         self.scale = nn.Linear(latent_dim, width, bias=False)
-        self.blocks = nn.ModuleList([R3Block(w, g) for w, g in zip(widths, groups)])
+        self.stages = nn.ModuleList([stage(w, g, blocks) for w, g in zip(widths, groups)])
         self.up = Resample(up=True)
         self.to_image = nn.Conv2d(widths[-1], 3, 1, bias=False)
 
@@ -130,20 +135,20 @@ class R3Generator(nn.Module):
         """Map latents [B, Z] to images [B, 3, H, W]."""
         x = self.basis * self.scale(z)[:, :, None, None]
         x = x.contiguous(memory_format=torch.channels_last)
-        for i, block in enumerate(self.blocks):
-            x = block(self.up(x) if i else x)
+        for i, stage in enumerate(self.stages):
+            x = stage(self.up(x) if i else x)
         return self.to_image(x)
 
 
 class R3Discriminator(nn.Module):
     """The generator's stages in reverse, a 4x4 depthwise convolution, a linear map."""
 
-    def __init__(self, widths, groups):
+    def __init__(self, widths, groups, blocks):
         super().__init__()
         width = widths[0]
         self.from_image = nn.Conv2d(3, widths[-1], 1, bias=False)
-        stages = list(zip(widths, groups))[::-1]
-        self.blocks = nn.ModuleList([R3Block(w, g) for w, g in stages])
+        pairs = list(zip(widths, groups))[::-1]
+        self.stages = nn.ModuleList([stage(w, g, blocks) for w, g in pairs])
         self.down = Resample(up=False)
         self.pool = nn.Conv2d(width, width, 4, groups=width, bias=False)
         self.logit = nn.Linear(width, 1, bias=False)
@@ -151,6 +156,6 @@ class R3Discriminator(nn.Module):
     def forward(self, x):
         """Map images [B, 3, H, W] to logits [B]."""
         x = self.from_image(x)
-        for i, block in enumerate(self.blocks):
-            x = block(self.down(x) if i else x)
+        for i, stage in enumerate(self.stages):
+            x = stage(self.down(x) if i else x)
         return self.logit(self.pool(x)[:, :, 0, 0])[:, 0]

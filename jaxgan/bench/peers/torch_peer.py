@@ -27,6 +27,7 @@ def keep_freed_memory():
 def builders():
     """Name the kinds of work."""
     import torch_data
+    import torch_lazy
     import torch_ops
     import torch_sample
     import torch_steps
@@ -34,6 +35,7 @@ def builders():
     return {
         'conv': torch_ops.build,
         'step': torch_steps.build,
+        'lazy': torch_lazy.build,
         'sample': torch_sample.build,
         'gather': torch_data.build,
     }
