@@ -19,7 +19,7 @@ from jaxgan.data.config import with_split
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
-from jaxgan.making.marks import read_marks
+from jaxgan.marks.asked import read_marks
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual

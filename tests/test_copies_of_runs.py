@@ -9,7 +9,7 @@ from runs import run, tiny
 from test_copy_index import scenes
 
 from jaxgan.cli import main
-from jaxgan.making.pictures import read_credit
+from jaxgan.marks.pictures import read_credit
 from jaxgan.provenance.copyindex import NAME, load_index
 
 pytestmark = pytest.mark.slow

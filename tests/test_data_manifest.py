@@ -11,8 +11,8 @@ from jaxgan.card import make_card
 from jaxgan.cli import main
 from jaxgan.data import DataConfig, DataInfo, open_source
 from jaxgan.errors import InputError
+from jaxgan.marks.hashes import phash, phashes, to_hex
 from jaxgan.provenance import duplicates, listing
-from jaxgan.provenance.hashes import phash, phashes, to_hex
 from jaxgan.provenance.manifest import NAME, Entry, read_manifest, write_manifest
 from jaxgan.rights import licences
 from jaxgan.run.listing import Listing

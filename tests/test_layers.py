@@ -130,6 +130,23 @@ def test_the_benchmarks_stand_apart():
         assert not any(package(module) or module == 'jaxgan' for module in imports(path)), path
 
 
+def reached(part):
+    """All parts that a part imports, and that these import."""
+    uses = {own: set() for own in map(package, map(name, FILES)) if own}
+    for path in FILES:
+        if package(name(path)) in uses:
+            uses[package(name(path))] |= parts_used(path)
+    found, left = set(), {part}
+    while left:
+        found |= left
+        left = {other for own in left for other in uses[own]} - found
+    return found - {part}
+
+
+def test_marks_stand_below_all_that_make_or_judge_pictures():
+    assert not reached('marks') & {'making', 'studio', 'run', 'report', 'provenance', 'opened'}
+
+
 def functions(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

@@ -12,11 +12,12 @@ from jaxgan import watermark
 from jaxgan.cli import main
 from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
-from jaxgan.making.animation import write_animation
-from jaxgan.making.pictures import write_picture
-from jaxgan.provenance import alterations, candidates, hashes, matching, record, seen, signatures
+from jaxgan.marks import hashes, record
+from jaxgan.marks.animation import write_animation
+from jaxgan.marks.pictures import write_picture
+from jaxgan.marks.signing import Signature
+from jaxgan.provenance import alterations, candidates, matching, seen, signatures
 from jaxgan.provenance import verify as verifying
-from jaxgan.provenance.signing import Signature
 
 MODEL, OTHER = 'ab' * 32, 'cd' * 32
 SIDE = 128
@@ -106,7 +107,7 @@ def test_a_piece_is_found_in_its_original():
 def test_metadata_alone_are_no_proof(tmp_path, capsys):
     image = Image.fromarray(smooth())
     packet = Credit(MODEL, 'emoji', '7')
-    from jaxgan.making.pictures import options
+    from jaxgan.marks.pictures import options
 
     image.save(tmp_path / 'a.png', **options('PNG', packet))
     code, (line,), err = verify(capsys, tmp_path / 'a.png', '--no-search')
@@ -115,7 +116,7 @@ def test_metadata_alone_are_no_proof(tmp_path, capsys):
 
 
 def test_metadata_of_another_model_contradict_the_mark(made, tmp_path, capsys):
-    from jaxgan.making.pictures import options
+    from jaxgan.marks.pictures import options
 
     with Image.open(made / 'a.png') as image:
         image.save(tmp_path / 'b.png', **options('PNG', Credit(OTHER, 'emoji')))

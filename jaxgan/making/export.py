@@ -10,11 +10,11 @@ from jaxgan.errors import InputError
 from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.making.asking import check_psi
 from jaxgan.making.copies import indexed
-from jaxgan.making.marks import read_marks
 from jaxgan.making.programs import describe_marking
-from jaxgan.making.unused import refuse
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.provenance.cards import for_export
+from jaxgan.unused import refuse
 
 
 def export_command(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from jaxgan.provenance.hashes import LUMA
+from jaxgan.marks.hashes import LUMA
 
 ALIKE = 20.0  # dB from which two pictures are the same one, altered
 CLEARER = 6.0  # dB by which one way of laying them upon each other must be better than a simpler one

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from jaxgan.making.animation import FORMATS as FILMS
-from jaxgan.making.pictures import FORMATS as PICTURES
+from jaxgan.marks.animation import FORMATS as FILMS
+from jaxgan.marks.pictures import FORMATS as PICTURES
 from jaxgan.provenance.alterations import Comparison
 from jaxgan.provenance.matching import Match, is_size
 from jaxgan.provenance.pixelmarks import Hit

@@ -13,7 +13,6 @@ from rich.table import Table
 from jaxgan.data import DataConfig, ImageSource
 from jaxgan.errors import InputError
 from jaxgan.making.targets import read_picture
-from jaxgan.making.unused import refuse
 from jaxgan.metrics.descriptors import VIEWS
 from jaxgan.provenance import manifest as manifests
 from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, prefix
@@ -21,6 +20,7 @@ from jaxgan.provenance.evidence import Tile, sheet, write_sheet
 from jaxgan.provenance.rights import NOT_STATED, Rights, rights_of
 from jaxgan.provenance.rundata import open_indexed_data
 from jaxgan.realimages import read_bytes
+from jaxgan.unused import refuse
 
 SHEET_ROWS = 64
 NOTE = (

@@ -14,7 +14,7 @@ from jaxgan.data import ImageSource, open_source
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, labels_for
 from jaxgan.evaluating import choose_data, data_of_training, left_out, of_generator
-from jaxgan.making.marks import read_marks
+from jaxgan.marks.asked import read_marks
 from jaxgan.metrics.copies import CANDIDATES
 from jaxgan.metrics.copyrate import smallest_fpr
 from jaxgan.metrics.descriptors import CELLS, COLOURS, REVISION, VIEWS

@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxgan.files import replacing, unwritable
-from jaxgan.making.pictures import to_bytes, to_image
+from jaxgan.marks.pictures import to_bytes, to_image
 from jaxgan.metrics.descriptors import VIEWS, undone
 from jaxgan.opened import Generator
 from jaxgan.report.page import asset, make_template, number, source_hash

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from jaxgan import kernels
+from jaxgan.marks.secret import read_secret
 from jaxgan.opened import choose_labels, open_generator
 from jaxgan.provenance import pixelmarks
 from jaxgan.provenance.candidates import SECRET, Candidate, fingerprint_of
 from jaxgan.provenance.layers import Layer
-from jaxgan.provenance.secret import read_secret
 from jaxgan.run.rundir import CONFIG
 from jaxgan.runtime import keep_programs
 

@@ -15,7 +15,7 @@ from jaxgan.data.folder import FolderSource
 from jaxgan.data.pixels import decode, to_pixels
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
-from jaxgan.provenance.hashes import distance, phash, phashes
+from jaxgan.marks.hashes import distance, phash, phashes
 from jaxgan.provenance.manifest import NAME, Entry, read_manifest
 
 LARGEST = 1 << 28  # bytes of a picture's file that is read

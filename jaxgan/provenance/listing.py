@@ -12,8 +12,8 @@ from jaxgan.data import ImageSource, read_many
 from jaxgan.data.exclusion import pixel_digest
 from jaxgan.data.folder import FolderSource
 from jaxgan.errors import InputError
+from jaxgan.marks.hashes import phashes, to_hex
 from jaxgan.provenance import duplicates
-from jaxgan.provenance.hashes import phashes, to_hex
 from jaxgan.provenance.manifest import Entry
 from jaxgan.rights.licences import NOT_STATED
 from jaxgan.rights.statement import SILENT, Statement

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgan.errors import Failure
-from jaxgan.provenance.hashes import NEAR, phashes
+from jaxgan.marks.hashes import NEAR, phashes
+from jaxgan.marks.record import RECORD, read
 from jaxgan.provenance.layers import Layer, Verdict
-from jaxgan.provenance.record import RECORD, read
 from jaxgan.provenance.seen import Seen
 
 NAME = 'record'

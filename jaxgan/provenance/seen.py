@@ -15,8 +15,8 @@ from PIL import Image, ImageOps
 from jaxgan.credentials import from_xmp
 from jaxgan.data.pixels import MAX_PIXELS, BadImage, decode, formats
 from jaxgan.errors import InputError
-from jaxgan.making import packets
-from jaxgan.making.pictures import find_packet
+from jaxgan.marks import packets
+from jaxgan.marks.pictures import find_packet
 from jaxgan.strictjson import parse_json
 
 MOST_BYTES = 2**28  # of a file

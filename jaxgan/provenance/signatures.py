@@ -5,8 +5,8 @@ from pathlib import Path
 
 from jaxgan.errors import InputError
 from jaxgan.files import read_bounded
+from jaxgan.marks.signing import INSTALL, PROBE, TYPES, Signature, read_signature
 from jaxgan.provenance.layers import Layer
-from jaxgan.provenance.signing import INSTALL, PROBE, TYPES, Signature, read_signature
 
 NAME = 'C2PA'
 UNTRUSTED = 'signingCredential.untrusted'

@@ -86,7 +86,7 @@ def verify_command(**given: Any) -> int:
 
 
 def _asked(options: VerifyOptions, files: Sequence[Path]) -> Asked:
-    from jaxgan.provenance.secret import watermark_secret
+    from jaxgan.marks.secret import watermark_secret
 
     secret, anchors = watermark_secret(options.mark_key), read_anchors(options.trust)
     if options.jsonl:

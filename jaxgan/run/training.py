@@ -12,8 +12,8 @@ from jaxgan.config import step_images
 from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
+from jaxgan.marks.secret import watermark_secret
 from jaxgan.parallel.distributed import ALONE, Alone
-from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
 from jaxgan.run.evaluator import Record

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from jaxgan.errors import InputError
 from jaxgan.export import NO_FILES
-from jaxgan.making.marks import read_marks
 from jaxgan.making.onnxfile import check_onnx, simplify, to_onnx
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.provenance.cards import for_export
 from jaxgan.report.facts import size_text

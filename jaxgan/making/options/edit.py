@@ -4,7 +4,7 @@ import dataclasses
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import WatermarkOptions
+from jaxgan.marks.options import WatermarkOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions
 
 
 @dataclasses.dataclass(frozen=True)

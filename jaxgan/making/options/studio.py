@@ -4,7 +4,7 @@ import dataclasses
 
 import tyro
 
-from jaxgan.making.options.marks import WatermarkOptions
+from jaxgan.marks.options import WatermarkOptions
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,9 +18,8 @@ from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import reason, replacing, unwritable
 from jaxgan.images import MOST_PIXELS
-from jaxgan.making import packets
-from jaxgan.making.marking import Marked, entry_of, mark, with_hashes
-from jaxgan.provenance import record
+from jaxgan.marks import packets, record
+from jaxgan.marks.watermarking import Marked, mark
 
 FORMATS = {'.png': 'PNG', '.webp': 'WEBP', '.jpg': 'JPEG', '.jpeg': 'JPEG'}
 SIDES = {'WEBP': 16_383, 'JPEG': 65_500}  # the longest side of a format
@@ -94,10 +93,10 @@ def encode(
     digests = [hashlib.sha256(data).hexdigest() for data in files]
     layers = [layers_of(marked.layers, credit) for credit in credits]
     entries = [
-        entry_of(name, digest, (height, width), own, credit)
+        record.entry_of(name, digest, (height, width), own, credit)
         for name, digest, own, credit in zip(names, digests, layers, credits, strict=True)
     ]
-    whole = with_hashes(entries, marked.pixels)
+    whole = record.with_hashes(entries, marked.pixels)
     return [Encoded(data, entry) for data, entry in zip(files, whole, strict=True)]
 
 

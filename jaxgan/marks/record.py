@@ -11,9 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from jaxgan.credentials import Credit
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import Appender, reason, unwritable
+from jaxgan.marks.hashes import phashes, to_hex
 from jaxgan.strictjson import parse_json
+from jaxgan.version import __version__
 
 try:
     import fcntl
@@ -26,6 +31,44 @@ MOST_BYTES = 2**26  # that are read: some 100,000 lines
 LONGEST = 2**20  # bytes of a line
 LAYERS = ('xmp', 'watermark', 'c2pa')
 SHA256, PHASH = '[0-9a-f]{64}', '[0-9a-f]{16}'
+
+
+def entry_of(
+    name: str, digest: str, size: tuple[int, int], layers: tuple[str, ...], credit: Credit
+) -> dict[str, Any]:
+    """Make a record's line for one file, besides the hash of what it shows.
+
+    Args:
+        name: the file's, without folders.
+        digest: SHA-256 of its bytes.
+        size: height and width of what it shows.
+        layers: the marks that it has.
+        credit: what it says of itself, or would.
+    """
+    marks = credit.marks
+    return {
+        'file': name,
+        'sha256': digest,
+        'phash': None,
+        'size': list(size),
+        'model': credit.model,
+        'data': credit.data,
+        'seeds': credit.seeds,
+        'index': credit.index,
+        'kind': credit.kind,
+        'marks': list(layers),
+        'key': marks.key,
+        'jaxgan': __version__,
+        'details': {name: value for name, value in credit.details.items() if value},
+        **({'unmarked': marks.unmarked} if marks.unmarked else {}),
+    }
+
+
+def with_hashes(entries: list[dict[str, Any]], images: np.ndarray) -> list[dict[str, Any]]:
+    """Add to each entry the perceptual hash of its image: uint8 [n, h, w, c]."""
+    return [
+        entry | {'phash': to_hex(int(value))} for entry, value in zip(entries, phashes(images), strict=True)
+    ]
 
 
 def append(path: str | Path, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -14,9 +14,8 @@ from PIL import Image
 from jaxgan.credentials import Credit, to_xmp
 from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing, unwritable
-from jaxgan.making import packets, pictures, video
-from jaxgan.making.marking import entry_of, mark, with_hashes
-from jaxgan.provenance import record
+from jaxgan.marks import packets, pictures, record, video
+from jaxgan.marks.watermarking import mark
 
 FORMATS = {'.gif': 'GIF', '.webp': 'WEBP', '.png': 'PNG', '.apng': 'PNG', '.mp4': 'MP4'}
 VISIBLE = 256  # pixels that the shorter side of a film should have at least
@@ -155,8 +154,8 @@ class Film:
         with path.open('rb') as file:
             digest = hashlib.file_digest(file, 'sha256').hexdigest()
         layers = pictures.layers_of(self._layers, self._credit)
-        entry = entry_of(name, digest, self._first.shape[:2], layers, self._credit)
-        return with_hashes([entry], self._first[None])[0] | {'frames': self.count}
+        entry = record.entry_of(name, digest, self._first.shape[:2], layers, self._credit)
+        return record.with_hashes([entry], self._first[None])[0] | {'frames': self.count}
 
 
 def _checked(frames: Iterable[np.ndarray], form: str, scale: int | None) -> Iterator[np.ndarray]:

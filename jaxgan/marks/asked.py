@@ -2,9 +2,9 @@
 
 from jaxgan.credentials import Marks
 from jaxgan.errors import InputError
-from jaxgan.making.destination import check_file
-from jaxgan.making.unused import refuse
-from jaxgan.provenance.secret import watermark_secret
+from jaxgan.files import check_file
+from jaxgan.marks.secret import watermark_secret
+from jaxgan.unused import refuse
 
 MOST_REASON = 1000  # characters
 
@@ -32,7 +32,7 @@ def read_marks(
         return Marks(unmarked=_reason(unmarked), record=path)
     signer = None
     if sign is not None:
-        from jaxgan.provenance.signing import make_signer  # an extra, and slow to import
+        from jaxgan.marks.signing import make_signer  # an extra, and slow to import
 
         signer = make_signer(*sign)
     return Marks(secret=watermark_secret(mark_key), sign=signer, record=path)
