@@ -20,7 +20,7 @@ from jaxgan.marks import record
 from jaxgan.marks.animation import write_animation
 from jaxgan.marks.asked import read_marks
 from jaxgan.marks.pictures import to_bytes
-from jaxgan.provenance import signatures
+from jaxgan.provenance.verifying import signatures
 
 c2pa = pytest.importorskip('c2pa')
 x509 = pytest.importorskip('cryptography.x509')

@@ -16,8 +16,8 @@ from jaxgan.marks import hashes, record
 from jaxgan.marks.animation import write_animation
 from jaxgan.marks.pictures import write_picture
 from jaxgan.marks.signing import Signature
-from jaxgan.provenance import alterations, candidates, matching, seen, signatures
-from jaxgan.provenance import verify as verifying
+from jaxgan.provenance.verifying import alterations, candidates, matching, seen, signatures
+from jaxgan.provenance.verifying import verify as verifying
 
 MODEL, OTHER = 'ab' * 32, 'cd' * 32
 SIDE = 128

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.generatorfolder import CONFIG
 from jaxgan.making.labelling import Labelling
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.opened import Generator
 from jaxgan.rejection import RATIOS, make_score
-from jaxgan.run.rundir import CONFIG
 from jaxgan.strictjson import read_json
 from jaxgan.unused import refuse
 
