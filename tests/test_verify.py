@@ -57,6 +57,22 @@ def test_what_was_written_is_proved_by_two_layers_and_claimed_by_its_metadata(ma
     assert found['XMP']['verdict'] == 'claims' and found['XMP']['facts']['seeds'] == '7'
 
 
+def test_who_asks_for_a_fingerprint_is_told_of_that_alone(made, tmp_path, capsys):
+    key, other, path = tmp_path / 'key', tmp_path / 'other', tmp_path / 'p' / 'a.png'
+    key.write_bytes(bytes(range(32)))
+    other.write_bytes(bytes(range(1, 33)))
+    code, (line,), err = verify(capsys, made / 'a.png', '--fingerprint', key)
+    assert code == 4 and line['proved'] and layers(line)['watermark']['verdict'] == 'proves'
+    assert f'1 of 1 files have no mark of the secret {key}: ' in err
+    one = candidates.fingerprint_of(key.read_bytes())
+    pattern = watermark.make_pattern(one.key, SIDE, SIDE, one.basis)
+    write_picture(path, watermark.embed(smooth(), pattern), Credit(MODEL, 'emoji', '7'))
+    assert verify(capsys, path, '--fingerprint', key)[0] == 0
+    assert verify(capsys, path, '--fingerprint', other)[0] == 4
+    assert verify(capsys, path, made, '--fingerprint', key)[0] == 4
+    assert verify(capsys, path, made)[0] == 0
+
+
 def test_for_readers_there_is_a_block_for_each_file(made, capsys):
     assert main(['verify', str(made / 'a.png')]) == 0
     first, *rest = capsys.readouterr().out.splitlines()

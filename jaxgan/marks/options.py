@@ -1,6 +1,23 @@
 """The options of every command that writes pictures: how they say what they are."""
 
 import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+T = TypeVar('T')
+
+
+@dataclass_transform(frozen_default=True)
+def own_first(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass of a command's options: ``--help`` lists its own first, and what it inherits behind them.
+
+    Args:
+        cls: a class that inherits only keyword-only fields, so that their place is free.
+    """
+    made: Any = dataclasses.dataclass(frozen=True)(cls)
+    fields = made.__dataclass_fields__
+    for name in [name for name in fields if name not in cls.__annotations__]:
+        fields[name] = fields.pop(name)
+    return made
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,11 @@ class Judged(NamedTuple):
         """Whether a layer proves that a model of jaxgan made it."""
         return any(layer.verdict == 'proves' for layer in self.layers)
 
+    @property
+    def fingerprinted(self) -> bool:
+        """Whether the fingerprint that was asked for proves it."""
+        return any(layer.verdict == 'proves' and layer.name == fingerprints.NAME for layer in self.layers)
+
 
 def judge_file(path: Path, asked: Asked) -> Judged:
     """Look at all layers of a file.

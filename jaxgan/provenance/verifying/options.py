@@ -7,8 +7,8 @@ import tyro
 
 @dataclasses.dataclass(frozen=True)
 class VerifyOptions:
-    """Say of pictures, films and arrays what shows that a jaxgan model made them. Exit code 0: something proves it of every image; 4: not
-    of all.
+    """Say of pictures, films and arrays what shows that a jaxgan model made them. Exit code 0: something proves it of every image, or
+    with --fingerprint that fingerprint does; 4: not of all.
 
     No layer withstands who forges on purpose: a public watermark can be put into any picture by who knows the model. What you rely on,
     name: the watermark's secret (--mark-key), your own record (--jsonl), the signers you trust (--trust)."""

@@ -33,22 +33,18 @@ class Together(NamedTuple):
     claimed: str
     """The model's digest; empty: they claim none."""
     members: tuple[Judged, ...]
+    """None of which is proved alone by what they are tested for: it would carry the others along."""
     hit: Hit
-
-    @property
-    def carries(self) -> bool:
-        """Whether some are proved alone: then the set proves nothing of the others."""
-        return any(one.proved for one in self.members)
 
 
 def verify_command(**given: Any) -> int:
     """Report all layers of all files.
 
     Returns:
-        0: something proves of every file that a jaxgan model made it.
+        0: something proves of every file that a jaxgan model made it; with a fingerprint, that fingerprint does.
 
     Raises:
-        UnverifiedError: of some nothing does.
+        UnverifiedError: of some it does not.
         InputError: a file, a model or a record cannot be read, or an option is out of range.
     """
     options = VerifyOptions(**given)
@@ -76,7 +72,7 @@ def verify_command(**given: Any) -> int:
     sets = find_sets(judged, sizes, asked.fingerprint)
     for one in sets:
         _show_set(console, one, options)
-    _end(judged, sets, failures, options.fpr)
+    _end(judged, sets, failures, options)
     if without:
         raise UnverifiedError(
             f'{without[0]}: its samples have no mark of the secret {options.fingerprint}'
@@ -116,7 +112,7 @@ def find_sets(
     judged: Sequence[Judged], sizes: Sequence[tuple[int, int]], fingerprint: Candidate | None = None
 ) -> list[Together]:
     """Test pictures together that have one size and claim one model, where there are at least two of which nothing proves it alone:
-    those that are proved alone would carry foreign ones along. A fingerprint is asked for, and is looked for in all together, too.
+    those that are proved alone would carry foreign ones along. A fingerprint is looked for in those that it does not prove alone.
 
     Args:
         judged: all files.
@@ -133,7 +129,7 @@ def find_sets(
         rest = [one for one in members if not one.proved]
         keys = list({key.key: key for one in rest for key in one.keys}.values())
         mark = [] if fingerprint is None else [fingerprint]
-        for some, those in ((rest, keys), (rest, mark), (members if len(rest) < len(members) else [], mark)):
+        for some, those in ((rest, keys), ([one for one in members if not one.fingerprinted], mark)):
             if len(some) < 2:
                 continue
             hit = pixelmarks.together([one.seen.images for one in some], those, sizes)
@@ -142,17 +138,27 @@ def find_sets(
     return found
 
 
-def _end(judged: Sequence[Judged], sets: Sequence[Together], failures: Sequence[Failure], fpr: float) -> None:
-    """Raise what is wrong on the whole."""
+def _end(
+    judged: Sequence[Judged], sets: Sequence[Together], failures: Sequence[Failure], options: VerifyOptions
+) -> None:
+    """Raise what is wrong on the whole: who asks for a fingerprint is told of that alone."""
     total = len(judged) + len(failures)
     if failures:
         raise InputError(f'{len(failures)} of {total} files cannot be read: {failures[0]}')
-    proved = [group for group in sets if group.hit.p_value <= fpr and not group.carries]
+    wanted = options.fingerprint is not None
+    proved = [
+        one for one in sets if one.hit.p_value <= options.fpr and _is_secret(one.hit.candidate) == wanted
+    ]
     in_sets = {id(one) for group in proved for one in group.members}
-    rest = [one for one in judged if not one.proved and id(one) not in in_sets]
+    alone = {id(one) for one in judged if (one.fingerprinted if wanted else one.proved)}
+    rest = [one for one in judged if id(one) not in alone | in_sets]
     if rest:
         claims = sum(any(layer.verdict == 'claims' for layer in one.layers) for one in rest)
         names = ', '.join(str(one.seen.path) for one in rest[:3]) + (', ...' if len(rest) > 3 else '')
+        if wanted:
+            raise UnverifiedError(
+                f'{len(rest)} of {total} files have no mark of the secret {options.fingerprint}: {names}'
+            )
         said = f'; {claims} of them say so themselves or look like it, which is no proof' if claims else ''
         raise UnverifiedError(
             f'nothing proves of {len(rest)} of {total} files that jaxgan made them: {names}{said}'
@@ -214,7 +220,7 @@ def _show_set(console: Console, one: Together, options: VerifyOptions) -> None:
         return
     height, width = one.size
     claim = f'that say model {one.claimed[:12]} made them' if one.claimed else 'that name no model'
-    claim = claim if one.carries else f'{claim}, none proved alone'
+    claim += ', none proved alone' + (' by it' if _is_secret(one.hit.candidate) else '')
     console.print(
         Text(
             one_line(f'{len(files)} pictures of {width}x{height} pixels {claim}, together'),
