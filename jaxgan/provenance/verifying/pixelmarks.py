@@ -13,13 +13,14 @@ from jaxgan.provenance.verifying.candidates import DIGEST, Candidate
 from jaxgan.provenance.verifying.layers import Layer
 from jaxgan.provenance.verifying.seen import Seen
 from jaxgan.watermark import Detection
-from jaxgan.watermark.blocks import SIDE
+from jaxgan.watermark.blocks import BASIS, SIDE
 
 NAME = 'watermark'
 MOST_SIZES = 4
 SEARCHED = 4  # keys
 AS_IT_IS = 'as it is'
 Size = tuple[int, int]
+Read = Callable[[bytes], Detection]
 Look = Callable[[Candidate], Detection]
 UNDERFLOW = -300.0  # of the logarithm of a p-value
 
@@ -72,29 +73,35 @@ def best(
 
 def _ways(images: np.ndarray, search: bool, sizes: Sequence[Size]) -> list[tuple[str, Look]]:
     """List what is tried, the cheapest first, a search last."""
-    ways: list[tuple[str, Look]] = [('', _as_they_are(images))]
+    readers = _readers(images)
+    ways: list[tuple[str, Look]] = [('', _as_they_are(readers))]
     if not search:
         return ways
     factor = repeats(images[0], SIDE)
     reduced = images[:, ::factor, ::factor]
     if factor > 1:
-        ways.append((f'when it is reduced by {factor}', _as_they_are(reduced)))
-    searcher = watermark.make_searcher(images[len(images) // 2], sizes)
+        ways.append((f'when it is reduced by {factor}', _as_they_are(_readers(reduced))))
+    read = (lambda key: readers(BASIS)(key)) if len(images) == 1 else None  # a large picture is read once
+    searcher = watermark.make_searcher(images[len(images) // 2], sizes, read)
     ways.append(('', lambda one: searcher(one.key)))
     return ways
 
 
-def _as_they_are(images: np.ndarray) -> Look:
-    """Look for keys in images together, which are read once for all keys of a basis."""
-    readers: dict[int, Callable[[bytes], Detection]] = {}
+def _readers(images: np.ndarray) -> Callable[[np.ndarray], Read]:
+    """Read images together, when a basis is first asked for, and once for all keys of it."""
+    made: dict[int, Read] = {}
 
-    def look(one: Candidate) -> Detection:
-        place = id(one.basis)
-        if place not in readers:
-            readers[place] = watermark.make_reader(images, one.basis)
-        return readers[place](one.key)
+    def of(basis: np.ndarray) -> Read:
+        if id(basis) not in made:
+            made[id(basis)] = watermark.make_reader(images, basis)
+        return made[id(basis)]
 
-    return look
+    return of
+
+
+def _as_they_are(readers: Callable[[np.ndarray], Read]) -> Look:
+    """Look for the key of a candidate in images as they are."""
+    return lambda one: readers(one.basis)(one.key)
 
 
 def _least(look: Look, how: str, keys: Sequence[Candidate], tries: int) -> Hit:
@@ -122,7 +129,7 @@ def together(groups: Sequence[np.ndarray], keys: Sequence[Candidate], sizes: Seq
     ways = [(how, tried) for how, tried in ways if watermark.capacity(*tried.shape[1:3])]
     tries = len(keys) * len(ways) * 2
     found = [
-        _least(_as_they_are(turned), ', '.join(filter(None, (how, name))), keys, tries)
+        _least(_as_they_are(_readers(turned)), ', '.join(filter(None, (how, name))), keys, tries)
         for how, tried in ways
         for name, turned in (('', tried), ('mirrored', tried[:, :, ::-1]))
         if keys
