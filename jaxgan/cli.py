@@ -132,31 +132,35 @@ COMMANDS: dict[str, Command | None] = {
     'export': Command('jaxgan.making.options.export:ExportOptions', 'jaxgan.making.export:export_command'),
     'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
-    'audit': Command('jaxgan.provenance.options.audit:AuditOptions', 'jaxgan.provenance.audit:audit_command'),
+    'audit': Command(
+        'jaxgan.provenance.copying.options.audit:AuditOptions',
+        'jaxgan.provenance.copying.audit:audit_command',
+    ),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
     'exposure': Command(
-        'jaxgan.provenance.options.exposure:ExposureOptions', 'jaxgan.provenance.exposure:exposure_command'
+        'jaxgan.provenance.consent.options.exposure:ExposureOptions',
+        'jaxgan.provenance.consent.exposure:exposure_command',
     ),
     'remove': Command(
-        'jaxgan.provenance.options.remove:RemoveOptions', 'jaxgan.provenance.removal:remove_command'
+        'jaxgan.provenance.consent.options.remove:RemoveOptions',
+        'jaxgan.provenance.consent.removal:remove_command',
     ),
-    'card': Command('jaxgan.provenance.options.card:CardOptions', 'jaxgan.provenance.cards:card_command'),
+    'card': Command('jaxgan.documents.options:CardOptions', 'jaxgan.documents.writing:card_command'),
     'prepare': Command('jaxgan.options:PrepareOptions', 'jaxgan.commands:prepare_command'),
     'manifest': Command(
-        'jaxgan.provenance.options.manifest:ManifestOptions', 'jaxgan.provenance.listed:manifest_command'
+        'jaxgan.datamanifest.options:ManifestOptions', 'jaxgan.datamanifest.command:manifest_command'
     ),
     'zoo': Command('jaxgan.options:ZooOptions', 'jaxgan.commands:zoo_command'),
     'verify': Command(
-        'jaxgan.provenance.options.verify:VerifyOptions', 'jaxgan.provenance.verify:verify_command'
+        'jaxgan.provenance.verifying.options:VerifyOptions',
+        'jaxgan.provenance.verifying.verify:verify_command',
     ),
-    'index': Command(
-        'jaxgan.provenance.options.index:IndexOptions', 'jaxgan.provenance.indexing:index_command'
-    ),
+    'index': Command('jaxgan.copyindex.options:IndexOptions', 'jaxgan.copyindex.command:index_command'),
     'attribute': Command(
-        'jaxgan.provenance.options.attribute:AttributeOptions',
-        'jaxgan.provenance.attribute:attribute_command',
+        'jaxgan.provenance.copying.options.attribute:AttributeOptions',
+        'jaxgan.provenance.copying.attribute:attribute_command',
     ),
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,14 @@ def train_command(
         if profiled:
             return profile_command(trainer, workdir / PROFILE, crew)
         console.print(f'run: {workdir}', soft_wrap=True, markup=False)
-        return train(trainer, workdir, crew, strict_env=strict_env, watchdog=watchdog)
+        return train(trainer, workdir, crew, strict_env=strict_env, watchdog=watchdog, at_end=write_documents)
+
+
+def write_documents(run: Path, say: Callable[[str], None]) -> None:
+    """Write a finished run's documents; what goes wrong is one line, and costs the training nothing."""
+    from jaxgan.documents import writing  # slow, and not needed before the end
+
+    writing.at_end(run, say)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,8 @@ from jaxgan.data.config import with_split
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, measure, plan
-from jaxgan.making.marks import read_marks
+from jaxgan.generatorfolder import CONFIG, kind_of
+from jaxgan.marks.asked import read_marks
 from jaxgan.metrics.path_length import PathLength, path_length
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, difference, read_measurements
 from jaxgan.metrics.types import Perceptual
@@ -73,7 +74,7 @@ def evaluate_command(
         raise InputError(f'nothing could be measured of {source}')
     for target in targets:
         append(target, measurements)
-    if fakes.credit is not None and (path / 'config.json').exists():
+    if fakes.credit is not None and kind_of(path) == 'run':
         write_nearest(path / NEAREST, found.nearest, seen, fakes.credit)
     if targets:
         console.print(f'wrote {", ".join(map(str, targets))}', soft_wrap=True, markup=False)
@@ -86,7 +87,7 @@ def choose_targets(path: Path, out: str | None) -> list[Path]:
     Raises:
         InputError: one cannot.
     """
-    found = [path / EVALUATIONS] if (path / 'config.json').exists() else []
+    found = [path / EVALUATIONS] if kind_of(path) == 'run' else []
     if out is not None:
         if not out.endswith('.jsonl'):
             raise InputError(f'out {out} must end in .jsonl')
@@ -140,7 +141,7 @@ def open_fakes(
     Raises:
         InputError: there are none.
     """
-    if (path / 'config.json').exists() or (path / 'generator.json').exists():
+    if kind_of(path):
         found = open_generator(path, step, best, read_marks())
         trained = found.card['trained']
         seen = {'step': trained['step'], 'images_seen': trained['images_seen']}
@@ -205,8 +206,8 @@ def of_files(source: ImageSource, n: int | None = None) -> Fakes:
 
 def data_of_training(path: Path, card: dict[str, Any]) -> DataConfig:
     """Read how the data of a training were prepared, from its run or its export."""
-    if (path / 'config.json').exists():
-        return read_config(path / 'config.json').data
+    if kind_of(path) == 'run':
+        return read_config(path / CONFIG).data
     prepared = card['data'].get('config')  # exports before this was kept have none
     return (
         from_dict(prepared, DataConfig)

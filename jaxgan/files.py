@@ -215,6 +215,32 @@ def unwritable(path: Path, error: OSError) -> Failure:
     return kind(f'cannot write {path}: {reason(error)}')
 
 
+def check_file(path: str | Path) -> Path:
+    """Tell that a file may be written by this name.
+
+    Raises:
+        InputError: it is a folder, or lies below a file.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f'cannot write {path}: it is a folder')
+    check_above(path)
+    return path
+
+
+def check_above(path: Path) -> None:
+    """Tell that folders can be made for a file or a folder.
+
+    Raises:
+        InputError: one of them is a file.
+    """
+    for folder in path.parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise InputError(f'cannot write {path}: {folder} is a file')
+            return
+
+
 @contextlib.contextmanager
 def or_machine_error(problem: str) -> Iterator[None]:
     """Turn what the file system refuses into one line and exit code 3."""

@@ -10,6 +10,7 @@ from jaxgan.errors import InputError
 
 BACKGROUND = 128  # neutral grey between tiles, dark ones and bright ones alike
 MOST_PIXELS = 2**28  # of a grid
+REPEATS_BAND = 256  # rows that are compared at once
 VISIBLE = 64  # pixels that a tile should have at least
 PLOT_SCALE = 2  # pixels of a plot for each of a coordinate's 256 levels
 PLOT_MARGIN = 8
@@ -161,9 +162,13 @@ def repeats(pixels: np.ndarray, least: int) -> int:
     (6, 3)
     """
     height, width = pixels.shape[:2]
-    rows = np.any(pixels[1:] != pixels[:-1], axis=tuple(range(1, pixels.ndim)))
-    columns = np.any(pixels[:, 1:] != pixels[:, :-1], axis=(0, *range(2, pixels.ndim)))
-    times = math.gcd(
-        height, width, *(np.flatnonzero(rows) + 1).tolist(), *(np.flatnonzero(columns) + 1).tolist()
-    )
+    times = math.gcd(height, width)
+    for top in range(0, height, REPEATS_BAND):
+        band = pixels[top : top + REPEATS_BAND + 1]
+        rows = np.any(band[1:] != band[:-1], axis=tuple(range(1, pixels.ndim)))
+        columns = np.any(band[:, 1:] != band[:, :-1], axis=(0, *range(2, pixels.ndim)))
+        places = [*(np.flatnonzero(rows) + top + 1).tolist(), *(np.flatnonzero(columns) + 1).tolist()]
+        times = math.gcd(times, *places)
+        if times == 1:  # most pictures say so by their first rows
+            return 1
     return next((k for k in range(times, 1, -1) if times % k == 0 and min(height, width) // k >= least), 1)

@@ -17,9 +17,10 @@ from jaxgan.checkpoints.restore import restore_average, restore_discriminator
 from jaxgan.credentials import USUAL, Credit, Marks, without_folders
 from jaxgan.errors import InputError, unknown
 from jaxgan.export import WITHOUT_DATA_CARD, flatten, has_data_card, load_export
+from jaxgan.generatorfolder import kind_of
 from jaxgan.inversion import apply_patch
 from jaxgan.notices import notice
-from jaxgan.run.rundir import BEST, CHECKPOINTS, CONFIG
+from jaxgan.run.rundir import BEST, CHECKPOINTS
 from jaxgan.sampling import make_sampler
 from jaxgan.spaces import Space, Statistics, count_layers, make_space, spaces_of, statistics
 from jaxgan.types import Network, Sampler
@@ -171,7 +172,8 @@ def open_generator(
     Raises:
         InputError: the folder is neither, or its checkpoint cannot be read.
     """
-    if (path / 'generator.json').exists():
+    kind = kind_of(path)
+    if kind == 'export':
         if step is not None or best:
             raise InputError(f'{path} is an export: it has no checkpoint {"best" if best else step}')
         found = load_export(path)
@@ -179,9 +181,9 @@ def open_generator(
             notice(WITHOUT_DATA_CARD)
         made = Generator(found.params, found.aux, found.card, marks=marks)
         return _checked(made, f'export {path}')
-    if not (path / CONFIG).exists():
-        kind = 'is neither a run nor an export' if path.exists() else 'does not exist'
-        raise InputError(f'{path} {kind} (a run has config.json, an export generator.json)')
+    if not kind:
+        problem = 'is neither a run nor an export' if path.exists() else 'does not exist'
+        raise InputError(f'{path} {problem} (a run has config.json, an export generator.json)')
     if best and step is not None:
         raise InputError(f'step {step} and best name two checkpoints: choose one')
     if best and not (path / BEST).is_dir():

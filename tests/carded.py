@@ -4,8 +4,8 @@ import hashlib
 import json
 
 from jaxgan.card import make_card
-from jaxgan.provenance.known import Known
-from jaxgan.provenance.manifest import Entry, write_manifest
+from jaxgan.datamanifest.entries import Entry, write_manifest
+from jaxgan.documents.known import Known
 
 DIGEST = 'ab' * 32
 RECORD = 'checkpoints/48/meta/record.json'

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runs import make_data
 
-from jaxgan.provenance import record
+from jaxgan.marks import record
 
 ROOT = Path(__file__).parent.parent
 STEPS = 32

@@ -22,8 +22,8 @@ from jaxgan.making.direction_files import save_directions
 from jaxgan.making.finding import Found
 from jaxgan.making.projections import FILES as PLACES
 from jaxgan.making.projections import Places, save_places
+from jaxgan.marks.record import RECORD
 from jaxgan.opened import open_generator
-from jaxgan.provenance.record import RECORD
 
 DIGITS = '9' * 5_000
 MADE = {'edit': ['3', '--directions', 'd', '--direction', 'hat', '--amount', '1']}

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from jaxgan.commands import write_documents
 from jaxgan.config import Config, Ema, Optimizer
 from jaxgan.data import DataConfig, open_source
 from jaxgan.modelconfig import DCGAN
@@ -41,4 +42,4 @@ def tiny(path, **changes):
 
 
 def run(config, workdir):
-    return train(make_trainer(config, open_source(config.data)), workdir)
+    return train(make_trainer(config, open_source(config.data)), workdir, at_end=write_documents)

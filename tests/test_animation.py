@@ -8,9 +8,9 @@ from PIL import Image
 
 from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError, MachineError
-from jaxgan.making import packets, video
-from jaxgan.making.animation import write_animation
-from jaxgan.making.pictures import read_credit
+from jaxgan.marks import packets, video
+from jaxgan.marks.animation import write_animation
+from jaxgan.marks.pictures import read_credit
 
 CREDIT = Credit('ab' * 32, 'a "set" <of> pictures & more', '0-3', {'path': 'loop', 'rights': 'é 漢'})
 PLAIN = CREDIT._replace(marks=Marks(unmarked='what is looked at are the pixels themselves'))

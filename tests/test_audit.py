@@ -12,11 +12,11 @@ from jaxgan.cli import main
 from jaxgan.errors import InputError
 from jaxgan.metrics.copyrate import CopyRate, Interval
 from jaxgan.opened import Generator
-from jaxgan.provenance import auditing
-from jaxgan.provenance.audit import check_options
-from jaxgan.provenance.auditing import Settings, examine
-from jaxgan.provenance.auditpage import write_audit
-from jaxgan.provenance.options.audit import AuditOptions
+from jaxgan.provenance.copying import auditing
+from jaxgan.provenance.copying.audit import check_options
+from jaxgan.provenance.copying.auditing import Settings, examine
+from jaxgan.provenance.copying.auditpage import write_audit
+from jaxgan.provenance.copying.options.audit import AuditOptions
 from jaxgan.strictjson import read_json
 
 SETTINGS = Settings(fpr=0.01, asked=0.01, limit=0.0, seed=7)

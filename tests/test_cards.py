@@ -7,12 +7,12 @@ import re
 import pytest
 from carded import AUDIT, DIGEST, LINES, RECORD, digest, meta, write_run
 
+from jaxgan.documents import writing
+from jaxgan.documents.known import Known, get, search
+from jaxgan.documents.markdown import plain, scalar
+from jaxgan.documents.modelcard import write_card
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator
-from jaxgan.provenance import cards
-from jaxgan.provenance.known import Known, get, search
-from jaxgan.provenance.markdown import plain, scalar
-from jaxgan.provenance.modelcard import write_card
 
 DERIVED = {
     '1,238',  # the parameters, whose sizes the record has
@@ -26,7 +26,7 @@ def card(known, notes=''):
 
 
 def dataset(known):
-    return json.loads(cards.documents(known, '')[cards.DATASET])
+    return json.loads(writing.documents(known, '')[writing.DATASET])
 
 
 def value(text, what):
@@ -155,7 +155,7 @@ def test_files_are_named_with_their_digests_and_the_card_is_the_same_again(tmp_p
     known = write_run(tmp_path)
     text = card(known)
     assert f'| metrics.jsonl | {digest(tmp_path / "metrics.jsonl")} |' in text
-    assert cards.documents(known, 'Fun.') == cards.documents(known, 'Fun.')
+    assert writing.documents(known, 'Fun.') == writing.documents(known, 'Fun.')
 
 
 def test_what_no_file_says_is_not_stated():
@@ -171,7 +171,7 @@ def test_what_no_file_says_is_not_stated():
 
 
 def test_no_folder_of_a_machine_and_no_key(tmp_path):
-    for text in cards.documents(write_run(tmp_path), '').values():
+    for text in writing.documents(write_run(tmp_path), '').values():
         for secret in (str(tmp_path), '/home', 'ann/', 'secret.key'):
             assert secret not in text.decode(), secret
 
@@ -242,10 +242,10 @@ def test_values_of_any_form_are_one_short_line():
 def test_notes_that_are_no_text_are_refused(tmp_path, data):
     (tmp_path / 'n.md').write_bytes(data)
     with pytest.raises(InputError, match='notes'):
-        cards.read_notes(tmp_path / 'n.md')
+        writing.read_notes(tmp_path / 'n.md')
     with pytest.raises(InputError, match='no such file'):
-        cards.read_notes(tmp_path / 'other.md', needed=True)
-    assert cards.read_notes(tmp_path / 'other.md') == ''
+        writing.read_notes(tmp_path / 'other.md', needed=True)
+    assert writing.read_notes(tmp_path / 'other.md') == ''
 
 
 def test_the_data_card_names_the_manifest_with_its_digest(tmp_path):
@@ -277,15 +277,15 @@ def test_a_manifest_of_other_data_is_left_out(tmp_path):
 
 def test_a_card_that_cannot_be_written_is_one_line_and_no_error(tmp_path):
     said = []
-    cards.at_end(tmp_path, said.append)
+    writing.at_end(tmp_path, said.append)
     assert len(said) == 1 and 'was not written' in said[0] and '\n' not in said[0]
 
 
 def test_an_export_of_a_run_without_a_card_says_so(tmp_path):
     found = Generator({}, {}, {'data': {}}, tmp_path / '48')
-    made, files = cards.for_export(found, tmp_path)
+    made, files = writing.for_export(found, tmp_path)
     assert not files and made.card['data_card'] == 'none: the run has none; jaxgan card writes it'
-    made, files = cards.for_export(dataclasses.replace(found, checkpoint=None), tmp_path)
+    made, files = writing.for_export(dataclasses.replace(found, checkpoint=None), tmp_path)
     assert not files and made.card['data_card'] == 'none: the export that this was made of has none'
 
 
@@ -293,6 +293,6 @@ def test_an_export_takes_the_runs_documents_along(tmp_path):
     found = Generator({}, {}, {'data': {}}, tmp_path / '48')
     (tmp_path / 'MODEL_CARD.md').write_text(f'mine, of {found.digest}')
     (tmp_path / 'dataset.croissant.json').write_text('{}')
-    made, files = cards.for_export(found, tmp_path)
+    made, files = writing.for_export(found, tmp_path)
     assert files == {'MODEL_CARD.md': f'mine, of {found.digest}'.encode(), 'dataset.croissant.json': b'{}'}
     assert made.card['data_card'] == 'MODEL_CARD.md, dataset.croissant.json'

@@ -8,8 +8,8 @@ from carded import meta, write_run
 from runs import make_data, run, tiny
 
 from jaxgan.cli import main
+from jaxgan.documents import writing
 from jaxgan.opened import open_generator
-from jaxgan.provenance import cards
 
 pytestmark = pytest.mark.slow
 EVIL = '</script>" | {"@id": "x"}\n\u202e'
@@ -28,8 +28,8 @@ def test_croissants_library_finds_no_error_and_reads_the_manifest(tmp_path, evil
     mlcroissant = pytest.importorskip('mlcroissant')
     logging.getLogger('absl').setLevel(logging.ERROR)
     found = meta(name=f'folder:{EVIL}', licence=EVIL, classes=[EVIL, 'b']) if evil else meta()
-    cards.write(tmp_path, cards.documents(write_run(tmp_path, found), ''))
-    dataset = mlcroissant.Dataset(str(tmp_path / cards.DATASET))
+    writing.write(tmp_path, writing.documents(write_run(tmp_path, found), ''))
+    dataset = mlcroissant.Dataset(str(tmp_path / writing.DATASET))
     assert not dataset.metadata.ctx.issues.errors
     records = list(dataset.records('manifest'))
     assert [one['manifest/name'] for one in records] == [b'cat/a.png', b'dog/b.png', b'dog/c.png']

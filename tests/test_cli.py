@@ -1,5 +1,7 @@
 """The command line: what it prints, what it writes, and one clear line with exit code 2 for bad input."""
 
+import dataclasses
+import importlib
 import json
 import os
 
@@ -10,9 +12,10 @@ from PIL import Image
 from runs import make_data, run, tiny
 from safetensors.numpy import load_file
 
-from jaxgan.cli import main
+from jaxgan.cli import COMMANDS, main
 from jaxgan.configjson import to_json
 from jaxgan.images import to_uint8
+from jaxgan.marks.options import MarkOptions, WatermarkOptions
 from jaxgan.opened import open_generator
 
 
@@ -187,3 +190,17 @@ def test_a_run_s_discriminator_chooses_among_images_or_moves_them(trained, tmp_p
     z = np.asarray([line['z'] for line in lines], np.float32)
     made = to_uint8(jax.jit(found.network.infer)(found.params, found.aux, z, np.int32([1, 1])))
     assert np.abs(made.astype(int) - moved).max() <= 1
+
+
+def test_help_lists_what_a_command_is_for_before_how_pictures_are_marked():
+    """Options that commands share come last; all are found by name."""
+    inherited = {field.name for field in dataclasses.fields(MarkOptions)}
+    seen = 0
+    for command in filter(None, COMMANDS.values()):
+        module, name = command.options.split(':')
+        cls = getattr(importlib.import_module(module), name)
+        if issubclass(cls, WatermarkOptions):
+            shared = [field.name in inherited for field in dataclasses.fields(cls)]
+            assert shared == sorted(shared) and any(shared) and not shared[0], name
+            seen += 1
+    assert seen == 10

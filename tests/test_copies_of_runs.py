@@ -9,8 +9,8 @@ from runs import run, tiny
 from test_copy_index import scenes
 
 from jaxgan.cli import main
-from jaxgan.making.pictures import read_credit
-from jaxgan.provenance.copyindex import NAME, load_index
+from jaxgan.copyindex.index import NAME, load_index
+from jaxgan.marks.pictures import read_credit
 
 pytestmark = pytest.mark.slow
 

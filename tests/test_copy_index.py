@@ -10,14 +10,9 @@ from PIL import Image
 from rich.console import Console
 
 from jaxgan.cli import main
-from jaxgan.data import DataConfig, open_source
-from jaxgan.errors import DamagedError, InputError
-from jaxgan.making.choosing import Chooser
-from jaxgan.making.copies import Copies
-from jaxgan.making.duplicates import Duplicates
-from jaxgan.metrics import copies
-from jaxgan.provenance import calibration
-from jaxgan.provenance.copyindex import (
+from jaxgan.copyindex import thresholds
+from jaxgan.copyindex.command import build_index
+from jaxgan.copyindex.index import (
     FORMAT_VERSION,
     PROTOCOL,
     About,
@@ -30,11 +25,16 @@ from jaxgan.provenance.copyindex import (
     search_in,
     to_bytes,
 )
-from jaxgan.provenance.evidence import Tile, sheet
-from jaxgan.provenance.indexing import build_index
-from jaxgan.provenance.manifest import Entry, write_manifest
-from jaxgan.provenance.rights import NOT_STATED, rights_of
-from jaxgan.provenance.rundata import RunData
+from jaxgan.data import DataConfig, open_source
+from jaxgan.datamanifest.entries import Entry, write_manifest
+from jaxgan.errors import DamagedError, InputError
+from jaxgan.making.choosing import Chooser
+from jaxgan.making.copies import Copies
+from jaxgan.making.duplicates import Duplicates
+from jaxgan.metrics import copies
+from jaxgan.provenance.copying.evidence import Tile, sheet
+from jaxgan.provenance.copying.rights import NOT_STATED, rights_of
+from jaxgan.run.rundata import RunData
 
 
 def scenes(n, seed, side=16):
@@ -72,7 +72,7 @@ def index(train):
         channels=3,
         held_out='toy images',
         held_out_count=120,
-        thresholds=calibration.thresholds(ratios),
+        thresholds=thresholds.thresholds(ratios),
         licence='CC0',
         resize='lanczos',
     )
@@ -223,10 +223,10 @@ def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_pat
 def test_images_that_are_left_out_have_no_duplicate():
     groups = np.arange(200)
     groups[:60] = 0
-    places = calibration.left_out(groups)
+    places = thresholds.left_out(groups)
     assert len(places) == 28 and places.min() >= 60
     with pytest.raises(InputError, match='are too few to set thresholds: name a split'):
-        calibration.left_out(groups[:120])
+        thresholds.left_out(groups[:120])
 
 
 def test_rights_come_from_the_manifest_or_are_not_stated(index, tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 from jaxgan.credentials import Credit, from_xmp, to_xmp, without_folders
 from jaxgan.errors import InputError
 from jaxgan.making.export import exported
-from jaxgan.making.pictures import FORMATS, format_of, read_credit, to_bytes, write_picture
+from jaxgan.marks.pictures import FORMATS, format_of, read_credit, to_bytes, write_picture
 from jaxgan.opened import Generator
 from jaxgan.version import __version__
 

@@ -10,12 +10,12 @@ from PIL import Image
 from jaxgan.card import make_card
 from jaxgan.cli import main
 from jaxgan.data import DataConfig, DataInfo, open_source
+from jaxgan.datamanifest import duplicates, gather
+from jaxgan.datamanifest.entries import NAME, Entry, read_manifest, write_manifest
 from jaxgan.errors import InputError
-from jaxgan.provenance import duplicates, listing
-from jaxgan.provenance.hashes import phash, phashes, to_hex
-from jaxgan.provenance.manifest import NAME, Entry, read_manifest, write_manifest
+from jaxgan.marks.hashes import phash, phashes, to_hex
 from jaxgan.rights import licences
-from jaxgan.run.listing import Listing
+from jaxgan.run.datamanifest import ManifestWriter
 from tests.opted_out import encode, packet, texts, with_xmp, write
 
 CC = 'https://creativecommons.org/licenses/by-sa/4.0/'
@@ -100,7 +100,7 @@ def test_licences_have_one_name(text, name):
 
 def test_arrays_have_the_licence_of_their_set(tmp_path):
     np.savez(tmp_path / 'x.npz', x_train=np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8))
-    entries = listing.list_images(open_source(DataConfig(f'npz:{tmp_path}/x.npz')), 1)
+    entries = gather.list_images(open_source(DataConfig(f'npz:{tmp_path}/x.npz')), 1)
     assert [(one.name, one.licence, one.sha256 == one.pixels) for one in entries] == [
         (str(i), None, True) for i in range(3)
     ]
@@ -165,7 +165,7 @@ def test_a_run_writes_its_manifest_once_and_anew_for_other_data(tmp_path):
     source = open_source(DataConfig(folder_of(data)))
 
     def write_once():
-        with Listing(source, tmp_path, said.append) as found:
+        with ManifestWriter(source, tmp_path, said.append) as found:
             found.begin()
             found.finish()
 
@@ -183,7 +183,7 @@ def test_a_run_writes_its_manifest_once_and_anew_for_other_data(tmp_path):
 def test_a_listing_that_is_given_up_leaves_nothing(tmp_path):
     source = open_source(DataConfig(folder_of(tmp_path / 'data')))
     with pytest.raises(InputError, match='stopped'):
-        listing.list_images(source, 1, stopped=lambda: True)
+        gather.list_images(source, 1, stopped=lambda: True)
 
 
 def test_a_card_counts_licences_and_opt_outs():

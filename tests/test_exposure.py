@@ -17,9 +17,9 @@ from jaxgan.data.exclusion import excluded_images, pixel_digest
 from jaxgan.data.ledger import Order, parting, uses
 from jaxgan.data.order import place_of, shuffled_index
 from jaxgan.errors import InputError
-from jaxgan.provenance.exposure import exposure_command
-from jaxgan.provenance.history import expose, open_history
-from jaxgan.provenance.identify import Finder
+from jaxgan.provenance.consent.exposure import exposure_command
+from jaxgan.provenance.consent.history import expose, open_history
+from jaxgan.provenance.consent.identify import Finder
 from jaxgan.realimages import Reals, order
 
 COUNTS = [1, 2, 3, 5, 16, 17, 63, 64, 65, 100, 255, 257, 1000, 4097]

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from jaxgan.errors import InputError
-from jaxgan.provenance import hashes
+from jaxgan.marks import hashes
 
 
 def smooth(n=12, side=32, seed=0):

@@ -14,8 +14,8 @@ from jaxgan.errors import DamagedError, InputError, UnverifiedError
 from jaxgan.export import load_export, save_export
 from jaxgan.making import jaxfile
 from jaxgan.making.export import export_command
-from jaxgan.making.marking import mark
 from jaxgan.making.programs import make_programs, weights_of
+from jaxgan.marks.watermarking import mark
 from jaxgan.modelconfig import DCGAN, StyleGAN2
 from jaxgan.opened import Generator, open_generator
 from jaxgan.ops import native

@@ -6,7 +6,7 @@ from PIL import Image
 from runs import make_data, run, tiny
 
 from jaxgan.cli import main
-from jaxgan.making.pictures import read_credit
+from jaxgan.marks.pictures import read_credit
 
 pytestmark = pytest.mark.slow
 

@@ -20,10 +20,10 @@ from jaxgan.config import Config
 from jaxgan.configjson import read_config
 from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError
-from jaxgan.making.marking import mark
-from jaxgan.making.marks import read_marks
-from jaxgan.making.pictures import FORMATS, read_credit, to_bytes, write_picture
-from jaxgan.provenance import record
+from jaxgan.marks import record
+from jaxgan.marks.asked import read_marks
+from jaxgan.marks.pictures import FORMATS, read_credit, to_bytes, write_picture
+from jaxgan.marks.watermarking import mark
 from jaxgan.run.credit import run_digest
 
 ROOT = Path(__file__).parent.parent
@@ -32,13 +32,13 @@ PICTURES = ('.png', '.webp', '.jpg', '.jpeg', '.gif', '.apng', '.mp4')
 IMAGE = np.random.default_rng(0).integers(60, 200, (32, 40, 3), np.uint8)
 CREDIT = Credit('ab' * 32, 'toy', '7', {'psi': '0.5'}, 3)
 WRITERS = {
-    'jaxgan/making/pictures.py': 'the marked writer',
-    'jaxgan/making/animation.py': 'the marked writer of films',
+    'jaxgan/marks/pictures.py': 'the marked writer',
+    'jaxgan/marks/animation.py': 'the marked writer of films',
     'jaxgan/report/pictures.py': "pictures that are marked already, with their packets; and real ones, which aren't generated",
     'jaxgan/making/exported_sample.py': 'bytes of a program that marks them; the script writes a line itself',
     'jaxgan/run/runlog.py': "TensorBoard's events: the pixels come marked from the loop",
-    'jaxgan/provenance/auditpage.py': 'training images beside generated ones, which are marked',
-    'jaxgan/provenance/evidence.py': 'sheets of real pictures and of pictures that are asked about',
+    'jaxgan/provenance/copying/auditpage.py': 'training images beside generated ones, which are marked',
+    'jaxgan/provenance/copying/evidence.py': 'sheets of real pictures and of pictures that are asked about',
     'jaxgan/data/pixel_avatars/render.py': 'the data set: drawn, not generated',
     'jaxgan/data/pixel_avatars/builder.py': 'the data set: drawn, not generated',
     'jaxgan/bench/suite_input.py': 'noise as input of a benchmark',

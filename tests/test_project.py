@@ -11,11 +11,11 @@ from runs import make_data, run, tiny
 from jaxgan.cli import main
 from jaxgan.errors import InputError
 from jaxgan.making.inverting import Way
-from jaxgan.making.pictures import read_credit
 from jaxgan.making.project import pasted, project_files
 from jaxgan.making.projections import load_places
 from jaxgan.making.shown import kolmogorov_smirnov
 from jaxgan.making.targets import unique
+from jaxgan.marks.pictures import read_credit
 from jaxgan.opened import open_generator
 
 FAST = ('--starts', '2', '--candidates', '8', '--steps', '6')

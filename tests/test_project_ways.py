@@ -8,13 +8,13 @@ from runs import make_data, run, tiny
 from jaxgan.cli import main
 from jaxgan.images import visible
 from jaxgan.making.inverting import Inverter, Way
-from jaxgan.making.marking import mark
 from jaxgan.making.painting import decode
 from jaxgan.making.project import search
 from jaxgan.making.projections import load_places
 from jaxgan.making.starts import seeded
 from jaxgan.making.targets import of_own
 from jaxgan.making.warming import of_encoder
+from jaxgan.marks.watermarking import mark
 from jaxgan.opened import open_generator
 
 FAST = ('--starts', '2', '--candidates', '8', '--steps', '6')

@@ -12,8 +12,8 @@ from runs import make_data, run, tiny
 from jaxgan.configjson import read_config
 from jaxgan.data import open_source, shuffled_index
 from jaxgan.errors import InputError
-from jaxgan.provenance.history import expose, open_history
-from jaxgan.provenance.removal import remove_command
+from jaxgan.provenance.consent.history import expose, open_history
+from jaxgan.provenance.consent.removal import remove_command
 from jaxgan.run.resume import check_exclusion
 from jaxgan.run.trainer import make_trainer
 

@@ -16,8 +16,8 @@ from jaxgan.images import to_uint8
 from jaxgan.making.duplicates import Duplicates, thumbnail
 from jaxgan.making.folders import RECORD
 from jaxgan.making.labelling import read_labelling
-from jaxgan.making.pictures import read_credit
 from jaxgan.making.tracing import open_trace
+from jaxgan.marks.pictures import read_credit
 from jaxgan.modelconfig import DCGAN, StyleGAN2
 from jaxgan.opened import open_generator
 

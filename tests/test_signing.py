@@ -14,12 +14,13 @@ from PIL import Image
 from jaxgan.cli import main
 from jaxgan.credentials import Credit, Marks
 from jaxgan.errors import InputError
-from jaxgan.making.animation import write_animation
 from jaxgan.making.made import Origin, Target
-from jaxgan.making.marks import read_marks
 from jaxgan.making.outputs import open_output
-from jaxgan.making.pictures import to_bytes
-from jaxgan.provenance import record, signatures
+from jaxgan.marks import record
+from jaxgan.marks.animation import write_animation
+from jaxgan.marks.asked import read_marks
+from jaxgan.marks.pictures import to_bytes
+from jaxgan.provenance.verifying import signatures
 
 c2pa = pytest.importorskip('c2pa')
 x509 = pytest.importorskip('cryptography.x509')
@@ -27,7 +28,7 @@ x509 = pytest.importorskip('cryptography.x509')
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 
-from jaxgan.provenance.signing import make_signer, read_signature  # noqa: E402
+from jaxgan.marks.signing import make_signer, read_signature  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

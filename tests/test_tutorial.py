@@ -21,7 +21,7 @@ from PIL import Image
 
 from jaxgan import cli
 from jaxgan.errors import Failure
-from jaxgan.making.pictures import read_credit
+from jaxgan.marks.pictures import read_credit
 from jaxgan.opened import open_generator
 from jaxgan.studio.runtime import find_runtime
 

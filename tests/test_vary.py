@@ -15,10 +15,10 @@ from jaxgan.making.encoding import load_encoder
 from jaxgan.making.interpolate import distances, join, jump, travel
 from jaxgan.making.layers import parse_layers
 from jaxgan.making.painting import decode, tuned
-from jaxgan.making.pictures import read_credit
 from jaxgan.making.projections import load_places, save_places, take
 from jaxgan.making.starts import find_one, find_start, in_space
 from jaxgan.making.vary import Request, distance, parse_strengths, vary
+from jaxgan.marks.pictures import read_credit
 from jaxgan.modelconfig import StyleGAN2
 from jaxgan.opened import open_generator
 from jaxgan.sampling import make_sampler

@@ -12,11 +12,12 @@ from jaxgan import watermark
 from jaxgan.cli import main
 from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
-from jaxgan.making.animation import write_animation
-from jaxgan.making.pictures import write_picture
-from jaxgan.provenance import alterations, candidates, hashes, matching, record, seen, signatures
-from jaxgan.provenance import verify as verifying
-from jaxgan.provenance.signing import Signature
+from jaxgan.marks import hashes, record
+from jaxgan.marks.animation import write_animation
+from jaxgan.marks.pictures import write_picture
+from jaxgan.marks.signing import Signature
+from jaxgan.provenance.verifying import alterations, candidates, matching, seen, signatures
+from jaxgan.provenance.verifying import verify as verifying
 
 MODEL, OTHER = 'ab' * 32, 'cd' * 32
 SIDE = 128
@@ -54,6 +55,22 @@ def test_what_was_written_is_proved_by_two_layers_and_claimed_by_its_metadata(ma
     assert found['watermark']['verdict'] == found['record']['verdict'] == 'proves'
     assert found['watermark']['p_value'] < 1e-6 and found['watermark']['facts']['model'] == MODEL
     assert found['XMP']['verdict'] == 'claims' and found['XMP']['facts']['seeds'] == '7'
+
+
+def test_who_asks_for_a_fingerprint_is_told_of_that_alone(made, tmp_path, capsys):
+    key, other, path = tmp_path / 'key', tmp_path / 'other', tmp_path / 'p' / 'a.png'
+    key.write_bytes(bytes(range(32)))
+    other.write_bytes(bytes(range(1, 33)))
+    code, (line,), err = verify(capsys, made / 'a.png', '--fingerprint', key)
+    assert code == 4 and line['proved'] and layers(line)['watermark']['verdict'] == 'proves'
+    assert f'1 of 1 files have no mark of the secret {key}: ' in err
+    one = candidates.fingerprint_of(key.read_bytes())
+    pattern = watermark.make_pattern(one.key, SIDE, SIDE, one.basis)
+    write_picture(path, watermark.embed(smooth(), pattern), Credit(MODEL, 'emoji', '7'))
+    assert verify(capsys, path, '--fingerprint', key)[0] == 0
+    assert verify(capsys, path, '--fingerprint', other)[0] == 4
+    assert verify(capsys, path, made, '--fingerprint', key)[0] == 4
+    assert verify(capsys, path, made)[0] == 0
 
 
 def test_for_readers_there_is_a_block_for_each_file(made, capsys):
@@ -106,7 +123,7 @@ def test_a_piece_is_found_in_its_original():
 def test_metadata_alone_are_no_proof(tmp_path, capsys):
     image = Image.fromarray(smooth())
     packet = Credit(MODEL, 'emoji', '7')
-    from jaxgan.making.pictures import options
+    from jaxgan.marks.pictures import options
 
     image.save(tmp_path / 'a.png', **options('PNG', packet))
     code, (line,), err = verify(capsys, tmp_path / 'a.png', '--no-search')
@@ -115,7 +132,7 @@ def test_metadata_alone_are_no_proof(tmp_path, capsys):
 
 
 def test_metadata_of_another_model_contradict_the_mark(made, tmp_path, capsys):
-    from jaxgan.making.pictures import options
+    from jaxgan.marks.pictures import options
 
     with Image.open(made / 'a.png') as image:
         image.save(tmp_path / 'b.png', **options('PNG', Credit(OTHER, 'emoji')))

@@ -21,13 +21,14 @@ from jaxgan.watermark import (
     model_key,
     scores,
     search,
+    searching,
 )
 from jaxgan.watermark.blocks import BASIS, COUNT, from_blocks, to_blocks
 from jaxgan.watermark.detection import bit_places, correlate, fold, read_scores, readings
 from jaxgan.watermark.embedding import PASSES, lift, settle
 from jaxgan.watermark.pattern import PERIOD, tile_signs
 from jaxgan.watermark.pvalues import exact_tail, log_p_value
-from jaxgan.watermark.resizing import axis_matrix, resize
+from jaxgan.watermark.resizing import resize
 
 KEY = model_key('0f' * 32)
 
@@ -276,9 +277,14 @@ def test_blocks_bits_and_sizes():
 def test_resizing_keeps_means_and_undoes_repetition():
     plane = np.random.default_rng(0).normal(size=(12, 9)).astype(np.float32)
     assert resize(plane.repeat(4, 0).repeat(4, 1), 12, 9) == pytest.approx(plane, abs=1e-5)
-    for length, size in ((5, 3), (5, 12), (7, 7)):
-        assert axis_matrix(length, size).sum(1) == pytest.approx(1.0, abs=1e-6)
-    assert axis_matrix(7, 7) == pytest.approx(np.eye(7), abs=1e-6)
+    for length, size in ((5, 3), (5, 12), (7, 7), (100, 33), (500, 31)):
+        weights = resize(np.eye(length, dtype=np.float32), size, length)
+        assert weights.sum(1) == pytest.approx(1.0, abs=1e-5)
+        if size < length:  # by the definition: the parts of old pixels that lie in a new one
+            edges, places = np.arange(size + 1) * length / size, np.arange(length)
+            part = np.minimum(edges[1:, None], places + 1) - np.maximum(edges[:-1, None], places)
+            assert weights == pytest.approx(np.clip(part, 0, 1) * size / length, abs=1e-5)
+    assert np.array_equal(resize(plane, 12, 9), plane)
 
 
 def test_what_is_no_image_is_refused():
@@ -314,3 +320,28 @@ def test_one_reading_serves_many_keys():
     read, searched = watermark.make_reader(image[None]), watermark.make_searcher(image, [(36, 44)])
     assert [read(key) for key in keys] == [watermark.detect(image, key) for key in keys]
     assert [searched(key) for key in keys] == [watermark.search(image, key, [(36, 44)]) for key in keys]
+
+
+def test_a_search_reads_so_many_pixels_at_most():
+    for factor in (*searching.FACTORS, *(side / 9000 for side in searching.SIDES)):
+        level, side = searching.cut_of(factor)
+        assert side <= searching.MOST >> level and side * 2**level * factor <= max(
+            searching.WHOLE * factor, 512
+        )
+        assert factor * 2**level <= 0.25 or level == 0  # a new pixel covers four of these a side at least
+
+
+@pytest.mark.slow
+def test_what_a_search_reads_does_not_grow_with_the_image(monkeypatch):
+    """Pixels that are brought to another size, counted: those of an image of 36 megapixels are as many as of one of 16."""
+    read, resized = [], searching.resize
+    monkeypatch.setattr(
+        searching, 'resize', lambda plane, *size: (read.append(plane.size), resized(plane, *size))[1]
+    )
+    image = np.random.default_rng(0).integers(0, 256, (512, 512, 1), np.uint8)
+    counts = []
+    for times in (8, 12):
+        searching.make_searcher(np.tile(image, (times, times, 1)))(KEY)
+        counts.append(sum(read))
+        read.clear()
+    assert 0 < counts[1] <= 1.2 * counts[0] < 200e6

@@ -17,10 +17,10 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
+from jaxgan.copyindex.index import search_in
 from jaxgan.data import DataConfig, open_source
 from jaxgan.metrics import copies
 from jaxgan.metrics.copyrate import calibrate
-from jaxgan.provenance.copyindex import search_in
 from jaxgan.realimages import read_bytes
 
 RATES = (0.001, 0.01, 0.05)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 from jaxgan.data import DataConfig, open_source
-from jaxgan.provenance.hashes import phashes
+from jaxgan.marks.hashes import phashes
 
 AT = (4, 6, 8, 10, 12)
 

@@ -14,8 +14,8 @@ from PIL import Image
 
 from jaxgan.data import DataConfig, open_source
 from jaxgan.data.pixels import decode_with_info
-from jaxgan.provenance.listing import list_images
-from jaxgan.provenance.manifest import read_manifest, write_manifest
+from jaxgan.datamanifest.entries import read_manifest, write_manifest
+from jaxgan.datamanifest.gather import list_images
 from jaxgan.rights.embedded import read_embedded
 from jaxgan.rights.folder import Surroundings, read_bytes, whole_statement
 

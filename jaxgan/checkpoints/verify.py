@@ -11,8 +11,9 @@ from jaxgan.checkpoints.manifest import named_leaves, verify
 from jaxgan.checkpoints.restore import check_whole, choose_step, load_record
 from jaxgan.checkpoints.retention import found_steps
 from jaxgan.errors import DamagedError, InputError, UnverifiedError
-from jaxgan.export import CARD, load_export
+from jaxgan.export import load_export
 from jaxgan.files import or_machine_error
+from jaxgan.generatorfolder import kind_of
 from jaxgan.run.rundir import BEST, CHECKPOINTS
 
 
@@ -35,7 +36,7 @@ def verify_command(run: str, step: int | None) -> int:
         InputError: there is nothing to verify.
     """
     path = Path(run)
-    if (path / CARD).exists():
+    if kind_of(path) == 'export':
         if step is not None:
             raise InputError(f'{path} is an export: it has no checkpoint {step}')
         found = [verify_export(path)]

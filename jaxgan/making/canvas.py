@@ -13,10 +13,10 @@ from rich.progress import track
 
 from jaxgan import canvas, images, kernels
 from jaxgan.errors import InputError
+from jaxgan.files import check_file
 from jaxgan.making.asking import check_psi
-from jaxgan.making.destination import check_file
-from jaxgan.making.marks import read_marks
-from jaxgan.making.pictures import format_of, write_picture
+from jaxgan.marks.asked import read_marks
+from jaxgan.marks.pictures import format_of, write_picture
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED, to_pixels

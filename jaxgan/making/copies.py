@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jaxgan.copyindex.index import NAME, CopyIndex, load_index, to_bytes
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator
-from jaxgan.provenance.copyindex import NAME, CopyIndex, load_index, to_bytes
-from jaxgan.provenance.rundata import fingerprint_of, read_run
+from jaxgan.run.rundata import fingerprint_of, read_run
 from jaxgan.sampling import format_seeds
 
 

@@ -4,21 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jaxgan.errors import InputError
+from jaxgan.files import check_above, check_file
 from jaxgan.images import grid_size
-from jaxgan.making import animation, pictures
-
-
-def check_file(path: str | Path) -> Path:
-    """Tell that a file may be written by this name.
-
-    Raises:
-        InputError: it is a folder, or lies below a file.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f'cannot write {path}: it is a folder')
-    _check_above(path)
-    return path
+from jaxgan.marks import animation, pictures
 
 
 def check_target(out: str, scale: int | None, films: Sequence[str] = ()) -> Path:
@@ -43,7 +31,7 @@ def check_target(out: str, scale: int | None, films: Sequence[str] = ()) -> Path
         return check_file(target)
     if target.exists() and not target.is_dir():
         raise InputError(f'cannot write {target}: it is a file')
-    _check_above(target)
+    check_above(target)
     return target
 
 
@@ -82,11 +70,3 @@ def check_grid(
     """
     if shape != (1, 1, 2):
         pictures.check_size(*grid_size(n, *shape[:2], columns, None, scale), form)
-
-
-def _check_above(path: Path) -> None:
-    for folder in path.parents:
-        if folder.exists():
-            if not folder.is_dir():
-                raise InputError(f'cannot write {path}: {folder} is a file')
-            return

@@ -13,9 +13,9 @@ from jaxgan.images import BACKGROUND, grid, to_uint8, visible
 from jaxgan.making.crediting import credit_of
 from jaxgan.making.finding import Found
 from jaxgan.making.painting import decode
-from jaxgan.making.pictures import write_picture
 from jaxgan.making.projections import Places, take
 from jaxgan.making.starts import in_space, seeded
+from jaxgan.marks.pictures import write_picture
 from jaxgan.opened import Generator
 
 ALL = 'all.png'

@@ -33,7 +33,7 @@ from jaxgan.making.direction_sheets import (
 )
 from jaxgan.making.finding import Found, by_components, by_factors, by_labels, check_space
 from jaxgan.making.layers import parse_layers
-from jaxgan.making.marks import read_marks
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import parse_seeds

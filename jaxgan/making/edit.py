@@ -9,7 +9,6 @@ import numpy as np
 from jaxgan import images, kernels
 from jaxgan.directions import edit, position
 from jaxgan.errors import InputError
-from jaxgan.making import pictures
 from jaxgan.making.crediting import credit_of
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.direction_files import load_directions
@@ -17,10 +16,11 @@ from jaxgan.making.direction_sheets import MOST, check_amounts, parse_amounts, s
 from jaxgan.making.directions import choose_styles
 from jaxgan.making.finding import Found, check_fits
 from jaxgan.making.made import counted
-from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
+from jaxgan.marks import pictures
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import open_generator
 from jaxgan.runtime import keep_programs
 

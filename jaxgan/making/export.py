@@ -6,15 +6,16 @@ from typing import Any, NamedTuple
 
 from jaxgan.commands import count
 from jaxgan.credentials import without_folders
+from jaxgan.documents.writing import for_export
 from jaxgan.errors import InputError
 from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
+from jaxgan.generatorfolder import kind_of
 from jaxgan.making.asking import check_psi
 from jaxgan.making.copies import indexed
-from jaxgan.making.marks import read_marks
 from jaxgan.making.programs import describe_marking
-from jaxgan.making.unused import refuse
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
-from jaxgan.provenance.cards import for_export
+from jaxgan.unused import refuse
 
 
 def export_command(
@@ -36,7 +37,7 @@ def export_command(
     if format == 'safetensors':
         refuse('with --format safetensors: weights are no pictures', unmarked=unmarked, mark_key=mark_key)
     marks = read_marks(unmarked, mark_key)
-    if format == 'safetensors' and (Path(source) / 'generator.json').exists():
+    if format == 'safetensors' and kind_of(Path(source)) == 'export':
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best, marks)

@@ -13,9 +13,9 @@ from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.files import is_temporary, replacing, unwritable
 from jaxgan.making.made import Made, Origin, Target
-from jaxgan.making.marking import mark
-from jaxgan.making.pictures import Encoded, encode, record_path, write_file
-from jaxgan.provenance import record
+from jaxgan.marks import record
+from jaxgan.marks.pictures import Encoded, encode, record_path, write_file
+from jaxgan.marks.watermarking import mark
 from jaxgan.strictjson import read_json
 
 RECORD = 'samples.json'

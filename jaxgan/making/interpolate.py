@@ -12,19 +12,19 @@ import numpy as np
 
 from jaxgan import images, kernels, spaces, variation
 from jaxgan.errors import InputError
-from jaxgan.making import pictures
-from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
 from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.made import counted
-from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import concatenate, decode, in_chunks, tuned
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_start, in_space
-from jaxgan.making.unused import refuse
+from jaxgan.marks import pictures
+from jaxgan.marks.animation import check_seconds, check_size, enlargement, write_animation
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.types import Network
+from jaxgan.unused import refuse
 
 MOST = 10_000  # images
 FINER = 8  # places that are tried for each image, where they are to follow each other evenly

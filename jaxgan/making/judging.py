@@ -8,13 +8,13 @@ import jax
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.generatorfolder import CONFIG
 from jaxgan.making.labelling import Labelling
 from jaxgan.making.options.sample import SampleOptions
-from jaxgan.making.unused import refuse
 from jaxgan.opened import Generator
 from jaxgan.rejection import RATIOS, make_score
-from jaxgan.run.rundir import CONFIG
 from jaxgan.strictjson import read_json
+from jaxgan.unused import refuse
 
 CALIBRATION = np.arange(2_048, dtype=np.uint32) + np.uint32(2**32 - 2**20)
 """Seeds of the images with which others are compared; no request that starts from 0 comes near."""

@@ -20,9 +20,9 @@ from jaxgan.errors import InputError, unknown
 from jaxgan.files import replacing, unwritable
 from jaxgan.making.folders import Folder
 from jaxgan.making.made import Made, Origin, Output, Target
-from jaxgan.making.marking import entry_of, mark
-from jaxgan.making.pictures import record_path, to_bytes, write_picture
-from jaxgan.provenance import record
+from jaxgan.marks import record
+from jaxgan.marks.pictures import record_path, to_bytes, write_picture
+from jaxgan.marks.watermarking import mark
 from jaxgan.sampling import format_seeds
 
 STDOUT = '-'
@@ -155,7 +155,7 @@ class Arrays:
         file.seek(0)
         digest = hashlib.file_digest(cast(Any, file), 'sha256').hexdigest()
         size = self._shape[0], self._shape[1]
-        entry = entry_of(name, digest, size, self._layers, self._credit())
+        entry = record.entry_of(name, digest, size, self._layers, self._credit())
         record.append(path, [entry | {'images': len(self._seeds)}])
 
     def _write(self, file: BinaryIO) -> None:

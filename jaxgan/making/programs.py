@@ -10,7 +10,7 @@ from jax.export import symbolic_shape
 from jaxgan import build, watermark
 from jaxgan.errors import InputError
 from jaxgan.export import flatten, unflatten
-from jaxgan.making.marking import carries, pattern_of
+from jaxgan.marks.watermarking import carries, pattern_of
 from jaxgan.opened import Generator
 from jaxgan.sampling import of_keys, to_pixels
 from jaxgan.spaces import spaces_of, truncate

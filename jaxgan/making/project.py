@@ -12,16 +12,16 @@ from jaxgan import kernels
 from jaxgan.errors import InputError
 from jaxgan.images import to_uint8
 from jaxgan.making.inverting import PRIOR, SPARSE_PRIOR, Found, Inverter, Warm, Way
-from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places
 from jaxgan.making.shown import show_figures, show_gap, write_found
 from jaxgan.making.targets import Targets, of_data, of_own, read_mask, read_pictures
 from jaxgan.making.tuned import Tuning, choose_tuning, tune_found
-from jaxgan.making.unused import refuse
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, choose_labels, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED
+from jaxgan.unused import refuse
 
 Say = Callable[[str], None]
 DEFAULT = Way()

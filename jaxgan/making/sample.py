@@ -23,15 +23,15 @@ from jaxgan.making.duplicates import NEAR, Duplicates
 from jaxgan.making.judging import CALIBRATION, open_judge, read_judging
 from jaxgan.making.labelling import Labelling, read_labelling
 from jaxgan.making.made import Made, Origin, Output, Target, counted
-from jaxgan.making.marks import read_marks
 from jaxgan.making.options.sample import SampleOptions
 from jaxgan.making.outputs import choose_target, open_output
 from jaxgan.making.tracing import Trace, open_trace
-from jaxgan.making.unused import refuse
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.rejection import Reference, calibrate
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_stream, parse_seeds, split
+from jaxgan.unused import refuse
 
 
 def sample_command(**given: Any) -> int:

@@ -14,8 +14,8 @@ from rich.table import Table
 from jaxgan.files import or_machine_error, replacing
 from jaxgan.images import grid, visible
 from jaxgan.making.crediting import credit_of
-from jaxgan.making.pictures import write_picture
 from jaxgan.making.projections import Places, save_places, take
+from jaxgan.marks.pictures import write_picture
 from jaxgan.opened import Generator
 
 GOOD = 30.0

@@ -10,7 +10,7 @@ from jaxgan.errors import InputError
 from jaxgan.images import to_float
 from jaxgan.making.inverting import Inverter
 from jaxgan.making.projections import Places
-from jaxgan.making.unused import refuse
+from jaxgan.unused import refuse
 
 DRIFT_SAMPLES = 256
 

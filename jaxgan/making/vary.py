@@ -8,19 +8,19 @@ import numpy as np
 
 from jaxgan import images, kernels, variation
 from jaxgan.errors import InputError
-from jaxgan.making import pictures
 from jaxgan.making.crediting import credit_of, parents
 from jaxgan.making.destination import check_apart, check_target
 from jaxgan.making.layers import choose_layers
 from jaxgan.making.made import counted
-from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import decode
 from jaxgan.making.projections import Places, save_places, take
 from jaxgan.making.starts import find_one, find_start, in_space
-from jaxgan.making.unused import refuse
+from jaxgan.marks import pictures
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED, seed_keys
+from jaxgan.unused import refuse
 
 MOST = 4096  # images
 

@@ -14,14 +14,14 @@ from rich.progress import track
 
 from jaxgan import images, kernels, walks
 from jaxgan.errors import InputError
-from jaxgan.making.animation import check_seconds, check_size, enlargement, write_animation
+from jaxgan.files import check_file
 from jaxgan.making.asking import check_psi
 from jaxgan.making.crediting import credit_of
-from jaxgan.making.destination import check_file
-from jaxgan.making.marks import read_marks
 from jaxgan.making.painting import concatenate, decode
 from jaxgan.making.projections import Places, take
 from jaxgan.making.starts import find_start
+from jaxgan.marks.animation import check_seconds, check_size, enlargement, write_animation
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import CHUNK

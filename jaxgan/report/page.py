@@ -46,9 +46,13 @@ def asset(name: str, package: str = 'jaxgan.report') -> str:
 
 
 def make_template(text: str, **filters: Any) -> jinja2.Template:
-    """Make a template that escapes what it is given and refuses names that it is not."""
+    """Make a template that escapes what it is given, refuses names that it is not, and may extend ``base.html``: what all pages begin with."""
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.DictLoader({'base.html': asset('base.html')}),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= filters
     return environment.from_string(text)

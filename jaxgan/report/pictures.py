@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxgan.credentials import Credit, from_xmp, to_xmp
 from jaxgan.images import visible
-from jaxgan.making.pictures import XMP_CHUNK
+from jaxgan.marks.pictures import XMP_CHUNK
 from jaxgan.report.lines import as_value
 from jaxgan.report.types import Gallery, Grid, Neighbour, Neighbours, Pair, Picture
 from jaxgan.strictjson import parse_json

@@ -10,7 +10,7 @@ from jaxgan.config import Config
 from jaxgan.data import DataInfo
 from jaxgan.errors import InputError
 from jaxgan.fingerprint import fingerprinted
-from jaxgan.provenance.secret import read_secret
+from jaxgan.marks.secret import read_secret
 from jaxgan.schedules import cosine
 from jaxgan.state import GanState, init_state
 from jaxgan.steps import Recipe

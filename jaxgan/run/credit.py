@@ -11,8 +11,8 @@ import numpy as np
 from jaxgan.config import Config
 from jaxgan.configjson import to_dict
 from jaxgan.credentials import Credit, Marks, without_folders
-from jaxgan.making.marking import Marked, mark
-from jaxgan.making.pictures import write_marked
+from jaxgan.marks.pictures import write_marked
+from jaxgan.marks.watermarking import Marked, mark
 
 PREFIX = 'run:'
 

@@ -20,14 +20,14 @@ from jaxgan.data.order import NONE_EXCLUDED
 from jaxgan.errors import InputError
 from jaxgan.evaluate import Fakes, Findings, Plan, check_measures, measure, plan
 from jaxgan.files import append_lines, replacing
-from jaxgan.making.marking import entry_of, mark
-from jaxgan.making.pictures import record_path
+from jaxgan.marks import record
+from jaxgan.marks.pictures import record_path
+from jaxgan.marks.watermarking import mark
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.metrics.config import Evaluation
 from jaxgan.metrics.measures import MEASURES, called
 from jaxgan.metrics.protocol import EVALUATIONS, Measurement, differences, from_line, to_line
 from jaxgan.metrics.types import Extractor
-from jaxgan.provenance import record
 from jaxgan.realimages import Reals
 from jaxgan.strictjson import parse_json
 
@@ -184,5 +184,5 @@ def write_nearest(path: Path, nearest: dict[str, Any] | None, when: dict[str, An
         with temporary.open('wb') as file:
             np.savez_compressed(file, **arrays)
         digest = hash_file(temporary)
-        entry = entry_of(path.name, digest, marked.pixels.shape[1:3], marked.layers, credit)
+        entry = record.entry_of(path.name, digest, marked.pixels.shape[1:3], marked.layers, credit)
         record.append(record_path(path, credit), [entry | {'images': len(marked.pixels)}])

@@ -25,8 +25,8 @@ from jaxgan.parallel.distributed import ALONE, Alone, Told
 from jaxgan.parallel.placing import spread
 from jaxgan.run.cadence import cadence
 from jaxgan.run.credit import mark_grid
+from jaxgan.run.datamanifest import ManifestWriter
 from jaxgan.run.goodput import SESSIONS, Goodput, describe
-from jaxgan.run.listing import Listing
 from jaxgan.run.origin import Origin
 from jaxgan.run.recovery import Recovery, healthy_part, sound
 from jaxgan.run.rundir import BEST, SAMPLES, check_there, checkpoint_bytes
@@ -48,7 +48,7 @@ class Tools(NamedTuple):
     origin: Origin
     goodput: Goodput
     watchdog: Watchdog
-    listing: Listing | Silent
+    manifest: ManifestWriter | Silent
     crew: Alone = ALONE
     marks: Marks = USUAL  # of the pictures
 
@@ -160,7 +160,7 @@ class Run:
         with self.aside('saving'):
             if self.crew.writes:
                 self.tools.checkpoints()
-        self.tools.listing.begin()
+        self.tools.manifest.begin()
         self.begun = time.perf_counter()
 
     @contextlib.contextmanager

@@ -17,12 +17,13 @@ from jaxgan.config import Config
 from jaxgan.configjson import differences, from_dict, read_config, to_json
 from jaxgan.errors import InputError, MachineError
 from jaxgan.files import is_temporary, or_machine_error, replacing
+from jaxgan.generatorfolder import CONFIG
 from jaxgan.run.lock import LOCK
 
 PROFILE = 'profile'  # a run's folder may hold it before the run
 CHECKPOINTS = 'checkpoints'
 BEST = 'best'  # the checkpoint that evaluation found best
-CONFIG = 'config.json'
+AUDIT, REMOVALS = 'audit.json', 'removals.jsonl'  # what commands that look at a run write beside it
 SAMPLES = 'samples'
 PER_LEAF, PER_CHECKPOINT = 1024, 1 << 16  # bytes of names, digests and folders beside the arrays
 

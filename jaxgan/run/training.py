@@ -12,13 +12,13 @@ from jaxgan.config import step_images
 from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
+from jaxgan.marks.secret import watermark_secret
 from jaxgan.parallel.distributed import ALONE, Alone
-from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
+from jaxgan.run.datamanifest import ManifestWriter
 from jaxgan.run.evaluator import Record
 from jaxgan.run.goodput import Goodput
-from jaxgan.run.listing import Listing
 from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
@@ -41,6 +41,7 @@ def train(
     *,
     strict_env: bool = False,
     watchdog: float = 0.0,
+    at_end: Callable[[Path, Callable[[str], None]], None] = lambda workdir, say: None,
 ) -> int:
     """Train until the configured number of images, or until a signal; continue where the folder stands.
 
@@ -50,6 +51,7 @@ def train(
         crew: the processes that train together.
         strict_env: refuse to continue in another environment, where the bits would be others.
         watchdog: seconds without a sign of life after which the process ends; 0: never.
+        at_end: what is written of a finished run; is given its folder, and who is told what goes wrong.
 
     Returns:
         The exit code: 0, or 128 + the signal after a saved stop.
@@ -77,28 +79,22 @@ def train(
                     f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
                 )
                 if crew.writes and not has_data_card(workdir):  # a kill may have cost it
-                    _write_cards(workdir, print)
+                    at_end(workdir, print)
                 return 0
             log, progress, watch = (
                 record(trainer, workdir, first, alarms, marks, stack) if crew.writes else SILENT
             )
         dog = stack.enter_context(Watchdog(watchdog))
-        listing = Listing(trainer.source, workdir, progress.message) if crew.writes else Silent()
-        stack.enter_context(listing)
-        tools = Tools(opened, origin, goodput, dog, listing, crew, marks)
+        manifest = ManifestWriter(trainer.source, workdir, progress.message) if crew.writes else Silent()
+        stack.enter_context(manifest)
+        tools = Tools(opened, origin, goodput, dog, manifest, crew, marks)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
         if not number:
             with dog.paused():
-                listing.finish(lambda: bool(stop.signal))
+                manifest.finish(lambda: bool(stop.signal))
                 if crew.writes:
-                    _write_cards(workdir, progress.message)
+                    at_end(workdir, progress.message)
     return 128 + number if number else 0
-
-
-def _write_cards(workdir: Path, say: Callable[[str], None]) -> None:
-    from jaxgan.provenance import cards  # slow, and not needed before the end
-
-    cards.at_end(workdir, say)
 
 
 def _evaluated(trainer: Trainer, workdir: Path, step: int) -> bool:

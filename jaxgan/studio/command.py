@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 
+from jaxgan.documents.writing import for_export
 from jaxgan.errors import InputError
 from jaxgan.export import NO_FILES
-from jaxgan.making.marks import read_marks
 from jaxgan.making.onnxfile import check_onnx, simplify, to_onnx
+from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
-from jaxgan.provenance.cards import for_export
 from jaxgan.report.facts import size_text
 from jaxgan.runtime import keep_programs
 from jaxgan.studio.describe import check_pictures, describe, quantiles

@@ -48,7 +48,9 @@ FACTORS = (
 )
 SIDES = (16, 32, 64, 128, 256, 512)  # the longer side of usual models
 CROPPED = ((1.0, 0), (1.0, 1), (0.9, 0), (0.9, 1), (0.8, 0), (0.5, 0), (1 / 3, 0), (0.25, 0))  # factor, turn
-WHOLE = 1024  # pixels a side, at most, of what is tried at another size: the corner of larger images
+WHOLE = 1024  # pixels a side, at most, of what is tried at another size: the corner of larger images, or more of it where it is reduced,
+REDUCED = 512  # so much that at most these are left,
+MOST = 4096  # and never more than these
 PIECE = 384  # the same of what is tried at all offsets: the middle of larger images
 SURE = -9.0  # log10 of the p-value at which a search ends
 
@@ -81,19 +83,22 @@ def search(image: np.ndarray, key: bytes, sizes: Sequence[tuple[int, int]] = ())
     return make_searcher(image, sizes)(key)
 
 
-def make_searcher(image: np.ndarray, sizes: Sequence[tuple[int, int]] = ()) -> Callable[[bytes], Detection]:
+def make_searcher(
+    image: np.ndarray, sizes: Sequence[tuple[int, int]] = (), read: Callable[[bytes], Detection] | None = None
+) -> Callable[[bytes], Detection]:
     """Return ``search`` of one image for many keys: what is read of it is kept, some 50 MB, so that further keys cost little.
 
     Args:
         image: uint8 [h, w, c].
         sizes: heights and widths that the model makes, where known.
+        read: ``make_reader`` of the image, where there is one already.
     """
     image = np.asarray(image)
-    first = functools.cache(lambda: make_reader(image[None]))
-    plane = functools.cache(lambda: _plane(image))
+    first = functools.cache(lambda: read or make_reader(image[None]))
+    plane = functools.cache(lambda level: _halved(plane(level - 1)) if level else _plane(image))
     tries = whole_tries(image.shape[:2], sizes)
-    whole = functools.cache(lambda one: _read_whole(plane(), one))
-    pieces = functools.cache(lambda one: _read_pieces(plane(), one))
+    whole = functools.cache(lambda one: _read_whole(plane, one))
+    pieces = functools.cache(lambda one: _read_pieces(plane(0), one))
 
     def find(key: bytes) -> Detection:
         best = first()(key).corrected(2.0)
@@ -116,6 +121,17 @@ def _plane(image: np.ndarray) -> np.ndarray:
     for row in range(0, len(plane), WHOLE):
         plane[row : row + WHOLE] = luma(image[row : row + WHOLE, :, :3].astype(np.float32))
     return plane
+
+
+def _halved(plane: np.ndarray) -> np.ndarray:
+    """Average squares of 2 x 2 pixels, a band at a time; an odd last row or column is left out."""
+    height, width = (side // 2 for side in plane.shape)
+    found = np.empty((height, width), np.float32)
+    for row in range(0, height, WHOLE):
+        band = plane[2 * row : 2 * min(row + WHOLE, height), : 2 * width]
+        rows = band[::2] + band[1::2]
+        found[row : row + WHOLE] = (rows[:, ::2] + rows[:, 1::2]) / np.float32(4)
+    return found
 
 
 def whole_tries(shape: tuple[int, ...], sizes: Sequence[tuple[int, int]] = ()) -> list[Try]:
@@ -163,9 +179,22 @@ class Pieces(NamedTuple):
     """Scores, folded to a whole period: [offsets, PERIOD, PERIOD, COUNT]."""
 
 
-def _read_whole(plane: np.ndarray, one: Try) -> Whole:
-    side = int(WHOLE * max(1.0, min(1 / one.factor, 4.0)))
-    moved = _resized(turned(plane, one.turn)[:side, :side], one.factor)
+def cut_of(factor: float) -> tuple[int, int]:
+    """Tell how an image is read that is to be multiplied by a factor: from which level of halving, and how many of its pixels a side.
+
+    What is reduced much begins with an image that was halved some times, so that a new pixel still covers four of its pixels a side at
+    least: what is read for one try does not grow with the image, nor with the factor.
+
+    >>> cut_of(1.0), cut_of(0.25), cut_of(1 / 16), cut_of(1 / 512)
+    ((0, 1024), (0, 2048), (2, 1024), (7, 32))
+    """
+    level = max(int(np.floor(np.log2(1 / (4 * factor)))), 0)
+    return level, int(min(max(WHOLE, REDUCED / factor), MOST)) >> level
+
+
+def _read_whole(planes: Callable[[int], np.ndarray], one: Try) -> Whole:
+    level, side = cut_of(one.factor)
+    moved = _resized(turned(planes(level), one.turn)[:side, :side], one.factor * 2**level)
     bits = capacity(*moved.shape)
     if not bits:
         return Whole(0, ())

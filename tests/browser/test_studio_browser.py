@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from studios import STYLES, make_generator
 
-from jaxgan.making.pictures import read_credit
 from jaxgan.making.programs import make_programs, weights_of
+from jaxgan.marks.pictures import read_credit
 from jaxgan.metrics.assets import MissingAsset
 from jaxgan.sampling import of_keys, to_pixels
 from jaxgan.studio.runtime import find_runtime

@@ -1,13 +1,11 @@
 """The options of ``jaxgan canvas``."""
 
-import dataclasses
-
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class CanvasOptions(MarkOptions):
     """Make a texture that tiles, or a world of any size, with a generator that is convolutional behind its first layer."""
 

@@ -1,14 +1,13 @@
 """The options of ``jaxgan directions``."""
 
-import dataclasses
 from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class DirectionsOptions(MarkOptions):
     """Find directions along which a generator's images can be edited, and show what each does."""
 

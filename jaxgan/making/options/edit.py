@@ -1,13 +1,11 @@
 """The options of ``jaxgan edit``."""
 
-import dataclasses
-
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class EditOptions(MarkOptions):
     """Change an image along directions that ``jaxgan directions`` found."""
 

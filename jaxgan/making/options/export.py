@@ -1,14 +1,13 @@
 """The options of ``jaxgan export``."""
 
-import dataclasses
 from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import WatermarkOptions
+from jaxgan.marks.options import WatermarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class ExportOptions(WatermarkOptions):
     """Write a generator for other programs: as weights, as programs for JAX, or as ONNX; readable without jaxgan."""
 

@@ -1,13 +1,11 @@
 """The options of ``jaxgan interpolate``."""
 
-import dataclasses
-
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class InterpolateOptions(MarkOptions):
     """Make the images between two or more: along arcs in z, along lines in w and w+."""
 

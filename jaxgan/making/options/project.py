@@ -1,14 +1,13 @@
 """The options of ``jaxgan project``."""
 
-import dataclasses
 from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class ProjectOptions(MarkOptions):
     """Find the codes of images: of picture files, of the data (--from-data), or of the generator's own samples (--own)."""
 

@@ -1,14 +1,13 @@
 """The options of ``jaxgan sample``."""
 
-import dataclasses
 from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class SampleOptions(MarkOptions):
     """Make images with a trained generator."""
 

@@ -1,13 +1,11 @@
 """The options of ``jaxgan studio``."""
 
-import dataclasses
-
 import tyro
 
-from jaxgan.making.options.marks import WatermarkOptions
+from jaxgan.marks.options import WatermarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class StudioOptions(WatermarkOptions):
     """Write a page that runs the generator in the visitor's browser; the folder needs no network and any web server."""
 

@@ -1,13 +1,11 @@
 """The options of ``jaxgan vary``."""
 
-import dataclasses
-
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class VaryOptions(MarkOptions):
     """Make variations of an image: of a seed's, of one that was projected, or of a picture file."""
 

@@ -1,14 +1,13 @@
 """The options of ``jaxgan walk``."""
 
-import dataclasses
 from typing import Literal
 
 import tyro
 
-from jaxgan.making.options.marks import MarkOptions
+from jaxgan.marks.options import MarkOptions, own_first
 
 
-@dataclasses.dataclass(frozen=True)
+@own_first
 class WalkOptions(MarkOptions):
     """Make a film of a walk through a generator's images."""
 

@@ -1,0 +1,1 @@
+"""The options of ``jaxgan exposure`` and ``remove``."""

@@ -1,0 +1,1 @@
+"""The options of ``jaxgan audit`` and ``attribute``."""

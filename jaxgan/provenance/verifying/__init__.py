@@ -1,0 +1,1 @@
+"""``jaxgan verify``: whose mark is in a file, layer by layer."""
