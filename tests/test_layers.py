@@ -33,6 +33,7 @@ CORE = (
     'watermark',
     'fingerprint',
     'errors',
+    'lazy',
     'version',
 )
 FLAX_MODULES = ('jaxgan/networks.py', 'jaxgan/models/')
