@@ -33,6 +33,7 @@ CORE = (
     'watermark',
     'fingerprint',
     'errors',
+    'lazy',
     'version',
 )
 SHELL = (
