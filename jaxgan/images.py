@@ -149,6 +149,26 @@ def _layout(
     return min(columns, n), pad, scale
 
 
+def part_means(images: np.ndarray, side: int) -> np.ndarray:
+    """Reduce images to the means of their parts; where a side has fewer pixels than parts, pixels are repeated.
+
+    Args:
+        images: floats [n, h, w, c].
+        side: how many parts a side is cut into.
+
+    Returns:
+        Of the same type, [n, side, side, c].
+
+    >>> part_means(np.arange(16.0).reshape(1, 4, 4, 1), 2)[0, ..., 0].tolist()
+    [[2.5, 4.5], [10.5, 12.5]]
+    """
+    for axis in (1, 2):
+        edges = np.arange(side) * images.shape[axis] // side
+        counts = np.maximum(np.diff(np.append(edges, images.shape[axis])), 1).astype(images.dtype)
+        images = np.add.reduceat(images, edges, axis=axis) / np.expand_dims(counts, (0, 3 - axis, 3))
+    return images
+
+
 def repeats(pixels: np.ndarray, least: int) -> int:
     """Find how many times each pixel of a picture is repeated to both sides, as enlarged pixel art has it; 1: not at all.
 

@@ -1,8 +1,14 @@
-"""Near-duplicates among the images of a data set: candidates by perceptual hash, kept where small pictures of them agree."""
+"""Near-duplicates among the images of a data set: candidates by perceptual hash, kept where small pictures of them agree.
+
+The bounds are absolute, so that what a manifest says of two images does not depend on the others. ``metrics.copies.build`` has another
+definition, and must: it finds twins within an image's usual distance to its neighbour, relative to which copies are told.
+"""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+
+from jaxgan.images import part_means
 
 BITS = 7  # in which hashes of candidates may differ
 APART = 6.0  # mean difference of two small pictures, of 255
@@ -13,13 +19,7 @@ BLOCK = 4_096  # hashes that are compared with each other at once
 
 def small(images: np.ndarray) -> np.ndarray:
     """Make small grey pictures: uint8 [n, h, w, c] -> uint8 [n, 256], each the mean of its part; sides below 16 repeat pixels."""
-    grey = images.mean(axis=-1, dtype=np.float32)
-    for axis in (1, 2):
-        edges = np.arange(SIDE) * grey.shape[axis] // SIDE
-        counts = np.diff(np.append(edges, grey.shape[axis]))
-        sums = np.add.reduceat(grey, edges, axis=axis)
-        counts = np.maximum(counts, 1).reshape([-1 if i == axis else 1 for i in range(3)])
-        grey = sums / counts
+    grey = part_means(images.mean(axis=-1, keepdims=True, dtype=np.float32), SIDE)
     return np.round(grey).astype(np.uint8).reshape(len(images), -1)
 
 

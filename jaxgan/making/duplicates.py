@@ -1,4 +1,8 @@
-"""Images that are equal, or nearly so, to one before."""
+"""Images that are equal, or nearly so, to one before.
+
+What counts as near is asked for, for it depends on the generator; near-duplicates of a data set (``datamanifest.duplicates``) are found
+among all pairs, by fixed bounds, and make groups.
+"""
 
 import hashlib
 from collections.abc import Callable
@@ -7,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from jaxgan.errors import InputError
+from jaxgan.images import part_means
 from jaxgan.sampling import format_seeds
 
 NEAR = 8.0  # levels of 255 by which the parts of nearly equal images differ
@@ -22,11 +27,7 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     Returns:
         float32 [64, c], in 0..255.
     """
-    means = image.astype(np.float64)
-    for axis in (0, 1):
-        edges = np.arange(SIDE) * image.shape[axis] // SIDE
-        counts = np.diff([*edges, image.shape[axis]])
-        means = np.add.reduceat(means, edges, axis=axis) / np.expand_dims(counts, (1 - axis, 2))
+    means = part_means(image[None].astype(np.float64), SIDE)
     return means.reshape(SIDE * SIDE, -1).astype(np.float32)
 
 

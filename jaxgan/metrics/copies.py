@@ -69,7 +69,8 @@ def build(described: UInt8[np.ndarray, 'n 288']) -> Index:
 
     Duplicates are images of equal features, and pairs nearer than a fifth of the median distance between neighbours
     (as they are or mirrored; groups are joined along such pairs). Without groups a twin would make an image's own
-    distance 0, and hide all copies of it.
+    distance 0, and hide all copies of it. The bound follows the data, as ratios do; a manifest's groups
+    (``datamanifest.duplicates``) keep fixed bounds, for they must not depend on what else is in the set.
 
     Args:
         described: ``features`` of the training images.
