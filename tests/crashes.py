@@ -20,6 +20,11 @@ LEFT = re.compile('tmp|[.](saving|deleted|damaged)')  # what nothing may leave
 TIMES = ('seconds', 'images_per_second')  # what differs between two runs
 
 
+def crowd():
+    """How many others want each core, if any: what may take a second takes so many then."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Training:
     """``train.py`` on sixteen-pixel images, which saves every two steps; its programs are compiled once for all."""
 

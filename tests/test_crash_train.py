@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import faults
 import numpy as np
 import pytest
-from crashes import STEPS, Training, kill_moments, logged_step, outcome, reach, saved_steps
+from crashes import STEPS, Training, crowd, kill_moments, logged_step, outcome, reach, saved_steps
 
 from jaxgan.checkpoints.filetable import check_files
 
@@ -45,11 +45,6 @@ def library(tmp_path_factory):
 def side_by_side(function, *arguments):
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(function, *arguments))
-
-
-def crowd():
-    """How many others want each core, if any: what may take a second takes so many then."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def one_line(process, code, *parts):

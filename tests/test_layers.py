@@ -1,6 +1,7 @@
 """The layers of docs/architecture.md, read from the imports; and the size of functions and modules."""
 
 import ast
+import functools
 from pathlib import Path
 
 import pytest
@@ -59,14 +60,23 @@ def name(path):
     return '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
 
 
+@functools.cache
+def nodes(path):
+    """A file's imports and functions, at any depth: it is parsed once for all tests."""
+    kinds = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef
+    return [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+
+
+@functools.cache
 def imports(path):
     """All modules that a file imports, also inside functions."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    found = set()
+    for node in nodes(path):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f'{node.module}.{alias.name}' for alias in node.names)
+            found |= {node.module} | {f'{node.module}.{alias.name}' for alias in node.names}
+    return found
 
 
 def package(module):
@@ -75,8 +85,11 @@ def package(module):
     return parts[1] if parts[0] == 'jaxgan' and len(parts) > 1 else None
 
 
+PARTS = {package(name(path)) for path in FILES} - {None}
+
+
 def parts_used(path):
-    return {part for part in map(package, imports(path)) if part} & {package(name(f)) for f in FILES}
+    return set(map(package, imports(path))) & PARTS
 
 
 def test_leaves_import_types_and_ops_only():
@@ -134,7 +147,7 @@ def test_only_build_maps_names_to_the_families():
 def test_only_sharding_and_the_trainer_mention_a_mesh():
     for path in FILES:
         own = package(name(path))
-        if 'jax.sharding' in set(imports(path)):
+        if 'jax.sharding' in imports(path):
             assert own in ('parallel', 'data', 'checkpoints'), path
 
 
@@ -167,7 +180,7 @@ def test_marks_reach_nothing_that_makes_or_judges_pictures():
 
 
 def functions(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) else node.body
             yield node.name, (node.end_lineno - body[0].lineno + 1) if body else 0

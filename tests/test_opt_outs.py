@@ -135,15 +135,15 @@ HOSTILE = {
 
 @pytest.mark.parametrize('case', list(HOSTILE))
 def test_hostile_packets_end_soon(case):
-    started = time.perf_counter()
+    started = time.process_time()
     xmp.read_packet(HOSTILE[case].encode())
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_hostile_patterns_end_soon():
-    started = time.perf_counter()
+    started = time.process_time()
     assert not siterules.covers('*a' * 5_000 + 'b$', '/' + 'a' * 5_000)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_hostile_cbor_is_refused():

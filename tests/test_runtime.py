@@ -20,6 +20,7 @@ SETTINGS = (
 def _settings():
     before = {name: getattr(jax.config, name) for name in SETTINGS}
     jax.config.update('jax_enable_compilation_cache', True)
+    jax.config.update('jax_compilation_cache_dir', None)
     yield
     for name, value in before.items():
         jax.config.update(name, value)
@@ -73,9 +74,8 @@ def test_the_oldest_programs_go_when_there_are_too_many(tmp_path, monkeypatch):
 
 
 def test_what_runs_once_is_compiled_quickly_unless_the_user_chose(monkeypatch):
+    backend = jax.default_backend()  # asked before: XLA reads the flags once, when it starts
     monkeypatch.setenv('XLA_FLAGS', '')
-    assert compile_quickly() == (
-        {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else {}
-    )
+    assert compile_quickly() == ({'xla_backend_optimization_level': 1} if backend == 'cpu' else {})
     monkeypatch.setenv('XLA_FLAGS', '--xla_backend_optimization_level=0')
     assert compile_quickly() == {}

@@ -102,9 +102,9 @@ def test_a_signature_takes_no_time(credit):
     sign = credit.marks.sign
     data, seconds = to_bytes(IMAGE, 'PNG', CREDIT), []
     for _ in range(20):
-        start = time.perf_counter()
+        start = time.process_time()
         sign(data, 'PNG', credit)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert statistics.median(seconds) <= 0.1  # 0.02 on a machine that does nothing else
 
 

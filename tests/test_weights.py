@@ -155,7 +155,7 @@ DICTS = b'}' + b''.join(b'q%c}(Va\nj%sVb\nj%su' % (i, *[i.to_bytes(4, 'little')]
     ],
 )
 def test_what_grows_without_bound_is_refused_at_once(opcodes, write):
-    begun = time.perf_counter()
+    begun = time.process_time()
     for data in (b'\x80\x02' + opcodes, make.torch_zip(data_pkl=b'\x80\x02' + opcodes)):
         with pytest.raises(InputError):
             read_weights(write(data))
@@ -165,7 +165,7 @@ def test_what_grows_without_bound_is_refused_at_once(opcodes, write):
             read_weights(write(head + make.state({}) + b'\x80\x02](' + key + b'e.'))
         with pytest.raises(InputError):
             read_weights(write(make.LEGACY + b'\x80\x02' + key + b'.\x80\x02}.'))
-    assert time.perf_counter() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 @pytest.mark.parametrize(
