@@ -14,7 +14,7 @@ from jaxgan.metrics.copyrate import (
     rate_interval,
     smallest_fpr,
 )
-from jaxgan.metrics.membership import auc
+from jaxgan.metrics.membership import auc, control
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def chances(images, rank, held_out):
     return -np.diff([*tails, 0.0])
 
 
-@pytest.mark.parametrize(('rank', 'held_out', 'images'), [(1, 99, 60), (5, 60, 60)])
+@pytest.mark.parametrize(('rank', 'held_out', 'images'), [(1, 99, 40), (5, 60, 40)])
 def test_the_interval_of_a_rate_contains_that_of_fresh_images_by_exact_probability(rank, held_out, images):
     threshold = Threshold(1.0, 0.5, rank, held_out)
     chance = chances(images, rank, held_out)
@@ -125,3 +125,20 @@ def test_the_interval_of_an_attack_covers():
     assert 0.92 < np.mean([one.low < true < one.high for one in found]) < 0.98
     chance = [auc(rng.normal(size=2000), rng.normal(size=2000)).auc for _ in range(20)]
     assert max(abs(one - 0.5) for one in chance) < 0.04
+
+
+def test_random_labels_give_one_half_with_the_error_that_theory_has():
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=(2, 200)).round(1)  # with ties
+    found = control(scores[0], scores[1] + 1, repeats=400)
+    assert abs(found.mean - 0.5) < 3 * found.error_of_mean < 0.006
+    assert found.error == pytest.approx(np.sqrt(401 / (12 * 200 * 200)), rel=0.12)
+    assert found.p_value == 1 / 401, 'none of the repeats is as far'
+    assert found.error_of_mean == pytest.approx(found.error / 20)
+
+
+def test_the_p_value_of_an_attack_that_knows_nothing_is_uniform():
+    rng = np.random.default_rng(7)
+    found = [control(*rng.normal(size=(2, 12)), repeats=99).p_value for _ in range(200)]
+    assert 0.02 <= np.mean(np.array(found) <= 0.05) <= 0.09
+    assert 0.4 < np.mean(found) < 0.6
