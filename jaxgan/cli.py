@@ -133,6 +133,7 @@ COMMANDS: dict[str, Command | None] = {
     'studio': Command('jaxgan.making.options.studio:StudioOptions', 'jaxgan.studio.command:studio_command'),
     'evaluate': Command('jaxgan.options:EvaluateOptions', 'jaxgan.evaluating:evaluate_command'),
     'audit': Command('jaxgan.provenance.options.audit:AuditOptions', 'jaxgan.provenance.audit:audit_command'),
+    'plan': Command('jaxgan.provenance.options.plan:PlanOptions', 'jaxgan.provenance.plan:plan_command'),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),
