@@ -68,7 +68,7 @@ def chances(images, rank, held_out):
     return -np.diff([*tails, 0.0])
 
 
-@pytest.mark.parametrize(('rank', 'held_out', 'images'), [(1, 99, 40), (5, 60, 40)])
+@pytest.mark.parametrize(('rank', 'held_out', 'images'), [(1, 99, 60), (5, 60, 60)])
 def test_the_interval_of_a_rate_contains_that_of_fresh_images_by_exact_probability(rank, held_out, images):
     threshold = Threshold(1.0, 0.5, rank, held_out)
     chance = chances(images, rank, held_out)

@@ -11,13 +11,18 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2, f  # jax depends on scipy
+from scipy.interpolate import CubicSpline  # jax depends on scipy
+from scipy.special import expit, logit
+from scipy.stats import chi2, f
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.copyrate import Threshold
 
+NODES = 32  # over false positive rates
 SHARES = np.linspace(0, 1, 6)  # of the false positives of real images that a generator may have
 SLOPES = np.logspace(-7, 3, 48)  # over the range of the sizes
+ZOOMS = 3
+LOGITS = np.linspace(-24, 34, 1024)  # of rates, at which likelihoods are tabulated
 SURE = 0.05  # below this p-value a curve does not hold
 FARTHEST = 1e4  # times the largest size: a bound that is not found up to there is none
 
@@ -82,51 +87,54 @@ class Likelihood:
             np.array([getattr(one, name) for one in counts], float) for name in ('size', 'copies', 'images')
         )
         self.at = self.turn(sizes)
-        likely = [Threshold(0.0, 0.5, one.rank, one.held_out).likely() for one in counts]
+        likely = [Threshold(0.0, 0.5, one.rank, one.held_out).likely(NODES) for one in counts]
         self.false, self.weights = np.stack([x for x, _ in likely]), likely[0][1]
         self.slopes = SLOPES / (self.at.max() - self.at.min())
+        known = np.stack([self.of(expit(LOGITS)[:, None], share) for share in SHARES], 1)
+        self.tables = [CubicSpline(LOGITS, known[..., i]) for i in range(len(counts))]
 
     def rates(self, size: float, slopes: np.ndarray) -> np.ndarray:
-        """Compute the rates [m, k] at the audits' sizes of curves [m] that fall to the rate asked for at ``size``."""
-        rise = slopes[:, None] * (self.turn(np.array(float(size))) - self.at)
+        """Compute the rates [..., k] at the audits' sizes of curves [...] that fall to the rate asked for at ``size``."""
+        rise = slopes[..., None] * (self.turn(np.array(size)) - self.at)
         return np.exp(np.minimum(math.log(self.rate) + rise, 0))
 
     def of(self, rates: np.ndarray, share: float) -> np.ndarray:
-        """Compute log-likelihoods [m, k] of rates [m, k] of copies.
+        """Compute log-likelihoods [m, k] of rates [m, k] of copies, or of [m, 1].
 
         A sample counts with probability ``p + (1 - p) share B``, B ~ Beta(rank, n + 1 - rank) being the threshold's actual false
         positive rate, and ``share`` what a generator has of it.
         """
         copies = rates[..., None]
         chance = np.clip(copies + (1 - copies) * share * self.false, 1e-15, 1 - 1e-15)
-        terms = self.copies[:, None] * np.log(chance) + (self.images - self.copies)[:, None] * np.log1p(
-            -chance
-        )
+        failed = self.images - self.copies
+        terms = self.copies[:, None] * np.log(chance) + failed[:, None] * np.log1p(-chance)
         top = terms.max(-1)
         return top + np.log(np.exp(terms - top[..., None]) @ self.weights)
 
     def best(self, size: float) -> tuple[float, float, float]:
         """Maximize over slopes and shares: the log-likelihood, the slope and the share."""
-        return max(self._best(size, share) for share in SHARES)
-
-    def _best(self, size: float, share: float) -> tuple[float, float, float]:
-        slopes = self.slopes
-        for _ in range(3):  # each looks between the neighbours of the best one before
-            found = self.of(self.rates(size, slopes), share).sum(-1)
-            i = int(found.argmax())
-            value, slope = float(found[i]), float(slopes[i])
-            slopes = np.geomspace(slopes[max(i - 1, 0)], slopes[min(i + 1, len(slopes) - 1)], 17)
-        return value, slope, float(share)
+        slopes = np.tile(self.slopes, (len(SHARES), 1))
+        for _ in range(ZOOMS):
+            found = self._looked_up(self.rates(size, slopes))
+            values, places = found.max(1), found.argmax(1)
+            rows = np.arange(len(SHARES))
+            best = slopes[rows, places]
+            low, high = (slopes[rows, np.clip(places + d, 0, slopes.shape[1] - 1)] for d in (-1, 1))
+            slopes = np.geomspace(low, high, 17, axis=1)  # between the neighbours of the best one
+        i = int(values.argmax())
+        return float(values[i]), float(best[i]), float(SHARES[i])
 
     def free(self, share: float) -> float:
         """Maximize without a curve, each audit with a rate of its own."""
-        tried = np.concatenate([[0.0], np.logspace(-8, 0, 400)])
-        near = np.concatenate([tried, *(np.linspace(0.9, 1.1, 41)[:, None] * self._plain()).T])
-        found = self.of(np.repeat(near[:, None], len(self.at), 1).clip(0, 1), share)
-        return float(found.max(0).sum())
+        dense = np.linspace(LOGITS[0], LOGITS[-1], 40 * len(LOGITS))
+        i = int(np.flatnonzero(share == SHARES)[0])
+        return float(sum(table(dense)[:, i].max() for table in self.tables))
 
-    def _plain(self) -> np.ndarray:
-        return (self.copies / self.images)[None]
+    def _looked_up(self, rates: np.ndarray) -> np.ndarray:
+        """Look up log-likelihoods [share, m] of rates [share, m, k]: a cubic spline in the logit, where they are smooth."""
+        logits = logit(np.clip(rates, expit(LOGITS[0]), expit(LOGITS[-1])))
+        known = [np.einsum('sms->sm', table(logits[..., i])) for i, table in enumerate(self.tables)]
+        return np.sum(known, axis=0)
 
 
 def fit(counts: Sequence[Count], rate: float, law: str = 'exponential', confidence: float = 0.95) -> Curve:

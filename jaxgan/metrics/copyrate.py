@@ -50,15 +50,15 @@ class Threshold(NamedTuple):
         low, high = (float(betaincinv(self.rank, others, p)) for p in (tail, 1 - tail))
         return Interval(low, high)
 
-    def likely(self) -> tuple[np.ndarray, np.ndarray]:
+    def likely(self, nodes: int = NODES) -> tuple[np.ndarray, np.ndarray]:
         """List false positive rates that this threshold may have, and their weights: a quadrature over Beta(rank, n + 1 - rank)."""
-        quantiles, weights = _quadrature()
+        quantiles, weights = _quadrature(nodes)
         return betaincinv(self.rank, self.held_out + 1 - self.rank, quantiles), weights
 
 
 @functools.cache
-def _quadrature() -> tuple[np.ndarray, np.ndarray]:
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+def _quadrature(count: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
     return (nodes + 1) / 2, weights / 2
 
 
@@ -207,13 +207,13 @@ def rate_interval(copies: int, images: int, threshold: Threshold, confidence: fl
         chance = likely * (rate / fpr) if rate < fpr else likely + (1 - likely) * _less(rate, fpr)
         return float(weights @ betainc(count, images - count + 1, np.minimum(chance, 1)))
 
-    low = brentq(lambda rate: at_least(copies, rate) - tail, 0, 1, xtol=1e-9) if copies else 0.0
-    high = (
-        brentq(lambda rate: at_least(copies + 1, rate) - 1 + tail, 0, 1, xtol=1e-9)
-        if copies < images
-        else 1.0
-    )
-    return Interval(float(low), float(high))
+    def reach(count: int, chance: float) -> float:
+        found = brentq(lambda rate: at_least(count, rate) - chance, 0, 1, xtol=1e-9)
+        return float(found)  # pyright: ignore[reportArgumentType]
+
+    low = reach(copies, tail) if copies else 0.0
+    high = reach(copies + 1, 1 - tail) if copies < images else 1.0
+    return Interval(low, high)
 
 
 def _at_least(count: int, total: int, a: int, b: int) -> float:

@@ -15,9 +15,10 @@ from jaxgan.files import replacing, unwritable
 from jaxgan.making.pictures import to_bytes, to_image
 from jaxgan.metrics.descriptors import VIEWS, undone
 from jaxgan.opened import Generator
+from jaxgan.provenance.options.audit import REPORT
 from jaxgan.report.page import asset, make_template, number, source_hash
 
-JSON, PAGE = 'audit.json', 'audit.html'
+JSON, PAGE = REPORT, 'audit.html'
 PACKAGE = 'jaxgan.provenance'  # whose assets the page is made of
 
 

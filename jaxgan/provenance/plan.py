@@ -9,7 +9,7 @@ from rich.table import Table
 
 from jaxgan.errors import InputError
 from jaxgan.metrics.copyplan import LAWS, Count, Curve, check, fit
-from jaxgan.provenance.auditpage import JSON
+from jaxgan.provenance.options.audit import REPORT
 from jaxgan.provenance.options.plan import PlanOptions
 from jaxgan.strictjson import read_json
 
@@ -42,7 +42,7 @@ def read_audit(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is none, or has no copy rate of all training images.
     """
-    path = path / JSON if path.is_dir() else path
+    path = path / REPORT if path.is_dir() else path
     values = read_json(path)
     rate, data = (_part(values, name, path) for name in ('copy_rate', 'data'))
     count = Count(

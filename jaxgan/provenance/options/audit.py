@@ -4,6 +4,7 @@ import dataclasses
 
 import tyro
 
+REPORT = 'audit.json'
 LEAST_CT = -3.0  # a z-score; of a generator as good as fresh images it is below once in 700 times
 
 
