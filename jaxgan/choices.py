@@ -1,5 +1,6 @@
 """What a user leaves open when something is measured: the extractor that goes with the data, the held-out images."""
 
+import dataclasses
 import re
 
 from jaxgan.data import DataConfig, ImageSource, open_source
@@ -17,19 +18,39 @@ MADE_FOR = {  # data sets by name, and the extractor that was made for them
 
 
 def open_held_out(config: DataConfig, split: str | None) -> ImageSource | None:
-    """Open real images that no training saw: the split named, or 'test' where there is one and it is another.
+    """Open real images that no training saw.
+
+    Args:
+        config: of the training's images.
+        split: 'rest': what ``data.subset`` leaves out; 'none': none; any other: that split. None: the rest, where there is one, or
+            'test', where there is one and it is another.
 
     Raises:
-        InputError: the split named cannot be opened.
+        InputError: the split named cannot be opened, or there is no rest.
     """
-    if split is not None:
-        return None if split == 'none' else open_source(with_split(config, split))
-    if split_name(config.split) == 'test' or config.name.startswith('folder:'):
+    if split == 'none':
         return None
+    if split is not None:
+        return open_source(_rest(config) if split == 'rest' else with_split(config, split))
+    found = None if config.subset is None else _or_none(_rest(config))
+    if found is not None or split_name(config.split) == 'test' or config.name.startswith('folder:'):
+        return found
+    return _or_none(with_split(config, 'test'))
+
+
+def _or_none(config: DataConfig) -> ImageSource | None:
     try:
-        return open_source(with_split(config, 'test'))
+        return open_source(config)
     except InputError:
         return None
+
+
+def _rest(config: DataConfig) -> DataConfig:
+    if config.subset is None:
+        raise InputError(
+            "held-out 'rest' is what data.subset leaves out, and the training had none: name a split"
+        )
+    return dataclasses.replace(config, subset=-config.subset, exclude=())
 
 
 def made_for(data: str) -> str | None:

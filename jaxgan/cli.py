@@ -136,6 +136,9 @@ COMMANDS: dict[str, Command | None] = {
         'jaxgan.provenance.copying.options.audit:AuditOptions',
         'jaxgan.provenance.copying.audit:audit_command',
     ),
+    'plan': Command(
+        'jaxgan.provenance.copying.options.plan:PlanOptions', 'jaxgan.provenance.copying.plan:plan_command'
+    ),
     'compare': Command('jaxgan.options:CompareOptions', 'jaxgan.evaluating:compare_command'),
     'report': Command('jaxgan.options:ReportOptions', 'jaxgan.report:report_command'),
     'reproduce': Command('jaxgan.options:ReproduceOptions', 'jaxgan.run.reproduce:reproduce_command'),

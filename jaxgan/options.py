@@ -46,7 +46,8 @@ class EvaluateOptions:
     split: str | None = None
     """Their split, with a slice if you like (default: that of the training, else train)."""
     held_out: str | None = None
-    """The split that no training saw, for C_T (default: test, where there is one); none for none."""
+    """The split that no training saw, for C_T (default: test, where there is one); rest: what data.subset leaves out, the default where
+    it does; none for none."""
     extractor: str = 'auto'
     """inception-2015, vgg16, vgg16-64, dinov2-vits14, -vitb14, -vitl14, mnist, pixel_avatars, pixels (auto: the one made for such
     data, else Inception, whose distances alone are called FID, else VGG16)."""

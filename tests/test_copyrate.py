@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.copyrate import calibrate, clopper_pearson, copy_rate, p_values, smallest_fpr
-from jaxgan.metrics.membership import auc
+from jaxgan.metrics import copyrate
+from jaxgan.metrics.copyrate import (
+    Threshold,
+    calibrate,
+    clopper_pearson,
+    copy_rate,
+    p_values,
+    rate_interval,
+    smallest_fpr,
+)
+from jaxgan.metrics.membership import auc, control
 
 
 @pytest.mark.parametrize(
@@ -47,10 +56,38 @@ def test_fresh_images_count_as_often_as_was_asked_for():
 
 def test_the_rate_of_a_clean_generator_is_rarely_called_too_high():
     rng = np.random.default_rng(2)
-    rates = [copy_rate(rng.random(3000), calibrate(rng.random(999), 0.005)) for _ in range(200)]
+    rates = [copy_rate(rng.random(3000), calibrate(rng.random(999), 0.005)) for _ in range(100)]
     assert np.mean([rate.corrected_interval.low > 0 for rate in rates]) <= 0.025
     assert np.mean([rate.p_value < 0.05 for rate in rates]) < 0.085
     assert np.mean([rate.p_value < 0.05 for rate in rates]) > 0.02
+
+
+def chances(images, rank, held_out):
+    """Tell how probable each count is of images like the held-out ones: beta-binomial."""
+    tails = [copyrate._at_least(k, images, rank, held_out + 1 - rank) for k in range(images + 1)]
+    return -np.diff([*tails, 0.0])
+
+
+@pytest.mark.parametrize(('rank', 'held_out', 'images'), [(1, 99, 60), (5, 60, 60)])
+def test_the_interval_of_a_rate_contains_that_of_fresh_images_by_exact_probability(rank, held_out, images):
+    threshold = Threshold(1.0, 0.5, rank, held_out)
+    chance = chances(images, rank, held_out)
+    assert chance.sum() == pytest.approx(1)
+    bounds = [rate_interval(k, images, threshold) for k in range(images + 1)]
+    inside = np.array([low <= threshold.fpr <= high for low, high in bounds])
+    assert 0.95 <= chance[inside].sum() < 0.995
+    plain = [clopper_pearson(k, images) for k in range(images + 1)]
+    assert chance[[low <= threshold.fpr <= high for low, high in plain]].sum() < 0.95, 'the draw counts'
+
+
+def test_the_interval_of_a_rate_is_clopper_and_pearsons_where_no_draw_is_left():
+    sure = Threshold(1.0, 0.5, 10**7, 2 * 10**7)
+    for count, total in ((0, 10), (3, 10), (10, 10), (480, 1000)):
+        np.testing.assert_allclose(
+            rate_interval(count, total, sure), clopper_pearson(count, total), atol=1e-3
+        )
+    with pytest.raises(InputError, match='11 of 10'):
+        rate_interval(11, 10, sure)
 
 
 def test_planted_copies_are_counted():
@@ -88,3 +125,20 @@ def test_the_interval_of_an_attack_covers():
     assert 0.92 < np.mean([one.low < true < one.high for one in found]) < 0.98
     chance = [auc(rng.normal(size=2000), rng.normal(size=2000)).auc for _ in range(20)]
     assert max(abs(one - 0.5) for one in chance) < 0.04
+
+
+def test_random_labels_give_one_half_with_the_error_that_theory_has():
+    rng = np.random.default_rng(6)
+    scores = rng.normal(size=(2, 200)).round(1)  # with ties
+    found = control(scores[0], scores[1] + 1, repeats=400)
+    assert abs(found.mean - 0.5) < 3 * found.error_of_mean < 0.006
+    assert found.error == pytest.approx(np.sqrt(401 / (12 * 200 * 200)), rel=0.12)
+    assert found.p_value == 1 / 401, 'none of the repeats is as far'
+    assert found.error_of_mean == pytest.approx(found.error / 20)
+
+
+def test_the_p_value_of_an_attack_that_knows_nothing_is_uniform():
+    rng = np.random.default_rng(7)
+    found = [control(*rng.normal(size=(2, 12)), repeats=99).p_value for _ in range(200)]
+    assert 0.02 <= np.mean(np.array(found) <= 0.05) <= 0.09
+    assert 0.4 < np.mean(found) < 0.6

@@ -19,5 +19,6 @@ class IndexOptions:
     data_dir: str | None = None
     """Where TFDS data sets lie now."""
     held_out: str | None = None
-    """The split on which thresholds are set, of images that no training saw (default: test, where there is one); none, and
+    """The split on which thresholds are set, of images that no training saw (default: test, where there is one, or rest,
+    what data.subset leaves out); none, and
     the default where there is none: a fifth of the training images is left out for that, and put back."""

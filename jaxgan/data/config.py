@@ -51,6 +51,9 @@ class DataConfig:
     """Why opt-outs are ignored; it stands in config.json and in the cards of what is made."""
     licences: tuple[str, ...] = ()
     """Use only images of these licences, such as CC0-1.0 'CC-BY-*' (default: of any, also where none is stated)."""
+    subset: int | None = None
+    """Use so many images only, the first of a fixed permutation of the split, in their order (default: all): 100 of them are among 200. Below 0:
+    all but those, as jaxgan audit --held-out rest has them."""
 
     def __post_init__(self):
         types = typing.get_type_hints(type(self))
@@ -62,6 +65,8 @@ class DataConfig:
         if self.size is not None and self.size < 1:
             raise InputError(f'data.size is {self.size}; it must be at least 1 pixel')
         _check_excluded(self.exclude)
+        if self.subset == 0:
+            raise InputError('data.subset is 0; it must be at least 1 image (or below 0: all but so many)')
         if self.opt_outs == 'ignore' and not (self.opt_out_reason or '').strip():
             raise InputError(
                 "data.opt_outs 'ignore' needs a reason, which is written down: data.opt_out_reason"
@@ -83,8 +88,10 @@ def _check_excluded(names: tuple[str, ...]) -> None:
 
 
 def with_split(config: DataConfig, split: str) -> DataConfig:
-    """Return the configuration of another split; what is excluded are images of this one, and says nothing of another."""
-    return dataclasses.replace(config, split=split, exclude=config.exclude if split == config.split else ())
+    """Return the configuration of another split, all of it; what is excluded are images of this one, and says nothing of another."""
+    return (
+        config if split == config.split else dataclasses.replace(config, split=split, exclude=(), subset=None)
+    )
 
 
 def path_of(name: str) -> pathlib.Path:

@@ -15,6 +15,7 @@ from jaxgan.data.config import DataConfig, path_of
 from jaxgan.data.pixels import BadImage, decode, decode_with_info, describe_changes, plan_side, to_pixels
 from jaxgan.data.source import DataInfo
 from jaxgan.data.splits import split_name, split_range
+from jaxgan.data.subset import part
 from jaxgan.errors import InputError, unknown
 from jaxgan.rights.embedded import read_embedded
 from jaxgan.rights.folder import Surroundings, read_bytes, whole_statement
@@ -106,13 +107,16 @@ def open_folder(config: DataConfig) -> FolderSource:
     chosen = split_range(config.split, len(found))
     here = slice(chosen.start, chosen.stop)
     found, labels = found[here], labels[here]
-    side = _common_side(found, root, config)
+    side = _common_side(found, root, config)  # of the whole split, so that its parts are alike
+    channels = config.channels or max(image.channels for image in found)
+    places = part(len(found), config.subset, f'{config.name}, split {config.split}')
+    found, labels = [found[i] for i in places], labels[places] if classes else labels
     info = DataInfo(
         name=config.name,
         split=config.split,
         count=len(found),
         size=side,
-        channels=config.channels or max(image.channels for image in found),
+        channels=channels,
         classes=classes,
         origin=str(root),
         skipped=(*bad, *left_out, *((name, 'hidden') for name in hidden)),

@@ -78,9 +78,17 @@ def open_source(config: DataConfig) -> ImageSource:
     kind = next(kind for kind in _KINDS if config.name.startswith(kind))
     module, function = _KINDS[kind].split(':')
     source = getattr(importlib.import_module(module), function)(config)
-    if config.licences and kind != 'folder:':  # which looks at each image
+    if kind == 'folder:':  # which looks at each image, and knows what is said of each
+        return source
+    if config.licences:
         _check_licence(source.info, config)
-    return source
+    return source if config.subset is None else _part(source, config.subset)
+
+
+def _part(source: ImageSource, subset: int) -> ImageSource:
+    from jaxgan.data.subset import Subset, part
+
+    return Subset(source, part(len(source), subset, f'{source.info.name}, split {source.info.split}'))
 
 
 def _check_licence(info: DataInfo, config: DataConfig) -> None:

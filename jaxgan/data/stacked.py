@@ -88,7 +88,9 @@ def open_stacked(config: DataConfig) -> StackedSource:
             'data set with labels, as in stacked:mnist or stacked:npz:PATH)'
         )
     depth, name = int(match['depth'] or 3), match['name']
-    inner = open_source(dataclasses.replace(config, name=name, split=split_name(config.split), size=None))
+    inner = open_source(
+        dataclasses.replace(config, name=name, split=split_name(config.split), size=None, subset=None)
+    )
     found = inner.info
     if found.channels != 1:
         raise InputError(

@@ -1,17 +1,23 @@
-"""How near is too near, and how often: a threshold from held-out images, and a rate with an exact interval.
+"""How near is too near, and how often: a threshold from held-out images, and a rate with an interval that knows of their draw.
 
 References:
     Vovk, Gammerman and Shafer 2005, Algorithmic learning in a random world (conformal p-values); Clopper and Pearson
-    1934, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26.
+    1934, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26; Wilks 1941,
+    Determination of sample sizes for setting tolerance limits, Annals of Mathematical Statistics 12 (the share of a population
+    below an order statistic is a beta variable).
 """
 
+import functools
 import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import betaincinv, betaln  # jax depends on scipy
+from scipy.optimize import brentq  # jax depends on scipy
+from scipy.special import betainc, betaincinv, betaln
 
 from jaxgan.errors import InputError
+
+NODES = 64  # of the quadrature over false positive rates
 
 
 class Interval(NamedTuple):
@@ -44,6 +50,17 @@ class Threshold(NamedTuple):
         low, high = (float(betaincinv(self.rank, others, p)) for p in (tail, 1 - tail))
         return Interval(low, high)
 
+    def likely(self, nodes: int = NODES) -> tuple[np.ndarray, np.ndarray]:
+        """List false positive rates that this threshold may have, and their weights: a quadrature over Beta(rank, n + 1 - rank)."""
+        quantiles, weights = _quadrature(nodes)
+        return betaincinv(self.rank, self.held_out + 1 - self.rank, quantiles), weights
+
+
+@functools.cache
+def _quadrature(count: int) -> tuple[np.ndarray, np.ndarray]:
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return (nodes + 1) / 2, weights / 2
+
 
 class CopyRate(NamedTuple):
     """The share of generated images that count as copies."""
@@ -52,7 +69,7 @@ class CopyRate(NamedTuple):
     images: int
     raw: float
     interval: Interval
-    """Of ``raw``, of 95%: Clopper and Pearson's, exact."""
+    """Of 95%, of the share to be expected over all draws of held-out images (``rate_interval``): what ``raw`` estimates."""
     corrected: float
     """``raw`` less what false positives explain: ``max(0, (raw - fpr) / (1 - fpr))``."""
     corrected_interval: Interval
@@ -151,11 +168,52 @@ def copy_rate(ratios: np.ndarray, threshold: Threshold) -> CopyRate:
         copies,
         images,
         copies / images,
-        clopper_pearson(copies, images),
+        rate_interval(copies, images, threshold),
         _less(copies / images, threshold.fpr),
         bounds,
         _at_least(copies, images, threshold.rank, threshold.held_out + 1 - threshold.rank),
     )
+
+
+def rate_interval(copies: int, images: int, threshold: Threshold, confidence: float = 0.95) -> Interval:
+    """Bound the share of images that count, over all draws of generated *and* of held-out images.
+
+    The actual false positive rate of a threshold of rank r among n held-out images is a draw of B ~ Beta(r, n + 1 - r),
+    whatever the distribution of the ratios. A generator counts with probability ``c + (1 - c) B``, c of its images being copies
+    and the others like held-out ones, or, with fewer false positives than these, with ``s B``. Either family is
+    one of its mean, the rate; the bounds are the rates at which so many copies or more, or so many or fewer, have the
+    probability of half of ``1 - confidence`` (Clopper and Pearson's way with a mixture instead of the binomial distribution). Of
+    images like the held-out ones it contains the nominal rate ``r / (n + 1)`` with at least ``confidence``, exactly.
+
+    Args:
+        copies: how many count.
+        images: of so many, at least 1.
+        threshold: by which they count.
+        confidence: of the two-sided interval.
+
+    Raises:
+        InputError: ``copies`` is no part of ``images``.
+
+    >>> threshold = Threshold(0.2, 0.01, 10, 999)
+    >>> [round(x, 4) for x in rate_interval(16, 1000, threshold)], [round(x, 4) for x in clopper_pearson(16, 1000)]
+    ([0.0074, 0.0273], [0.0092, 0.0259])
+    """
+    if not 0 <= copies <= images or images < 1:
+        raise InputError(f'{copies} of {images} is no share')
+    likely, weights = threshold.likely()
+    tail, fpr = (1 - confidence) / 2, threshold.fpr
+
+    def at_least(count: int, rate: float) -> float:
+        chance = likely * (rate / fpr) if rate < fpr else likely + (1 - likely) * _less(rate, fpr)
+        return float(weights @ betainc(count, images - count + 1, np.minimum(chance, 1)))
+
+    def reach(count: int, chance: float) -> float:
+        found = brentq(lambda rate: at_least(count, rate) - chance, 0, 1, xtol=1e-9)
+        return float(found)  # pyright: ignore[reportArgumentType]
+
+    low = reach(copies, tail) if copies else 0.0
+    high = reach(copies + 1, 1 - tail) if copies < images else 1.0
+    return Interval(low, high)
 
 
 def _at_least(count: int, total: int, a: int, b: int) -> float:

@@ -1,5 +1,7 @@
 """``jaxgan audit``: are there copies of training images among a generator's images, and how surely?"""
 
+import hashlib
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from rich.console import Console
 
 from jaxgan import kernels
 from jaxgan.choices import open_held_out
+from jaxgan.configjson import PRESENTATION, read_config, to_dict
 from jaxgan.credentials import without_folders
 from jaxgan.data import ImageSource, open_source
 from jaxgan.errors import InputError
@@ -24,6 +27,7 @@ from jaxgan.provenance.copying.auditpage import write_audit
 from jaxgan.provenance.copying.options.audit import LEAST_CT, AuditOptions
 from jaxgan.provenance.copying.reidentifying import membership, recovery
 from jaxgan.realimages import BATCH, Reals, order, read_bytes
+from jaxgan.run.rundir import CONFIG
 from jaxgan.runtime import keep_programs
 from jaxgan.sampling import MAX_SEED
 from jaxgan.version import __version__
@@ -121,7 +125,9 @@ def _about(
         'model': found.digest,
         'step': trained['step'],
         'images_seen': trained['images_seen'],
-        'data': _of_source(train) | {'images': len(order(train))},
+        'recipe': recipe_of(Path(options.source)),
+        'data': _of_source(train)
+        | {'images': len(order(train)), 'of': len(train.source) - len(train.excluded)},
         'held_out_data': None if held_out is None else _of_source(Reals(held_out)),
         'hold_out': HOLD_OUT,
         'protocol': {
@@ -133,6 +139,26 @@ def _about(
             'confidence': 0.95,
         },
     }
+
+
+SIZED = (
+    'split',
+    'subset',
+    'exclude',
+    'data_dir',
+    'residence',
+)  # of the data: how many they are, and where they lie
+APART = {'seed', 'sharding', 'grid', *PRESENTATION} - {'images'}
+
+
+def recipe_of(run: Path) -> str | None:
+    """Compute a SHA-256 of a run's configuration but for how many images it has, its seed and what changes no step; None: it is no run."""
+    if not (run / CONFIG).is_file():
+        return None
+    values = to_dict(read_config(run / CONFIG))
+    kept = {name: value for name, value in values.items() if name not in APART}
+    kept['data'] = {name: value for name, value in values['data'].items() if name not in SIZED}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
 def _of_source(reals: Reals) -> dict[str, Any]:

@@ -229,8 +229,13 @@ def _of_recovery(found: dict[str, Any] | None) -> list[str]:
 def _of_membership(found: dict[str, Any] | None) -> list[str]:
     lines = []
     for name, attack in (found or {}).items():
-        told = (
-            attack.get('reason') or f'AUC {attack["auc"]:.3f} ({attack["low"]:.3f} to {attack["high"]:.3f})'
-        )
-        lines.append(f'membership by {name}: {told}')
+        lines.append(f'membership by {name}: {attack.get("reason") or _of_attack(attack)}')
     return lines
+
+
+def _of_attack(found: dict[str, Any]) -> str:
+    chance = found['random_labels']
+    return (
+        f'AUC {found["auc"]:.3f} ({found["low"]:.3f} to {found["high"]:.3f}), p {chance["p_value"]:.2g}; random labels: '
+        f'{chance["mean"]:.3f}, standard error {chance["error"]:.3f}'
+    )

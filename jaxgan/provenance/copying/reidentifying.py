@@ -17,7 +17,7 @@ from jaxgan.making.judging import companions
 from jaxgan.making.project import search
 from jaxgan.making.targets import Targets
 from jaxgan.metrics import copies
-from jaxgan.metrics.membership import auc
+from jaxgan.metrics.membership import auc, control
 from jaxgan.metrics.pairwise import nearest
 from jaxgan.opened import Generator
 from jaxgan.realimages import BATCH, Reals, order, read_bytes
@@ -80,7 +80,7 @@ def membership(found: Generator, real: tuple[Reals, Reals] | None, generated: np
         generated: its images, uint8.
 
     Returns:
-        By attack its AUC with an interval, and what random labels of the same images give; or why it was not made.
+        By attack its AUC with an interval, and what random labels of the same images give, many times; or why it was not made.
     """
     if real is None:
         return {}
@@ -97,9 +97,7 @@ def membership(found: Generator, real: tuple[Reals, Reals] | None, generated: np
 
 
 def _attack(members: np.ndarray, others: np.ndarray) -> dict[str, Any]:
-    both = np.random.default_rng(0).permutation(np.concatenate([members, others]))
-    control = auc(both[: len(members)], both[len(members) :])
-    return {**auc(members, others)._asdict(), 'random_labels': control.auc}
+    return {**auc(members, others)._asdict(), 'random_labels': control(members, others)._asdict()}
 
 
 def _logits(found: Generator, pixels: np.ndarray, labels: np.ndarray | None) -> np.ndarray:

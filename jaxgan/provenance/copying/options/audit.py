@@ -20,7 +20,8 @@ class AuditOptions:
     data: str | None = None
     """The training images (default: those of the training, as it prepared them)."""
     held_out: str | None = None
-    """The split that no training saw, which says how near fresh images come (default: test, where there is one); none for none."""
+    """The split that no training saw, which says how near fresh images come (default: test, where there is one); rest: what data.subset
+    leaves out, the default where it does; none for none."""
     train: int | None = None
     """Compare with so many training images only, of a fixed permutation (default: all): copies of others are not found."""
     fpr: float = 0.001
