@@ -32,6 +32,7 @@ CORE = (
     'rejection',
     'watermark',
     'fingerprint',
+    'privacy',
     'errors',
     'version',
 )

@@ -85,6 +85,9 @@ def private_feed(
             read.cache_clear()
         return dict(held)
 
+    def load() -> None:
+        images()
+
     def take(step: int, k: int) -> Any:
         data = images()
         numbers = range(step * updates, (step + k) * updates)
@@ -107,7 +110,7 @@ def private_feed(
         nothing = jnp.zeros((plan.expected * updates, *shape[1:]), info.dtype)
         return {'image': nothing, PRIVATE: joined}
 
-    return Feed(abstract=abstract, load=images, take=take, batch=batch, close=held.clear)
+    return Feed(abstract=abstract, load=load, take=take, batch=batch, close=held.clear)
 
 
 def poisson_sample(key_data: Any, plan: Plan, barred: Any) -> tuple[Any, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import jax
+
 from jaxgan.phases import over_parts, split_batch
 from jaxgan.state import GanState
 from jaxgan.steps import ema_phase

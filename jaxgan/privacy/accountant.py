@@ -27,7 +27,7 @@ CUT = 1e-6  # part of delta that may be cut off on each side
 FINE = 40.0  # points of the grid in a standard deviation of a step's loss
 MOST = 2**22  # points of a grid
 LARGE = 600.0  # an epsilon whose exponential is near the end of the floats
-SIGMAS = (0.02, 10_000.0)  # noise that is looked at
+SIGMAS = (0.05, 10_000.0)  # noise that is looked at; with less, nothing is claimed
 STEPS_OF_SIGMA = 500.0  # k in exp(k / 500): multiples of 0.2 %
 
 
@@ -55,6 +55,8 @@ def epsilon(q: float, sigma: float, steps: int, delta: float) -> float:
     _check(q, sigma, steps, delta)
     if not steps:
         return 0.0
+    if sigma < SIGMAS[0]:
+        return math.inf
     return max(_epsilon_of(q, sigma, steps, delta, removed) for removed in (True, False))
 
 
@@ -63,6 +65,8 @@ def delta(q: float, sigma: float, steps: int, epsilon: float, smallest: float = 
     _check(q, sigma, steps, smallest)
     if not steps:
         return 0.0
+    if sigma < SIGMAS[0]:
+        return 1.0
     both = (_composed(q, sigma, steps, smallest, removed) for removed in (True, False))
     return min(max(_delta_of(loss, lost, epsilon) for loss, lost in both), 1.0)
 
@@ -76,13 +80,22 @@ def noise_for(epsilon_wanted: float, q: float, steps: int, delta: float) -> floa
     Raises:
         ValueError: no noise that is looked at is enough.
     """
-    low, high = (round(math.log(sigma) * STEPS_OF_SIGMA) for sigma in SIGMAS)
-    if epsilon(q, _sigma(high), steps, delta) > epsilon_wanted:
+    least, most = (round(math.log(sigma) * STEPS_OF_SIGMA) for sigma in SIGMAS)
+
+    def enough(k: int) -> bool:
+        return epsilon(q, _sigma(k), steps, delta) <= epsilon_wanted
+
+    low = high = 0  # from 1 on, with growing strides: little noise costs large grids
+    stride = int(STEPS_OF_SIGMA) // 4
+    while high < most and not enough(high):
+        low, high, stride = high, min(high + stride, most), stride * 2
+    if high == most and not enough(high):
         raise ValueError(f'no noise up to {SIGMAS[1]:,.0f} is enough for epsilon {epsilon_wanted}')
+    while low == high or (low > least and enough(low)):
+        low, high, stride = max(low - stride, least), low, stride * 2
     while high - low > 1:  # high is enough, low is not or is the least
         middle = (low + high) // 2
-        enough = epsilon(q, _sigma(middle), steps, delta) <= epsilon_wanted
-        low, high = (low, middle) if enough else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return _sigma(high)
 
 
@@ -116,7 +129,9 @@ def _epsilon_of(q: float, sigma: float, steps: int, delta: float, removed: bool)
 def _delta_of(loss: Loss, lost: float, epsilon: float) -> float:
     points, above, tilted = _curve(loss)
     i = int(np.searchsorted(points, epsilon, 'right')) - 1
-    return (max(float(above[i] - math.exp(epsilon) * tilted[i]), 0.0) if epsilon < LARGE else float(above[i])) + lost
+    return (
+        max(float(above[i] - math.exp(epsilon) * tilted[i]), 0.0) if epsilon < LARGE else float(above[i])
+    ) + lost
 
 
 def _curve(loss: Loss) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,7 +182,7 @@ def _window(loss: Loss, steps: int, cut: float) -> tuple[float, float]:
     bounds = []
     for sign in (1.0, -1.0):
         found = math.inf
-        for t in 2.0 ** np.arange(-12.0, 16.0, 0.5):
+        for t in 2.0 ** np.arange(-12.0, 16.0):
             terms = logs + sign * t * points
             top = float(np.max(terms))
             moment = top + math.log(float(np.sum(np.exp(terms - top))))
@@ -234,7 +249,11 @@ def _place_of(losses: np.ndarray, q: float, sigma: float, removed: bool) -> np.n
     value = losses if removed else -losses
     with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
         # log((e^v - 1 + q) / q), so that nothing overflows where v is large
-        share = np.where(value > 30.0, value + np.log1p(-(1.0 - q) * np.exp(-np.maximum(value, 0.0))), np.log(np.expm1(np.minimum(value, 30.0)) + q))
+        share = np.where(
+            value > 30.0,
+            value + np.log1p(-(1.0 - q) * np.exp(-np.maximum(value, 0.0))),
+            np.log(np.expm1(np.minimum(value, 30.0)) + q),
+        )
         far = share - math.log(q)
     far = np.where(np.isnan(far), -np.inf, far)
     return sigma**2 * far + 0.5

@@ -64,7 +64,9 @@ def _refused(config: Any) -> list[tuple[str, Any, Any, str]]:
     """List fields, their values, the one that a private training has, and why."""
     seen = 'it depends on real images, and not through gradients that are noised'
     named = [penalty.name for penalty in config.g_penalties if penalty.name == 'wgan_gp']
-    remembering = [penalty.name for penalty in (*config.penalties, *config.g_penalties) if penalty.name == 'lecam']
+    remembering = [
+        penalty.name for penalty in (*config.penalties, *config.g_penalties) if penalty.name == 'lecam'
+    ]
     return [
         ('training', config.training, 'two_stage', 'the other ones make one gradient of what has to be apart'),
         ('conditional', config.conditional, False, 'the generator would be trained on labels of real images'),
@@ -75,6 +77,7 @@ def _refused(config: Any) -> list[tuple[str, Any, Any, str]]:
         ('g_penalties without', named, [], seen),
         ('fingerprint', config.fingerprint, None, 'marking real images is not built for private training'),
         ('evaluation.every', config.evaluation.every, 0, f'what it chooses and shows {seen[3:]}; measure afterwards with jaxgan evaluate'),
+        ('data.name other than', config.data.name if config.data.name.startswith('stacked') else '', '', 'each image is in many stacks'),
         ('sharding', config.sharding if config.sharding == 'fsdp' else 'data', 'data', 'gradients of single images need whole parameters'),
         ('data.residence', config.data.residence if config.data.residence == 'stream' else 'auto', 'auto', 'a Poisson sample is taken from images on the device'),
     ]  # fmt: skip

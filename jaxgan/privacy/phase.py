@@ -11,7 +11,6 @@ References:
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxgan.critic import bind_generator, discriminator_loss
 from jaxgan.privacy.gradients import clipped_sum, noised_mean
@@ -84,7 +83,9 @@ def _phase(
 def draw(private: Batch, key: Key, recipe: Any) -> dict[str, Any]:
     """Draw for each image what its gradient depends on besides it, by its number and not by its place among those that came."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, private['index'])
-    latent_keys, view_keys, penalty_keys = (jax.vmap(jax.random.split, (0, None))(keys, 3)[:, i] for i in range(3))
+    latent_keys, view_keys, penalty_keys = (
+        jax.vmap(jax.random.split, (0, None))(keys, 3)[:, i] for i in range(3)
+    )
     latents = jax.vmap(lambda one: jax.tree.map(lambda leaf: leaf[0], recipe.latents(one, 1)))(latent_keys)
     return {
         'real': private['image'],

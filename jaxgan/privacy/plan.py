@@ -77,7 +77,9 @@ def make_plan(dp: Privacy, images: int, batch_size: int, updates: int) -> Plan:
             f'dp.delta {delta:g} must be below 1 / {images:,}: one image of {images:,} could be published whole with more'
         )
     if batch_size > images:
-        raise InputError(f'batch_size {batch_size} is more than the {images:,} images: dp takes each once in an update at most')
+        raise InputError(
+            f'batch_size {batch_size} is more than the {images:,} images: dp takes each once in an update at most'
+        )
     threshold = batch_size * 2**32 // images
     places = min(_capacity(images, threshold / 2**32), images)
     capacity = math.ceil(places / dp.at_once) * dp.at_once
@@ -93,7 +95,9 @@ def make_plan(dp: Privacy, images: int, batch_size: int, updates: int) -> Plan:
 
 def _noise(epsilon: float, plan: Plan) -> float:
     try:
-        return accountant.noise_for(epsilon, plan.chance, plan.updates, plan.delta - plan.overflow(plan.updates))
+        return accountant.noise_for(
+            epsilon, plan.chance, plan.updates, plan.delta - plan.overflow(plan.updates)
+        )
     except ValueError as error:
         raise InputError(f'dp.epsilon {epsilon}: {error}') from None
 
@@ -144,3 +148,33 @@ def describe(plan: Plan, updates: int) -> dict[str, Any]:
 
 FIXED = ('delta', 'noise', 'clip', 'images', 'expected_batch', 'chance', 'capacity')
 """What a training that goes on may not change."""
+
+
+def tell(plan: Plan, updates: int) -> str:
+    """Say in one line what so many updates of D spend."""
+    limit = '' if plan.limit is None else f' (at most {plan.limit:g})'
+    return (
+        f'privacy: epsilon {plan.spent(updates):.4g}{limit} at delta {plan.delta:.2g}, for adding or removing one of {plan.images:,} images, after '
+        f'{updates:,} updates of D; noise {plan.noise:g}, clip {plan.clip:g}, {plan.expected} images expected in an update'
+    )
+
+
+def why_not_continued(plan: Plan, there: Any, at: int) -> str:
+    """Say why a training cannot go on from what stands beside a checkpoint; nothing, if it can.
+
+    Args:
+        plan: of the training that would go on.
+        there: what ``describe`` made.
+        at: updates of D that the checkpoint has had.
+    """
+    if not isinstance(there, dict):
+        return 'it was not trained privately'
+    here = describe(plan, at)
+    for name in FIXED:
+        if there.get(name) != here[name]:
+            planned = there.get('planned_updates')
+            hint = ''
+            if name == 'noise' and planned != plan.updates:
+                hint = f': it was chosen for {planned} updates of D, and {plan.updates} are asked for; give the --images of then'
+            return f'its {name} is {there.get(name)}, and would be {here[name]} now{hint}'
+    return ''

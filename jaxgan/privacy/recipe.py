@@ -21,7 +21,9 @@ def check_recipe(generator: Network, recipe: Any) -> None:
             'dp needs a discriminator that does not mix samples, and this one does: take model.norm none (or one without batch), '
             'and model.d_deviation_group 1, where the model has them'
         )
-    _, aux = jax.eval_shape(lambda: generator.init(jax.random.key(0), recipe.latents(jax.random.key(0), 2), None))
+    _, aux = jax.eval_shape(
+        lambda: generator.init(jax.random.key(0), recipe.latents(jax.random.key(0), 2), None)
+    )
     if 'batch_stats' in aux:
         raise InputError(
             'dp needs a generator without batch normalization, for its fake images would depend on which others are in the batch: take model.norm none, '
@@ -34,7 +36,9 @@ def check_recipe(generator: Network, recipe: Any) -> None:
         )
     remembered = [memory.name for memory in memories(recipe) if memory.update is not None]
     if remembered:
-        raise InputError(f"dp needs a recipe that remembers nothing of D's logits of real images; this one has {remembered[0]}")
+        raise InputError(
+            f"dp needs a recipe that remembers nothing of D's logits of real images; this one has {remembered[0]}"
+        )
 
 
 def asks_real(loss: Loss) -> bool:

@@ -29,11 +29,11 @@ from jaxgan.parallel.sharding import (
     whole_parameters,
 )
 from jaxgan.phases import named_key, scan_steps
-from jaxgan.realimages import Reals, order, read_bytes
-from jaxgan.run.alarms import IMAGES, Alarms
 from jaxgan.privacy import plan
 from jaxgan.privacy.phase import PRIVATE
 from jaxgan.privacy.plan import Plan
+from jaxgan.realimages import Reals, order, read_bytes
+from jaxgan.run.alarms import IMAGES, Alarms
 from jaxgan.run.assembly import Assembly, assemble, count_steps, initial_state
 from jaxgan.run.evaluator import Evaluator, make_evaluator
 from jaxgan.run.feeding import open_feed
@@ -118,7 +118,7 @@ def make_trainer(
         raw = {name: value for name, value in raw.items() if name == 'image' or classes}
         raw = jax.lax.with_sharding_constraint(raw, parts)
         key = named_key(jax.random.fold_in(state.key, state.step), 'data')
-        return prepare(key, raw, flip=config.data.flip and not private) | private
+        return {**prepare(key, raw, flip=config.data.flip and not private), **private}
 
     init = functools.partial(initial_state, config, source.info, made)
     abstract = _abstract(init, sharding, mesh)

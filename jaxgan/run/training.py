@@ -13,6 +13,7 @@ from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.privacy.plan import tell
 from jaxgan.provenance.secret import watermark_secret
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
@@ -87,6 +88,8 @@ def train(
         stack.enter_context(listing)
         tools = Tools(opened, origin, goodput, dog, listing, crew, marks)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
+        if trainer.plan is not None:
+            progress.message(tell(trainer.plan, (opened().latest() or 0) * trainer.config.d_steps))
         if not number:
             with dog.paused():
                 listing.finish(lambda: bool(stop.signal))
