@@ -135,11 +135,11 @@ PRIVATE_CONFIG = Config(loss='hinge', dp=Privacy(epsilon=1.0, key='secret'))
 REFUSED = [
     ({'dp': Privacy(clip=2.0)}, 'has no effect without dp.epsilon or dp.noise'),
     ({'dp': Privacy(epsilon=1.0)}, 'dp needs dp.key'),
-    ({'dp': Privacy(epsilon=-1.0, key='k')}, 'dp.epsilon -1.0 must be above 0'),
-    ({'dp': Privacy(noise=math.inf, key='k')}, 'dp.noise inf must be above 0'),
-    ({'dp': Privacy(noise=1.0, clip=0.0, key='k')}, 'dp.clip 0.0 must be above 0'),
+    ({'dp': Privacy(epsilon=-1.0, key='k')}, 'dp.epsilon -1.0 must be from 0.001 to 1000'),
+    ({'dp': Privacy(noise=math.inf, key='k')}, 'dp.noise inf must be from'),
+    ({'dp': Privacy(noise=1.0, clip=0.0, key='k')}, 'dp.clip 0.0 must be from'),
     ({'dp': Privacy(noise=1.0, delta=1e-300, key='k')}, 'dp.delta 1e-300 must be from'),
-    ({'dp': Privacy(noise=1.0, at_once=0, key='k')}, 'dp.at_once 0 must be at least 1'),
+    ({'dp': Privacy(noise=1.0, at_once=0, key='k')}, 'dp.at_once 0 must be from 1 to 4096'),
     ({'training': 'one_stage'}, 'dp needs training two_stage'),
     ({'training': 'shared_fakes'}, 'dp needs training two_stage'),
     ({'conditional': True}, 'dp needs conditional False'),
@@ -246,7 +246,10 @@ def test_an_image_moves_the_update_by_its_own_clipped_gradient_alone(key):
     """Also with augmentation keys, latents and interpolates: those of others do not depend on it. The rest of the step sees no image."""
     networks = pair()
     made = recipe(
-        loss=losses.non_saturating, d_regularizers=(Regularizer(regularizers.wgan_gp, 1.0),), per_sample=True, d_tx=optax.sgd(1.0)
+        loss=losses.non_saturating,
+        d_regularizers=(Regularizer(regularizers.wgan_gp, 1.0),),
+        per_sample=True,
+        d_tx=optax.sgd(1.0),
     )
     real = np.random.default_rng(0).normal(size=(6, 2)).astype(np.float32)
     state = init_state(key, *networks, made, {'image': jnp.zeros((4, 2))})

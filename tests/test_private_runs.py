@@ -83,14 +83,18 @@ def test_nothing_written_has_the_secret_or_what_is_made_of_it_or_statistics_of_r
     config, workdir, keys = whole
     update = keys[3].astype('<u4')
     needles = [SECRET, SECRET.hex().encode(), base64.b64encode(SECRET)[:40], SECRET[:8]]
-    needles += [row.tobytes() for row in update.reshape(-1, 2)] + [str(int(word)).encode() for word in update.reshape(-1)]
+    needles += [row.tobytes() for row in update.reshape(-1, 2)] + [
+        str(int(word)).encode() for word in update.reshape(-1)
+    ]
     for path in [path for root in (workdir, folder / 'export') for path in root.rglob('*') if path.is_file()]:
         data = path.read_bytes()
         assert not [needle for needle in needles if needle in data], path
     stored = b''.join(leaf.tobytes() for leaf in leaves(config, workdir).values())
     assert not [needle for needle in needles if needle in stored]
     lines = [json.loads(line) for line in (workdir / 'metrics.jsonl').read_text().splitlines()]
-    assert lines and all(set(line) & {'d/loss', 'd/real', 'd/fake', 'd/real_sign', 'd/r1'} == set() for line in lines)
+    assert lines and all(
+        set(line) & {'d/loss', 'd/real', 'd/fake', 'd/real_sign', 'd/r1'} == set() for line in lines
+    )
     assert 'd/grad_norm' in lines[-1]
 
 
@@ -106,7 +110,9 @@ def test_it_goes_on_exactly_and_keys_are_of_run_data_and_update(whole, folder):
     for name in wanted:
         np.testing.assert_array_equal(wanted[name], found[name], err_msg=name)
     assert len({tuple(row) for row in keys.reshape(-1, 2).tolist()}) == 24
-    other = make_trainer(dataclasses.replace(config, seed=1), open_source(config.data)).feed.take(0, 8)['keys']
+    other = make_trainer(dataclasses.replace(config, seed=1), open_source(config.data)).feed.take(0, 8)[
+        'keys'
+    ]
     assert not np.any(np.asarray(other) == keys)
     assert update_keys(b'x' * 32, 0).tolist() != keys[0, 0].tolist()
 
@@ -130,7 +136,10 @@ def test_a_training_for_an_epsilon_cannot_be_made_longer_or_shorter(folder):
 @pytest.mark.slow
 def test_who_saw_what_is_not_told(whole, tmp_path, capsys):
     _, workdir, _ = whole
-    for argv in (['exposure', str(workdir), '3'], ['remove', str(workdir), '3', '--out', str(tmp_path / 'new'), '--reason', 'asked']):
+    for argv in (
+        ['exposure', str(workdir), '3'],
+        ['remove', str(workdir), '3', '--out', str(tmp_path / 'new'), '--reason', 'asked'],
+    ):
         assert main(argv) == 2
         error = capsys.readouterr().err
         assert 'was trained privately' in error and error.count('\n') == 1
@@ -140,7 +149,9 @@ def test_who_saw_what_is_not_told(whole, tmp_path, capsys):
 @pytest.mark.slow
 def test_excluded_images_are_in_no_update_and_raise_the_chance_of_others(folder):
     config = private(folder)
-    config = dataclasses.replace(config, data=dataclasses.replace(config.data, exclude=tuple(map(str, range(6)))))
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, exclude=tuple(map(str, range(6))))
+    )
     trainer = make_trainer(config, open_source(config.data))
     assert trainer.plan.images == 18 and trainer.plan.chance == pytest.approx(8 / 18)
     batch = jax.jit(trainer.feed.batch)(trainer.feed.take(0, 1), 0, 0)['private']
@@ -152,7 +163,10 @@ def test_excluded_images_are_in_no_update_and_raise_the_chance_of_others(folder)
     ('changes', 'message'),
     [
         ({'model': DCGAN(8, 4)}, 'discriminator that does not mix samples'),
-        ({'model': StyleGAN2(8, 8, 1, 1, 64, 8, d_deviation_group=4)}, 'discriminator that does not mix samples'),
+        (
+            {'model': StyleGAN2(8, 8, 1, 1, 64, 8, d_deviation_group=4)},
+            'discriminator that does not mix samples',
+        ),
         ({'loss': 'relativistic'}, "generator does not see D's logits of real images"),
     ],
 )

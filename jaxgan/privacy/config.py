@@ -1,12 +1,12 @@
 """What a differentially private training is asked for, and which recipes it refuses."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from jaxgan.errors import InputError
 
 SMALLEST_DELTA = 1e-10  # below, rounding of the accountant would count
+BOUNDS = {'epsilon': (1e-3, 1e3), 'noise': (1e-3, 1e4), 'clip': (1e-6, 1e6), 'at_once': (1, 4_096)}
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,12 @@ def check_privacy(config: Any) -> None:
         if dp != Privacy():
             raise InputError(f'{dp} has no effect without dp.epsilon or dp.noise')
         return
-    for name in ('epsilon', 'noise', 'clip'):
+    for name, (least, most) in BOUNDS.items():
         value = getattr(dp, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise InputError(f'dp.{name} {value} must be above 0')
+        if value is not None and not least <= value <= most:  # also what is not finite
+            raise InputError(f'dp.{name} {value} must be from {least:g} to {most:g}')
     if dp.delta is not None and not SMALLEST_DELTA <= dp.delta < 1:
         raise InputError(f'dp.delta {dp.delta} must be from {SMALLEST_DELTA} to 1 / number of images')
-    if dp.at_once < 1:
-        raise InputError(f'dp.at_once {dp.at_once} must be at least 1')
     if dp.key is None:
         raise InputError(
             'dp needs dp.key: a file with a secret, such as 32 bytes of /dev/urandom (a seed that is written down would let anybody subtract the noise)'
