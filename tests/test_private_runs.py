@@ -61,7 +61,7 @@ def whole(folder):
 
 @pytest.mark.slow
 def test_what_was_spent_stands_in_the_checkpoint_the_cards_and_the_export(whole, folder, capsys):
-    config, workdir, _ = whole
+    _, workdir, _ = whole
     told = record(workdir, 8)['privacy']
     q = int(8 * 2**32 / 24) / 2**32
     assert told['epsilon'] == accountant.epsilon(q, 1.0, 8, 0.1 / 24 - told['overflow'])
