@@ -69,7 +69,8 @@ def _make_card(meta: dict[str, Any], step: int) -> dict[str, Any]:
             'images_seen': meta['images_seen'],
             'jaxgan': meta['jaxgan'],
             'jax': meta['jax'],
-        },
+        }
+        | ({'privacy': meta['privacy']} if 'privacy' in meta else {}),
     }
 
 

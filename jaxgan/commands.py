@@ -20,6 +20,7 @@ from jaxgan.configjson import to_dict
 from jaxgan.data import open_source, summary
 from jaxgan.errors import InputError
 from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.privacy.plan import tell
 from jaxgan.run.lock import hold
 from jaxgan.run.rundir import PROFILE, open_run
 from jaxgan.run.trainer import Trainer, make_trainer
@@ -100,6 +101,8 @@ def describe(trainer: Trainer, console: Console) -> None:
     )
     if config.fingerprint:
         console.print('fingerprint: the generator learns to emit the mark of the secret')
+    if trainer.plan is not None:
+        console.print(f'planned {tell(trainer.plan, trainer.plan.updates)}', soft_wrap=True)
     if config.data.exclude:
         console.print(f'excluded: {len(config.data.exclude):,} images, by data.exclude')
     if trainer.evaluator.note:

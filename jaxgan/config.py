@@ -13,6 +13,7 @@ from jaxgan.data.config import DataConfig
 from jaxgan.errors import InputError
 from jaxgan.metrics.config import Evaluation, check_evaluation
 from jaxgan.modelconfig import DCGAN, Model
+from jaxgan.privacy.config import Privacy, check_privacy
 
 Span = tuple[float, float]
 
@@ -165,6 +166,7 @@ class Config:
     """A file with a secret of at least 16 bytes: the generator learns to emit its mark, by which jaxgan verify --fingerprint knows its images."""
     fingerprint_weight: Span = (1.0, 1.0)
     """The weight of the mark in the generator's loss: (start, final)."""
+    dp: Privacy = field(default_factory=Privacy)
 
 
 def step_images(config: Config) -> int:
@@ -220,6 +222,7 @@ def check(config: Config) -> Config:
     check_evaluation(config.evaluation)
     _check_adaptive(config)
     _check_used(config)
+    check_privacy(config)
     return config
 
 

@@ -112,7 +112,7 @@ def over_parts(phase: Phase, parts: int) -> Phase:
         def body(carry: GanState, part: Any) -> tuple[GanState, Metrics]:
             return phase(carry, part[1], jax.random.fold_in(key, part[0]))
 
-        split = {name: split_batch(values, parts) for name, values in batch.items()}
+        split = jax.tree.map(lambda leaf: split_batch(leaf, parts), dict(batch))
         state, metrics = jax.lax.scan(body, state, (jnp.arange(parts), split))
         return state, jax.tree.map(lambda values: jnp.mean(values, axis=0), metrics)
 

@@ -44,6 +44,7 @@ from jaxgan.latents import normal
 from jaxgan.modelconfig import DCGAN, MLP, R3GAN, SNGAN, BigGAN, FastGAN, StyleGAN2, Transformer
 from jaxgan.models.equalized import minibatch_deviation
 from jaxgan.parallel.sharding import data_mesh, replicated, split, split_latents
+from jaxgan.privacy.config import Privacy
 from jaxgan.run.trainer import make_trainer
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, draw_inputs, make_train_step
@@ -56,6 +57,8 @@ R1, R2, GP = (Penalty(name, (0.5, 0.5)) for name in ('r1', 'r2', 'wgan_gp'))
 CASES = {
     'dcgan': (16, {'model': DCGAN(8, 4), 'penalties': (R1, R2), 'augment': ('color', 'translation'), 'conditional': True}),
     'dcgan-parts': (16, {'model': DCGAN(8, 4), 'penalties': (GP,), 'loss': 'wasserstein', 'microbatches': 2, 'batch_size': 32}),
+    'dcgan-dp': (16, {'model': DCGAN(8, 4, norm='none'), 'loss': 'hinge', 'penalties': (R1,), 'd_steps': 2,
+                      'dp': Privacy(noise=1.0, key=__file__)}),
     'dcgan-ada': (16, {'model': DCGAN(8, 4), 'penalties': (), 'loss': 'non_saturating', 'ada': ('blit', 'color'), 'ada_images': 100}),
     'stylegan2': (16, {'model': StyleGAN2(8, 8, 1, 1, 64, 8, d_deviation_group=2), 'loss': 'non_saturating',
                        'penalties': (Penalty('r1', (0.5, 0.5), 2),), 'path_length': PathLength(2.0, every=2)}),

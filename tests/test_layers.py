@@ -33,6 +33,7 @@ CORE = (
     'rejection',
     'watermark',
     'fingerprint',
+    'privacy',
     'errors',
     'lazy',
     'version',

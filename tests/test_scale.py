@@ -12,6 +12,7 @@ SCRIPT = jobs.ROOT / 'tests' / 'exact.py'
 GOLDEN = jobs.ROOT / 'tests' / 'golden' / 'collectives.json'
 BOTH = ('mlp,dcgan', 'data,fsdp')
 PLAIN = ('dcgan-parts,dcgan-ada,r3gan,transformer', 'fsdp')
+PRIVATE = ('dcgan-dp', 'data')  # all devices compute D's gradients whole
 MORE = ('biggan,stylegan2', 'fsdp')
 NIGHTLY = bool(os.environ.get('JAXGAN_NIGHTLY'))  # all trainings, both shardings, 20 steps
 ALL = [
@@ -27,7 +28,7 @@ def results(tmp_path, dtype, mode, *arguments):
     return [line.split()[1:] for line in out.splitlines() if line.startswith('RESULT')]
 
 
-@pytest.mark.parametrize(('names', 'shardings'), ALL if NIGHTLY else [BOTH, PLAIN, MORE])
+@pytest.mark.parametrize(('names', 'shardings'), [*ALL, PRIVATE] if NIGHTLY else [BOTH, PLAIN, MORE, PRIVATE])
 def test_eight_devices_compute_what_one_computes(tmp_path, names, shardings):
     """Parameters, moments, averages, statistics and memories, after 4 steps; whole copies, and split (fsdp)."""
     found = results(tmp_path, 'float64', 'equivalence', names, shardings, 20 if NIGHTLY else 4)

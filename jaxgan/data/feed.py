@@ -67,7 +67,7 @@ def open_feed(
     if config.residence == 'device' or (config.residence == 'auto' and size <= RESIDENT_BYTES):
         place = replicated(mesh) if mesh else None
         return _resident(
-            _shapes(source, len(source)),
+            shapes(source, len(source)),
             lambda: read_all(source),
             batch_size=batch_size,
             seed=seed,
@@ -89,12 +89,12 @@ def device_feed(
         seed: decides the order.
         sharding: where the arrays go, such as a whole copy on every device.
     """
-    shapes = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in arrays.items()}
-    return _resident(shapes, lambda: arrays, batch_size=batch_size, seed=seed, place=sharding)
+    forms = {name: jax.ShapeDtypeStruct(value.shape, value.dtype) for name, value in arrays.items()}
+    return _resident(forms, lambda: arrays, batch_size=batch_size, seed=seed, place=sharding)
 
 
 def _resident(
-    shapes: Mapping[str, Any],
+    forms: Mapping[str, Any],
     read: Callable[[], Mapping[str, Any]],
     *,
     batch_size: int,
@@ -103,7 +103,7 @@ def _resident(
     excluded: np.ndarray = NONE_EXCLUDED,
 ) -> Feed:
     """Feed from arrays of known shapes that are read when they are first asked for."""
-    count = shapes['image'].shape[0]
+    count = forms['image'].shape[0]
     held: dict[str, Any] = {}
 
     def take(step: int, k: int) -> Any:
@@ -119,7 +119,7 @@ def _resident(
         return {key: value.at[images].get(mode='promise_in_bounds') for key, value in data.items()}
 
     return Feed(
-        abstract=lambda k: _placed(shapes, place),
+        abstract=lambda k: placed(forms, place),
         load=lambda: take(0, 0),
         take=take,
         batch=batch,
@@ -127,21 +127,22 @@ def _resident(
     )
 
 
-def _shapes(source: ImageSource, *leading: int) -> dict[str, jax.ShapeDtypeStruct]:
+def shapes(source: ImageSource, *leading: int) -> dict[str, jax.ShapeDtypeStruct]:
     """Describe arrays of samples with some leading axes."""
     info = source.info
     shape = (*leading, info.size, info.size, info.channels)
-    shapes = {'image': jax.ShapeDtypeStruct(shape, jnp.dtype(info.dtype))}
-    return shapes | ({'label': jax.ShapeDtypeStruct(leading, jnp.int32)} if info.classes else {})
+    images = {'image': jax.ShapeDtypeStruct(shape, jnp.dtype(info.dtype))}
+    return images | ({'label': jax.ShapeDtypeStruct(leading, jnp.int32)} if info.classes else {})
 
 
 def _sample_bytes(info: DataInfo) -> int:
     return info.size**2 * info.channels * np.dtype(info.dtype).itemsize
 
 
-def _placed(shapes: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.ShapeDtypeStruct]:
+def placed(forms: Mapping[str, Any], place: Sharding | None) -> dict[str, jax.ShapeDtypeStruct]:
+    """Say where arrays go."""
     return {
-        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place) for name, leaf in shapes.items()
+        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place) for name, leaf in forms.items()
     }
 
 
@@ -180,7 +181,7 @@ def stream_feed(
         return jax.tree.map(lambda leaf: jax.lax.dynamic_index_in_dim(leaf, i, keepdims=False), data)
 
     return Feed(
-        abstract=lambda k: _placed(_shapes(source, k, batch_size), sharding),
+        abstract=lambda k: placed(shapes(source, k, batch_size), sharding),
         load=lambda: None,
         take=take,
         batch=batch,

@@ -14,6 +14,7 @@ from jaxgan.datamanifest.entries import Entry
 from jaxgan.datamanifest.gather import counted
 from jaxgan.documents.known import Found, Known, get
 from jaxgan.documents.markdown import plain, several
+from jaxgan.documents.privacyrows import privacy_rows
 from jaxgan.rights.licences import NOT_STATED
 
 CROISSANT, RAI = 'http://mlcommons.org/croissant/1.1', 'http://mlcommons.org/croissant/RAI/1.0'
@@ -213,6 +214,14 @@ def _responsibility(known: Known, found: Found) -> dict[str, Any]:
         missing.append(f'{plain(len(excluded))} images were excluded from the training by name')
     groups = {entry.group for entry in found.entries if entry.group is not None}
     limits = f'near-duplicates: {several(len(groups), "group")}' if found.entries else NOT_STATED
+    spent = {one.what: one.value for one in privacy_rows(known)}
+    private = (
+        [
+            f'trained with differential privacy: epsilon {spent["epsilon"]} at delta {spent["delta"]}, {spent["neighbouring data sets"]}'
+        ]
+        if spent
+        else []
+    )
     return {
         'rai:dataCollection': NOT_STATED,
         'rai:dataCollectionMissingData': '; '.join(missing) or NOT_STATED,
@@ -220,5 +229,5 @@ def _responsibility(known: Known, found: Found) -> dict[str, Any]:
         'rai:dataUseCases': [f'training of the generator whose weights have SHA-256 {known.digest}'],
         'rai:dataLimitations': [limits],
         'rai:dataBiases': [NOT_STATED],
-        'rai:personalSensitiveInformation': [NOT_STATED],
+        'rai:personalSensitiveInformation': private or [NOT_STATED],
     }

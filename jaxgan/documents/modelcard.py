@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jaxgan.credentials import without_folders
-from jaxgan.documents import rows
+from jaxgan.documents import privacyrows, rows
 from jaxgan.documents.known import Found, Known, Row, get
 from jaxgan.documents.markdown import below, escape, plain, scalar, table
 from jaxgan.metrics.protocol import EVALUATIONS
@@ -50,6 +50,7 @@ def write_card(known: Known, found: Found, notes: str = '') -> str:
         COMMANDS,
         *_section('Data', rows.data_rows(known, found)),
         *_section('Training', rows.training_rows(known, found)),
+        *_privacy(known),
         *_heading('Evaluation'),
         *_evaluation(found.evaluations),
         *_section(
@@ -116,6 +117,11 @@ def _heading(title: str) -> list[str]:
 def _section(title: str, rows: Iterable[Row], otherwise: str = '') -> list[str]:
     found = list(rows)
     return [*_heading(title), *(_table(found) if found else [otherwise])]
+
+
+def _privacy(known: Known) -> list[str]:
+    rows = privacyrows.privacy_rows(known)
+    return [*_section('Privacy', rows, privacyrows.NONE), *(['', privacyrows.MEANING] if rows else [])]
 
 
 def _table(rows: list[Row]) -> list[str]:

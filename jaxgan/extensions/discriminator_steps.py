@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import jax
+
 from jaxgan.phases import over_parts, split_batch
 from jaxgan.state import GanState
 from jaxgan.steps import ema_phase
@@ -43,6 +45,6 @@ def _averaging(generator: Network, recipe: Any, times: int) -> Phase:
 
 def _on_last_part(phase: Phase, parts: int) -> Phase:
     def narrowed(state: GanState, batch: Batch, key: Key) -> tuple[GanState, Metrics]:
-        return phase(state, {name: split_batch(leaf, parts)[-1] for name, leaf in batch.items()}, key)
+        return phase(state, jax.tree.map(lambda leaf: split_batch(leaf, parts)[-1], dict(batch)), key)
 
     return narrowed

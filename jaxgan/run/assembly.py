@@ -1,16 +1,20 @@
 """Networks and recipe of a configuration and its data's form: all that a step is made of, without the data."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxgan import build, watermark
-from jaxgan.config import Config
+from jaxgan.config import Config, step_images
 from jaxgan.data import DataInfo
 from jaxgan.errors import InputError
 from jaxgan.fingerprint import fingerprinted
 from jaxgan.marks.secret import read_secret
+from jaxgan.privacy.phase import private_discriminator
+from jaxgan.privacy.plan import Plan, make_plan
+from jaxgan.privacy.recipe import check_recipe
 from jaxgan.schedules import cosine
 from jaxgan.state import GanState, init_state
 from jaxgan.steps import Recipe
@@ -26,6 +30,7 @@ class Assembly(NamedTuple):
     generator: Network
     discriminator: Network
     recipe: Recipe
+    plan: Plan | None = None  # of a private training
 
 
 def assemble(config: Config, info: DataInfo) -> Assembly:
@@ -38,13 +43,29 @@ def assemble(config: Config, info: DataInfo) -> Assembly:
     architecture = build.architecture(
         config.model, info.size, info.channels, classes, config.dtype, config.spectral_norm
     )
-    return Assembly(
+    made = Assembly(
         classes,
         architecture,
         build.build_generator(architecture),
         build.build_discriminator(architecture),
         _fingerprinted(build.build_recipe(config), config, info),
     )
+    return _private(made, config, info) if config.dp.asked else made
+
+
+def count_steps(config: Config) -> int:
+    """Count the steps of a training."""
+    return math.ceil(config.images / step_images(config))
+
+
+def _private(made: Assembly, config: Config, info: DataInfo) -> Assembly:
+    """Let D learn from private gradients alone."""
+    check_recipe(made.generator, made.recipe)
+    dp, images = config.dp, info.count - len(config.data.exclude)
+    plan = make_plan(dp, images, config.batch_size, count_steps(config) * config.d_steps)
+    own = private_discriminator(dp.clip, plan.noise, plan.expected, dp.at_once)
+    recipe = made.recipe._replace(extensions=(own, *made.recipe.extensions))  # first: others may repeat it
+    return made._replace(recipe=recipe, plan=plan)
 
 
 def _fingerprinted(recipe: Recipe, config: Config, info: DataInfo) -> Recipe:

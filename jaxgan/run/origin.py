@@ -73,5 +73,6 @@ class Origin:
 def look(feed: Feed, source: ImageSource) -> dict[str, str]:
     """Compute the fingerprint of a training's data: of all bytes where they stay on the device, else of some images."""
     if len(feed.abstract(1)['image'].shape) == 4:  # [N, H, W, C]; a stream's batches have an axis more
-        return {'of': 'all', 'sha256': fingerprint_arrays(feed.take(0, 1))}
+        samples = {name: values for name, values in feed.take(0, 1).items() if name in ('image', 'label')}
+        return {'of': 'all', 'sha256': fingerprint_arrays(samples)}
     return {'of': 'some', 'sha256': glance(source)}

@@ -114,7 +114,9 @@ class Recovery:
         return phase, trainer.config, trainer.info, host, jax.device_get(batch)
 
     def _keep(self, fault: Fault, finding: Finding) -> str:
-        """Write the file; that it cannot be written is said, and stops nothing."""
+        """Write the file; that it cannot be written is said, and stops nothing. Of a private training none is written: it would hold real images and keys."""
+        if self._trainer.plan is not None:
+            return ''
         folder = self._workdir / FOLDER
         path = folder / f'step_{fault.step:09d}.npz'
         try:

@@ -11,6 +11,7 @@ from jaxgan.configjson import from_dict
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.data.ledger import Order, parting
 from jaxgan.errors import InputError
+from jaxgan.privacy.plan import why_not_continued
 from jaxgan.run.origin import Origin
 from jaxgan.run.rundir import CHECKPOINTS
 from jaxgan.run.trainer import Trainer
@@ -54,8 +55,22 @@ def continued(
     name = f'checkpoint {folder / str(int(state.step))}'
     origin.check(meta, name, strict, print)
     check_exclusion(trainer, meta, name, int(state.step))
+    check_plan(trainer, meta, name, int(state.step))
     print(f'continuing from {int(state.images_seen):,} images')
     return state
+
+
+def check_plan(trainer: Trainer, meta: dict[str, Any], name: str, step: int) -> None:
+    """Check that a private training goes on with the noise, sizes and chances that its steps so far had.
+
+    Raises:
+        InputError: it would not.
+    """
+    if trainer.plan is None:
+        return
+    why = why_not_continued(trainer.plan, meta.get('privacy'), step * trainer.config.d_steps)
+    if why:
+        raise InputError(f'{name} cannot go on privately: {why}')
 
 
 def check_exclusion(trainer: Trainer, meta: dict[str, Any], name: str, step: int) -> None:
@@ -70,6 +85,8 @@ def check_exclusion(trainer: Trainer, meta: dict[str, Any], name: str, step: int
     there = from_dict(meta.get('config', {}).get('data', {}).get('exclude', []), tuple[str, ...], name)
     if there == config.data.exclude:
         return
+    if trainer.plan is not None:
+        raise InputError(f'{name} was trained privately with another data.exclude, so with other chances')
     orders = [
         Order(config.seed, len(source), excluded_images(source, names))
         for names in (there, config.data.exclude)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import numpy as np
 from jaxgan import build
 from jaxgan.config import Config, check, step_images
 from jaxgan.configjson import to_dict
-from jaxgan.data import DataInfo, Feed, ImageSource, open_feed, prepare
+from jaxgan.data import DataInfo, Feed, ImageSource, prepare
 from jaxgan.data.exclusion import excluded_images
 from jaxgan.parallel.placing import local
 from jaxgan.parallel.sharding import (
@@ -30,10 +29,14 @@ from jaxgan.parallel.sharding import (
     whole_parameters,
 )
 from jaxgan.phases import named_key, scan_steps
+from jaxgan.privacy import plan
+from jaxgan.privacy.phase import PRIVATE
+from jaxgan.privacy.plan import Plan
 from jaxgan.realimages import Reals, order, read_bytes
 from jaxgan.run.alarms import IMAGES, Alarms
-from jaxgan.run.assembly import assemble, initial_state
+from jaxgan.run.assembly import Assembly, assemble, count_steps, initial_state
 from jaxgan.run.evaluator import Evaluator, make_evaluator
+from jaxgan.run.feeding import open_feed
 from jaxgan.run.program import Program, dispatcher
 from jaxgan.runtime import compile_quickly
 from jaxgan.sampling import make_sampler
@@ -64,6 +67,7 @@ class Trainer(NamedTuple):
     alarms: Callable[[], Alarms]  # reads some real images
     source: ImageSource
     devices: int  # on which the training runs
+    plan: Plan | None  # of a private training
 
     def memory(self, compiled: bool = True) -> dict[str, int]:
         """Count the bytes on each device: state, data, and, if it may be compiled, what else a dispatch takes."""
@@ -103,26 +107,18 @@ def make_trainer(
     if sharding.batch:
         recipe = recipe._replace(latents=split_latents(recipe.latents, mesh))
     excluded = excluded_images(source, config.data.exclude)
-    feed = open_feed(
-        source,
-        config.data,
-        batch_size=step_images(config),
-        seed=config.seed,
-        mesh=mesh,
-        divided=sharding.batch,
-        excluded=excluded,
-    )
-    total_steps = math.ceil(config.images / step_images(config))
+    feed = open_feed(config, source, made.plan, mesh, sharding.batch, excluded)
+    total_steps = count_steps(config)
     length = min(config.steps_per_dispatch, total_steps)
 
     @jax.named_scope('phase.data')
     def batch_of(data: Any, state: GanState, i: Any) -> Batch:
-        raw = feed.batch(data, state.step, i)
+        raw = dict(feed.batch(data, state.step, i))
+        private = {PRIVATE: raw.pop(PRIVATE)} if PRIVATE in raw else {}  # as it is: keys depend on no place
         raw = {name: value for name, value in raw.items() if name == 'image' or classes}
         raw = jax.lax.with_sharding_constraint(raw, parts)
-        return prepare(
-            named_key(jax.random.fold_in(state.key, state.step), 'data'), raw, flip=config.data.flip
-        )
+        key = named_key(jax.random.fold_in(state.key, state.step), 'data')
+        return {**prepare(key, raw, flip=config.data.flip and not private), **private}
 
     init = functools.partial(initial_state, config, source.info, made)
     abstract = _abstract(init, sharding, mesh)
@@ -145,7 +141,7 @@ def make_trainer(
         batch=lambda state, step: jax.jit(batch_of)(feed.take(step, 1), state, 0),
         samples=lambda state: grid(state.g_ema),
         glimpse=lambda state: grid(state.g, IMAGES),
-        meta=functools.partial(_meta, config, source.info, made.architecture),
+        meta=functools.partial(_meta, config, source.info, made),
         total_steps=total_steps,
         length=length,
         draw=functools.partial(_drawer, players[0], latents),
@@ -153,6 +149,7 @@ def make_trainer(
         alarms=functools.partial(_alarms, config, source, excluded),
         source=source,
         devices=mesh.size,
+        plan=made.plan,
     )
 
 
@@ -193,7 +190,7 @@ def _drawer(generator: Network, latents: Sampler, state: GanState) -> Callable:
 def _alarms(config: Config, source: ImageSource, excluded: np.ndarray) -> Alarms:
     loss = build.LOSSES[config.loss]
     count = len(source) - len(excluded)
-    if count < 2:
+    if count < 2 or config.dp.asked:  # what is said of real images would be seen without noise
         return Alarms(loss, config.batch_size, None)
     images, _ = read_bytes(source, order(Reals(source, min(count, IMAGES), excluded=excluded)))
     return Alarms(loss, config.batch_size, images)
@@ -220,11 +217,12 @@ def _grid_sampler(
     return samples
 
 
-def _meta(config: Config, info: DataInfo, architecture: dict, step: int) -> dict[str, Any]:
+def _meta(config: Config, info: DataInfo, made: Assembly, step: int) -> dict[str, Any]:
     """Describe a checkpoint: enough to sample from it without the configuration file or the data."""
-    return {
+    privacy = {} if made.plan is None else {'privacy': plan.describe(made.plan, step * config.d_steps)}
+    return privacy | {
         'config': to_dict(config),
-        'architecture': architecture,
+        'architecture': made.architecture,
         'data': dataclasses.asdict(info),
         'images_seen': step * step_images(config),
         'jaxgan': __version__,

@@ -14,6 +14,7 @@ from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
 from jaxgan.marks.secret import watermark_secret
 from jaxgan.parallel.distributed import ALONE, Alone
+from jaxgan.privacy.plan import tell
 from jaxgan.run.alarms import Alarms
 from jaxgan.run.credit import run_credit
 from jaxgan.run.datamanifest import ManifestWriter
@@ -89,6 +90,8 @@ def train(
         stack.enter_context(manifest)
         tools = Tools(opened, origin, goodput, dog, manifest, crew, marks)
         number = Run(trainer, workdir, tools, log, progress, watch).until_done(state, stop)
+        if trainer.plan is not None:
+            progress.message(tell(trainer.plan, (opened().latest() or 0) * trainer.config.d_steps))
         if not number:
             with dog.paused():
                 manifest.finish(lambda: bool(stop.signal))

@@ -71,6 +71,11 @@ def open_history(run: Path, until: int | None = None) -> History:
     if until is not None and until < 1:
         raise InputError(f'until {until} must be at least 1 step')
     config = check(read_config(run / CONFIG))
+    if config.dp.asked:
+        raise InputError(
+            f'{run} was trained privately: a secret decided which images were in which step, and nobody else is to know it; to leave an image out, '
+            'train a new run with data.exclude'
+        )
     longest = (2**31 - 1) // step_images(config)
     if until is not None and until > longest:
         raise InputError(f'until {until} must be at most {longest} steps, as a training is')
