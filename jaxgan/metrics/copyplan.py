@@ -3,7 +3,8 @@
 References:
     Feng, Guo, Benitez-Quiroz and Martinez 2021, When do GANs replicate? On the choice of dataset size, arXiv 2202.11765 (the
     share of copies falls exponentially with size and with intrinsic dimension; a size that grows exponentially with the
-    dimension makes of the latter a power law); McCullagh and Nelder 1989, Generalized linear models, 4.5 and 9.2 (overdispersion).
+    dimension makes of the latter a power law); Williams 1982, Extra-binomial variation in
+    logistic linear models, Applied Statistics 31.
 """
 
 import math
@@ -22,6 +23,7 @@ NODES = 32  # over false positive rates
 SHARES = np.linspace(0, 1, 6)  # of the false positives of real images that a generator may have
 SLOPES = np.logspace(-7, 3, 48)  # over the range of the sizes
 ZOOMS = 3
+MOST_SPREAD = 3.0  # of log rates between trainings
 LOGITS = np.linspace(-24, 34, 1024)  # of rates, at which likelihoods are tabulated
 SURE = 0.05  # below this p-value a curve does not hold
 FARTHEST = 1e4  # times the largest size: a bound that is not found up to there is none
@@ -62,8 +64,8 @@ class Curve(NamedTuple):
     freedom: int
     p_value: float | None
     """How probable a deviance as large is where the curve holds; None: two sizes lie on every curve."""
-    widened: float
-    """By so much the curve's misfit stretches the cut of the interval; 1: it does not."""
+    spread: float
+    """By so much trainings vary, as a standard deviation of the log rate; 0: the samples' own chance explains the audits."""
 
     @property
     def holds(self) -> bool:
@@ -89,6 +91,7 @@ class Likelihood:
         self.at = self.turn(sizes)
         likely = [Threshold(0.0, 0.5, one.rank, one.held_out).likely(NODES) for one in counts]
         self.false, self.weights = np.stack([x for x, _ in likely]), likely[0][1]
+        self.trust = np.ones(len(counts))  # by which each audit's log-likelihood counts
         self.slopes = SLOPES / (self.at.max() - self.at.min())
         known = np.stack([self.of(expit(LOGITS)[:, None], share) for share in SHARES], 1)
         self.tables = [CubicSpline(LOGITS, known[..., i]) for i in range(len(counts))]
@@ -128,12 +131,15 @@ class Likelihood:
         """Maximize without a curve, each audit with a rate of its own."""
         dense = np.linspace(LOGITS[0], LOGITS[-1], 40 * len(LOGITS))
         i = int(np.flatnonzero(share == SHARES)[0])
-        return float(sum(table(dense)[:, i].max() for table in self.tables))
+        return float(sum(weight * table(dense)[:, i].max() for weight, table in zip(self.trust, self.tables)))
 
     def _looked_up(self, rates: np.ndarray) -> np.ndarray:
         """Look up log-likelihoods [share, m] of rates [share, m, k]: a cubic spline in the logit, where they are smooth."""
         logits = logit(np.clip(rates, expit(LOGITS[0]), expit(LOGITS[-1])))
-        known = [np.einsum('sms->sm', table(logits[..., i])) for i, table in enumerate(self.tables)]
+        known = [
+            weight * np.einsum('sms->sm', table(logits[..., i]))
+            for i, (weight, table) in enumerate(zip(self.trust, self.tables))
+        ]
         return np.sum(known, axis=0)
 
 
@@ -142,7 +148,7 @@ def fit(counts: Sequence[Count], rate: float, law: str = 'exponential', confiden
 
     Maximum likelihood; the interval holds the sizes whose profile likelihood (over slope and share) is within the quantile of
     chi^2 with one degree of freedom of the largest. Where the audits contradict the curve (p < 0.05 of the deviance), they
-    vary more than samples do, and the cut is the deviance per degree of freedom times the quantile of F(1, freedom).
+    vary more than samples do: they are weighted by how much (``_spread``), and the quantile is that of F(1, freedom).
 
     Args:
         counts: of audits, of two sizes at least.
@@ -156,19 +162,71 @@ def fit(counts: Sequence[Count], rate: float, law: str = 'exponential', confiden
     check(counts, rate)
     likelihood = Likelihood(counts, rate, law)
     sizes = np.geomspace(1, FARTHEST * max(one.size for one in counts), 40)
-    values = np.array([likelihood.best(size)[0] for size in sizes])
-    image = _peak(likelihood, sizes, values)
-    top, slope, share = likelihood.best(image)
+    first = best = _highest(likelihood, sizes)
     freedom = len(counts) - 2
-    deviance = max(0.0, 2 * (likelihood.free(share) - top))
-    p_value = float(chi2.sf(deviance, freedom)) if freedom else None
-    misfit = p_value is not None and p_value < SURE
-    usual = float(chi2.ppf(confidence, 1))
-    cut = deviance / freedom * float(f.ppf(confidence, 1, freedom)) if misfit else usual
-    low, high = _bounds(likelihood, sizes, values, image, top - max(cut, usual) / 2)
-    rates = tuple(likelihood.rates(image, np.array([slope]))[0].tolist())
-    widened = max(cut, usual) / usual
-    return Curve(law, image, low, high, slope, rates, top, deviance, freedom, p_value, widened)
+    p_value = float(chi2.sf(first.deviance, freedom)) if freedom else None
+    cut, spread = float(chi2.ppf(confidence, 1)), 0.0
+    if p_value is not None and p_value < SURE:
+        spread, best = _spread(likelihood, sizes, first, freedom)
+        cut = float(f.ppf(confidence, 1, freedom))
+    low, high = _bounds(likelihood, sizes, best, best.likelihood - cut / 2)
+    rates = tuple(best.rates.tolist())
+    return Curve(
+        law,
+        best.size,
+        low,
+        high,
+        best.slope,
+        rates,
+        first.likelihood,
+        first.deviance,
+        freedom,
+        p_value,
+        spread,
+    )
+
+
+class _Peak(NamedTuple):
+    """The most likely curve."""
+
+    size: float
+    slope: float
+    rates: np.ndarray
+    likelihood: float
+    deviance: float
+    profile: np.ndarray
+    """At the sizes that were tried."""
+
+
+def _highest(likelihood: Likelihood, tried: np.ndarray) -> _Peak:
+    """Find the most likely size, between the neighbours of the best one; of equally likely ones the smallest."""
+    sizes, profile = tried, np.array([likelihood.best(size)[0] for size in tried])
+    values = profile
+    for _ in range(5):
+        i = int(np.flatnonzero(values >= values.max() - 1e-6)[0])
+        sizes = np.geomspace(sizes[max(i - 1, 0)], sizes[min(i + 1, len(sizes) - 1)], 9)
+        values = np.array([likelihood.best(size)[0] for size in sizes])
+    size = float(sizes[np.flatnonzero(values >= values.max() - 1e-6)[0]])
+    top, slope, share = likelihood.best(size)
+    rates = likelihood.rates(size, np.array([slope]))[0]
+    return _Peak(size, slope, rates, top, max(0.0, 2 * (likelihood.free(share) - top)), profile)
+
+
+def _spread(likelihood: Likelihood, sizes: np.ndarray, first: _Peak, freedom: int) -> tuple[float, _Peak]:
+    """Find how much trainings vary: weights that bring the deviance down to its degrees of freedom (Williams 1982).
+
+    An audit's log rate has the variance ``(1 - p) / mp`` of its samples, and that of trainings beside it; its likelihood counts with the
+    first's part of both. So audits of many copies, which samples alone would make very sure, do not decide alone.
+    """
+    low, high, best = 0.0, MOST_SPREAD, first
+    for _ in range(8):
+        spread = (low + high) / 2
+        rates = np.clip(best.rates, 1e-12, 1)
+        sampled = (1 - rates) / (likelihood.images * rates) + 1e-12
+        likelihood.trust = sampled / (sampled + spread**2)
+        best = _highest(likelihood, sizes)
+        low, high = (spread, high) if best.deviance > freedom else (low, spread)
+    return spread, best
 
 
 def check(counts: Sequence[Count], rate: float) -> None:
@@ -190,21 +248,11 @@ def check(counts: Sequence[Count], rate: float) -> None:
         )
 
 
-def _peak(likelihood: Likelihood, sizes: np.ndarray, values: np.ndarray) -> float:
-    """Find the most likely size, between the neighbours of the best one; of equally likely ones the smallest."""
-    i = int(np.flatnonzero(values >= values.max() - 1e-6)[0])
-    for _ in range(4):
-        sizes = np.geomspace(sizes[max(i - 1, 0)], sizes[min(i + 1, len(sizes) - 1)], 9)
-        values = np.array([likelihood.best(size)[0] for size in sizes])
-        i = int(np.flatnonzero(values >= values.max() - 1e-6)[0])
-    return float(sizes[i])
-
-
 def _bounds(
-    likelihood: Likelihood, sizes: np.ndarray, values: np.ndarray, peak: float, least: float
+    likelihood: Likelihood, sizes: np.ndarray, best: _Peak, least: float
 ) -> tuple[float, float | None]:
     """Find the smallest and the largest size whose profile is at least ``least``."""
-    inside = np.append(sizes[values >= least], peak)
+    inside = np.append(sizes[best.profile >= least], best.size)
     low, high = float(inside.min()), float(inside.max())
     below, above = sizes[sizes < low], sizes[sizes > high]
     bound = _cross(likelihood, below[-1], low, least) if len(below) else 0.0

@@ -1,6 +1,7 @@
 """``jaxgan plan``: how many training images until few samples are copies, from audits of one recipe at several sizes."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,9 @@ def summary(report: dict[str, Any]) -> list[str]:
             'the power law fits better' if report['better'] == 'power' else 'the power law fits no better'
         )
         lines.append(
-            f'the exponential does not hold for these audits ({better}): trainings vary, or the curve is another one; '
-            'the intervals are widened, and more sizes near the answer say more than any curve'
+            f'the exponential does not hold by the chance of samples alone ({better}): trainings vary, by about '
+            f'{math.expm1(report["curves"]["exponential"]["spread"]):.0%}, which the interval counts, or the curve is another one; more sizes '
+            'near the answer say more than any curve'
         )
     if report['curves']['exponential']['p_value'] is None:
         lines.append('two audits lie on any curve: whether it holds is not known; audit more sizes')
