@@ -32,6 +32,12 @@ def png(
     return head + chunk(b'IDAT', zlib.compress(data, 9)) + chunk(b'IEND', b'')
 
 
+def long_text() -> bytes:
+    """A PNG file with 100 MB of text in 100 kB."""
+    text = chunk(b'zTXt', b'a\0\0' + zlib.compress(bytes(100_000_000), 9))
+    return png(8, 8, data=bytes(8 * 25), more=text)
+
+
 def gif_header(width: int, height: int) -> bytes:
     return (
         b'GIF89a'
@@ -51,11 +57,11 @@ def tiff_header(width: int, height: int) -> bytes:
     )
 
 
-def one_bad(name: str, file: str, data: bytes, *words: str) -> Case:
+def one_bad(name: str, file: str, data: bytes | Callable[[], bytes], *words: str) -> Case:
     """A folder of two good images and this file."""
 
     def make(folder: Path) -> list[str]:
-        _folder(folder, {'a.png': PNG, file: data, 'z.png': PNG})
+        _folder(folder, {'a.png': PNG, file: data() if callable(data) else data, 'z.png': PNG})
         return train('--data.name', 'folder:images')
 
     return Case(f'image: {name}', make, ('1 of 3 images', file, *words))
@@ -242,8 +248,7 @@ IMAGES = [
     one_bad('a PNG that says 2^31-1 x 1', 'b.png', png(2**31 - 1, 1), '2147483647 pixels'),
     one_bad('a PNG that says 12,000x12,000', 'b.png', png(12_000, 12_000), '12000x12000'),
     one_bad('a PNG of 9 bits', 'b.png', png(32, 32, bits=9), 'b.png'),
-    one_bad('a PNG whose text unpacks to 100 MB', 'b.png',
-            png(8, 8, data=bytes(8 * 25), more=chunk(b'zTXt', b'a\0\0' + zlib.compress(bytes(100_000_000), 9))), 'too large'),
+    one_bad('a PNG whose text unpacks to 100 MB', 'b.png', long_text, 'too large'),
     one_bad('a JPEG without its end', 'b.jpg', JPEG[: len(JPEG) // 2], 'truncated'),
     one_bad('a JPEG of its first bytes', 'b.jpg', JPEG[:20], 'b.jpg'),
     one_bad('a JPEG that says 65,000x65,000', 'b.jpg',

@@ -142,12 +142,12 @@ def none_left(record: dict, tensors: dict) -> None:
     record['images'], tensors['codes'] = [], tensors['codes'][:0]
 
 
-def seen(name: str, files: dict[str, bytes], *words: str) -> Case:
+def seen(name: str, files: dict[str, bytes | Callable[[], bytes]], *words: str) -> Case:
     """Files to verify, the first of them named."""
 
     def make(folder: Path) -> list[str]:
         for file, data in files.items():
-            (folder / file).write_bytes(data)
+            (folder / file).write_bytes(data() if callable(data) else data)
         named = ['--jsonl', RECORD] if RECORD in files else []  # one that merely lies there hinders nobody
         return ['verify', next(iter(files)), *named]
 
@@ -171,7 +171,7 @@ VERIFY = [
     seen('a huge picture', {'huge.ppm': b'P6 60000 60000 255\n'}, 'huge.ppm', '3600000000 pixels'),
     seen('nothing', {'none.gif': b''}, 'none.gif'),
     seen('boxes without end', {'a.mp4': b'\0\0\0\x10ftypisom' + b'\0\0\0\x01uuid' + b'\xff' * 8}, 'a.mp4', 'damaged'),
-    seen('much of nothing', {'a.npz': zeros()}, 'a.npz', 'unpacks'),
+    seen('much of nothing', {'a.npz': zeros}, 'a.npz', 'unpacks'),
     seen('a deep record', {'a.png': encoded(), 'provenance.jsonl': b'[' * 100_000 + b'\n'}, 'nested too deeply'),
     seen('a huge version', {'a.png': encoded(), 'provenance.jsonl': b'{"format_version": 1e400}\n'}, 'format_version'),
     seen('another record', {'a.png': encoded(), 'provenance.jsonl': b'{"format_version": 1}\n'}, 'provenance.jsonl'),

@@ -140,14 +140,15 @@ def _renamed(name: str) -> Callable[[Path], None]:
     return lambda path: path.rename(path.parent / name) and None
 
 
-def report(name: str, files: dict[str, bytes | str], *words: str) -> Case:
+def report(name: str, files: dict[str, bytes | str | Callable[[], bytes]], *words: str) -> Case:
     """A run with these files, of which a page is made all the same."""
 
     def make(folder: Path) -> list[str]:
         path = run(folder / 'run')
         for file, data in files.items():
+            made = data() if callable(data) else data
             (path / file).parent.mkdir(exist_ok=True)
-            (path / file).write_bytes(data.encode() if isinstance(data, str) else data)
+            (path / file).write_bytes(made.encode() if isinstance(made, str) else made)
         return ['report', 'run']
 
     return Case(f'report: {name}', make, ('wrote', *words), 0)
@@ -253,7 +254,7 @@ REPORTS = [
     report('nearest.npz of a pickle', {'nearest.npz': objects()}),
     report('nearest.npz of a header that does not end', {'nearest.npz': member('generated.npy', npy("{'descr': (\n"))}),
     report('nearest.npz that is none', {'nearest.npz': b'no'}),
-    report('nearest.npz of 300 MB', {'nearest.npz': bomb()}),
+    report('nearest.npz of 300 MB', {'nearest.npz': bomb}),
     report('nearest.npz of other shapes', {'nearest.npz': nearest(real=np.zeros((2, 3, 8, 8, 3), np.uint8))}),
     report('nearest.npz of NaN', {'nearest.npz': nearest(distances=np.full((2, 3), np.nan))}),
     report('nearest.npz of objects', {'nearest.npz': nearest(about=np.array(Canary()))}),
