@@ -14,9 +14,34 @@ from pathlib import Path
 
 from jaxgan.cli import main
 
-COMMON = '--loss non_saturating --ema.half-life 5000 5000 --log-every 6400 --sample-every 64000 --checkpoint-every 1000000'.split()
-LARGE = '--model.width 48 --model.d-width 32 --batch-size 128 --burn-in 128000'.split()
-SMALL = '--data.split train[:300] --model.width 16 --model.d-width 32 --batch-size 32 --burn-in 48000 --steps 1500'.split()
+COMMON = [
+    '--loss',
+    'non_saturating',
+    '--ema.half-life',
+    '5000',
+    '5000',
+    '--log-every',
+    '6400',
+    '--sample-every',
+    '64000',
+    '--checkpoint-every',
+    '1000000',
+]
+LARGE = ['--model.width', '48', '--model.d-width', '32', '--batch-size', '128', '--burn-in', '128000']
+SMALL = [
+    '--data.split',
+    'train[:300]',
+    '--model.width',
+    '16',
+    '--model.d-width',
+    '32',
+    '--batch-size',
+    '32',
+    '--burn-in',
+    '48000',
+    '--steps',
+    '1500',
+]
 
 
 def trained(folder: Path, name: str, options: list[str], private: list[str]) -> Path:
@@ -34,7 +59,11 @@ def spent(run: Path) -> str:
     """Read what a run has spent, from its newest checkpoint."""
     newest = max((run / 'checkpoints').iterdir(), key=lambda path: int(path.name))
     told = json.loads((newest / 'meta' / 'record.json').read_text())['meta'].get('privacy')
-    return 'no bound' if told is None or told['epsilon'] is None else f'{told["epsilon"]:.2f}, noise {told["noise"]}'
+    return (
+        'no bound'
+        if told is None or told['epsilon'] is None
+        else f'{told["epsilon"]:.2f}, noise {told["noise"]}'
+    )
 
 
 def figures(run: Path) -> str:
