@@ -114,13 +114,10 @@ def _parameters(manifest: dict[str, list], player: str) -> int:
 
 
 def environment(meta: dict[str, Any]) -> tuple[Row, ...]:
-    """List what the checkpoint says of the machine and the programs that trained."""
+    """List what the checkpoint says of the machine and the programs that trained, and of what a private training has spent."""
     rows = {name: meta[name] for name in ('jaxgan', 'jax') if name in meta}
-    return tuple(
-        (name, str(value))
-        for name, value in flat(rows | {'environment': meta.get('environment', {})}).items()
-        if value != {}
-    )
+    more = {name: meta.get(name, {}) for name in ('environment', 'privacy')}
+    return tuple((name, str(value)) for name, value in flat(rows | more).items() if value != {})
 
 
 def list_files(run: Path) -> tuple[tuple[str, str, str], ...]:
