@@ -10,7 +10,8 @@ from test_copy_index import scenes
 
 from jaxgan.cli import main
 from jaxgan.making.pictures import read_credit
-from jaxgan.provenance.copyindex import NAME, load_index
+from jaxgan.provenance.copyindex import NAME
+from jaxgan.provenance.indexfile import load_index
 
 pytestmark = pytest.mark.slow
 

@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from jaxgan.metrics.copies import MARGINS, Index
+from jaxgan.metrics.copies import MARGINS, Found, Index
 from jaxgan.metrics.descriptors import (
     CELLS,
     COLOUR_UNIT,
-    COLOURS,
     FLOOR,
     UNMIRRORED,
     Seen,
@@ -45,6 +44,21 @@ class Below(NamedTuple):
     """The training image; -1: none."""
     distances: Float[np.ndarray, ' q']
     views: Int[np.ndarray, ' q']
+
+
+def joined(found: Found, below: Below) -> Found:
+    """Put what a screen has found before what a search has, where the search has something farther first."""
+    better = below.ratios < found.ratios[:, 0]
+    known = found.indices == below.indices[:, None]
+    last = np.where(known.any(axis=1), known.argmax(axis=1), found.indices.shape[1] - 1)
+
+    def with_first(values: np.ndarray, first: np.ndarray) -> np.ndarray:
+        places = np.arange(values.shape[1])
+        moved = np.where(places <= last[:, None], np.roll(values, 1, axis=1), values)
+        moved[:, 0] = first
+        return np.where(better[:, None], moved, values)
+
+    return Found(*(with_first(a, b) for a, b in zip(found, below, strict=True)))
 
 
 class Screen:
@@ -90,7 +104,9 @@ class Screen:
             asked = Seen(of_rows.luma[at], of_rows.colour[at])
             distances, views = compared(asked, MARGINS, self._index.features[some[:, 1:]])
             ratios = distances[:, 0] / self._index.own[some[:, 1]]
-            for (row, i), ratio, distance, view in zip(some, ratios, distances[:, 0], views[:, 0], strict=True):
+            for (row, i), ratio, distance, view in zip(
+                some, ratios, distances[:, 0], views[:, 0], strict=True
+            ):
                 if ratio < min(self._limit, found.ratios[row]):  # equal ratios go to the lower index
                     found.ratios[row], found.indices[row] = ratio, i
                     found.distances[row], found.views[row] = distance, view
@@ -124,7 +140,9 @@ class _Table:
         self._order = np.lexsort((y[:, 0], part))
         y, wide = y[self._order], wide[self._order]
         squares = np.sum(y * y, axis=1) - wide * wide
-        self._columns = np.concatenate([2 * y, -squares[:, None], -np.ones_like(squares)[:, None]], axis=1).T.copy()
+        self._columns = np.concatenate(
+            [2 * y, -squares[:, None], -np.ones_like(squares)[:, None]], axis=1
+        ).T.copy()
         starts = range(0, len(y), PART)
         self._reach = [
             ((y[i : i + PART, 0] - wide[i : i + PART]).min(), (y[i : i + PART, 0] + wide[i : i + PART]).max())

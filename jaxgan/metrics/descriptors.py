@@ -127,7 +127,9 @@ def _means(size: int, cells: int, scale: float, shift: float, part: float) -> np
     """
     edges = ((np.arange(cells + 1) / cells - 0.5) * part / scale + 0.5) * size + shift
     low = np.clip(edges[:-1], 0, size - 1)
-    high = np.clip(edges[1:], low + min(1.0, size * part / cells), size)  # beyond the border: the pixels at it
+    high = np.clip(
+        edges[1:], low + min(1.0, size * part / cells), size
+    )  # beyond the border: the pixels at it
     low = np.minimum(low, high - 1e-6)
     pixels = np.arange(size)
     overlap = np.minimum(high[:, None], pixels + 1) - np.maximum(low[:, None], pixels)

@@ -12,7 +12,7 @@ from jaxgan.credentials import without_folders
 from jaxgan.data import ImageSource
 from jaxgan.errors import InputError
 from jaxgan.metrics import copies
-from jaxgan.provenance import calibration
+from jaxgan.provenance import calibration, separability
 from jaxgan.provenance.copyindex import (
     FORMAT_VERSION,
     NAME,
@@ -21,9 +21,8 @@ from jaxgan.provenance.copyindex import (
     About,
     CopyIndex,
     prefix,
-    save_index,
-    search_in,
 )
+from jaxgan.provenance.indexfile import save_index
 from jaxgan.provenance.rundata import RunData, open_run_data
 from jaxgan.realimages import read_bytes
 from jaxgan.version import __version__
@@ -57,8 +56,12 @@ def index_command(
     save_index(path, index)
     print(f'wrote {path}: {index.count:,} images, {index.bytes_per_image} bytes each')
     print(f'thresholds, set on {index.about.held_out}:')
+    sure = f'with {index.about.confidence:.0%} confidence' if index.about.confidence else 'on average'
     for one in index.about.thresholds:
-        print(f'  ratio below {one.ratio:.4g}: at most {one.fpr:.1%} of images that are no copies')
+        print(f'  ratio below {one.ratio:.4g}: at most {one.fpr:.1%} of images that are no copies ({sure})')
+    print(
+        f'below {index.threshold(index.rate()):.4g}, {separability.told(index.about.planted, index.place(index.rate()))}'
+    )
     if same:
         print(
             f'{same:,} further ones look the same as training images: copies for all that can be seen, and left out here'
@@ -93,6 +96,7 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
     index = copies.build(features)
     other = open_held_out(found.config, held_out)
     fresh = _left_out(index, found.source, places) if other is None else _held_out(index, other)
+    confidence, thresholds = calibration.thresholds(fresh.ratios)
     about = About(
         format_version=FORMAT_VERSION,
         jaxgan=__version__,
@@ -105,9 +109,13 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
         channels=info.channels,
         held_out=fresh.told,
         held_out_count=len(fresh.ratios),
-        thresholds=calibration.thresholds(fresh.ratios),
+        thresholds=thresholds,
         licence=info.licence,
         resize=found.config.resize,
+        confidence=confidence,
+        planted=separability.measure(
+            lambda rows: read_bytes(found.source, places[rows])[0], len(places), index, thresholds
+        ),
     )
     own = index.own.astype(np.float32)
     return CopyIndex(index.features, own, pixels, about, found.excluded), fresh.same
@@ -139,7 +147,5 @@ def _left_out(index: copies.Index, source: ImageSource, places: np.ndarray) -> F
 
 
 def _fresh(images: np.ndarray, index: copies.Index, told: str) -> Fresh:
-    found = search_in(index)(images)
-    same = found.distances[:, 0] < index.near
-    ratios = found.ratios[~same, 0]
+    ratios, same = calibration.ratios_of(images, index)
     return Fresh(ratios, f'{len(ratios):,} {told}', int(same.sum()))
