@@ -149,7 +149,7 @@ class TestFile:
 
     def test_an_older_index_is_to_be_written_anew(self, index):
         older = dataclasses.replace(index, about=dataclasses.replace(index.about, format_version=1))
-        with pytest.raises(InputError, match='x has format_version 1.*jaxgan index RUN') as error:
+        with pytest.raises(InputError, match=r'x has format_version 1.*jaxgan index RUN') as error:
             from_bytes(to_bytes(older), 'x')
         assert not isinstance(error.value, DamagedError)
 
@@ -192,13 +192,13 @@ class TestFilter:
 
     def test_without_a_trace_the_same_images_go(self, index, train):
         images = np.concatenate([scenes(60, 8), train[:4], shifted(train[4], -1, 1)[None]])
-        low = dataclasses.replace(index.about, thresholds=(Threshold(0.05, 0.9),))
+        low = dataclasses.replace(index.about, thresholds=(Threshold(0.05, 0.75),))
         index = dataclasses.replace(index, about=low)
         rows = [
             Chooser(65, [Copies(index, traced=traced)]).choose(results(images)).tolist()
             for traced in (False, True)
         ]
-        assert rows[0] == rows[1] and 5 < 65 - len(rows[0]) < 40
+        assert rows[0] == rows[1] and 5 <= 65 - len(rows[0]) < 60
         found = results(images)
         Copies(index).look(found)
         assert 'copy_ratio' not in found
@@ -226,7 +226,8 @@ class TestFilter:
         assert chooser.choose(results(np.stack([train[3], scenes(1, 6)[0]]))).tolist() == [1]
 
 
-def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_path):
+def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(separability, 'PLANTS', 4)
     path, excluded = tmp_path / 'd.npz', np.array([4, 9], np.int32)
     np.savez(path, x_train=train)
     config = DataConfig(f'npz:{path}')
@@ -243,7 +244,8 @@ def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_pat
 
 
 class TestChangedCopies:
-    def test_what_is_found_is_measured_on_the_data_themselves(self, train):
+    def test_what_is_found_is_measured_on_the_data_themselves(self, train, monkeypatch):
+        monkeypatch.setattr(separability, 'PLANTS', 20)
         built = copies.build(copies.features(train))
         planted = separability.measure(lambda rows: train[rows], 200, built, [Threshold(0.05, 0.4)])
         shares = {one.change: one.found[0] for one in planted}

@@ -30,6 +30,8 @@ from jaxgan.metrics.descriptors import (
 AXES = 16  # directions
 BLOCK = 128  # queries at once
 PART = 256  # training images at once
+SOME = 2048  # training images of which the directions are: any would do
+TILE = 32  # views at once: of products so small BLAS makes no threads, beside those that make images
 SLACK = 0.006  # added to radii: projections of float32, whose squares err by less than 4e-5
 CLOSE = 1.0001  # radii are multiplied by it where all directions are compared
 RADII = 4  # parts by radius: in each, those of like places are together
@@ -125,7 +127,7 @@ class _Table:
         self._at = np.flatnonzero(MARGINS[list(UNMIRRORED)] == margin)
         self._luma, self._colour = luma, colour
         y = vectors(luma, colour, margin)
-        axes = _axes(y, margin)
+        axes = _axes(y[:: -(-len(y) // SOME)], margin)
         y = y @ axes
         side = CELLS - 2 * margin
         whole = np.zeros((CELLS, CELLS, axes.shape[1]), np.float32)
@@ -153,12 +155,17 @@ class _Table:
         """List pairs of a query and a training image that are within its radius, or a little farther: int [k, 2]."""
         points = self._points(queries)
         order = np.argsort(points[:, 0])
-        points, found = points[order], []
+        first, found = points[order, 0], []
+        far = np.zeros((TILE, points.shape[1]), np.float32)
+        far[:, -1] = 1e30
+        points = np.concatenate([points[order], far])  # a tile may begin at the last point
         for part, (low, high) in enumerate(self._reach):
-            start, end = np.searchsorted(points[:, 0], (low, high))
+            start, end = np.searchsorted(first, (low, high))
             if start < end:
                 columns = self._columns[:, part * PART : (part + 1) * PART]
-                at = np.flatnonzero((points[start:end] @ columns) > 0)
+                tiles = -(-(end - start) // TILE)
+                some = points[start : start + tiles * TILE].reshape(tiles, TILE, -1)
+                at = np.flatnonzero((some @ columns) > 0)
                 if len(at):
                     row, column = np.divmod(at, columns.shape[1])
                     found.append((order[start + row], self._order[part * PART + column]))
@@ -169,16 +176,18 @@ class _Table:
 
     def _points(self, queries: Seen) -> np.ndarray:
         """Project queries in the views of this margin: [q x views, axes + 2]."""
-        luma = queries.luma[:, self._at].reshape(-1, CELLS**2) - np.float32(128)
+        count = len(queries.luma) * len(self._at)
+        luma = queries.luma[:, self._at].reshape(-1, len(self._at), CELLS**2) - np.float32(128)
         flat = self._mask.ravel()
-        count = float(flat.sum())
-        mean = (luma @ flat) / count  # sums of whole numbers below 2^24: exact
-        square = ((luma * luma) @ flat) / count
+        cells = float(flat.sum())
+        mean = (luma @ flat) / cells  # sums of whole numbers below 2^24: exact
+        square = ((luma * luma) @ flat) / cells
         deviation = np.sqrt(np.maximum(square.astype(np.float64) - mean.astype(np.float64) ** 2, 0))
-        p = (luma @ self._of_luma) / (deviation + FLOOR).astype(np.float32)[:, None]
-        colour = queries.colour[:, self._at].reshape(len(p), -1) - np.float32(128)
+        p = (luma @ self._of_luma) / (deviation + FLOOR).astype(np.float32)[..., None]
+        colour = queries.colour[:, self._at] - np.float32(128)
         p += colour @ self._of_colour
-        return np.concatenate([p, np.ones((len(p), 1), np.float32), np.sum(p * p, axis=1)[:, None]], axis=1)
+        p = p.reshape(count, p.shape[-1])
+        return np.concatenate([p, np.ones((count, 1), np.float32), np.sum(p * p, axis=1)[:, None]], axis=1)
 
     def _surely(self, queries: Seen, places: np.ndarray, images: np.ndarray) -> np.ndarray:
         """Keep the pairs that are near in all directions, as they are or mirrored."""
@@ -204,4 +213,8 @@ def _axes(y: np.ndarray, margin: int) -> np.ndarray:
     ).astype(np.float64)
     even -= even.mean(axis=0)
     even[:, : side**2] -= even[:, : side**2].mean(axis=1, keepdims=True)
-    return np.linalg.eigh(even.T @ even)[1][:, ::-1][:, : min(AXES, y.shape[1])].astype(np.float32)
+    values, axes = np.linalg.eigh(even.T @ even)
+    axes[:, values <= 1e-9 * values[-1]] = (
+        0  # any direction, where few images vary in none: mirroring may change it
+    )
+    return axes[:, ::-1][:, :AXES].astype(np.float32)

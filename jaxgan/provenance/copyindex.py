@@ -30,6 +30,7 @@ FORMAT_VERSION = 2
 PROTOCOL = 'jaxgan-copies-2'  # the features and the search of metrics.copies; a change of either is another
 PREFIX = 4  # bytes of a digest: with equal features beside them enough
 RATES = (0.001, 0.01, 0.05)  # of fresh images that count as copies, for which thresholds are set
+EXACT = 1e-5  # ratios of exact copies, but for rounding
 RATE = 0.01  # the usual one
 DTYPES = {
     'features': ('U8', np.uint8),
@@ -120,7 +121,7 @@ class CopyIndex:
 
         Exact copies (at 0) are, whatever the limit. Indices are places in the source.
         """
-        screen = Screen(self._searched, max(limit, 1e-12))
+        screen = Screen(self._searched, max(limit, EXACT))
 
         def below(images: np.ndarray) -> Below:
             found = screen(images)

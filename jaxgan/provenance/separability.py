@@ -14,7 +14,7 @@ from PIL import Image
 from jaxgan.metrics.copies import Index
 from jaxgan.metrics.copyscreen import Screen
 from jaxgan.provenance.calibration import places_of
-from jaxgan.provenance.copyindex import Planted, Threshold
+from jaxgan.provenance.copyindex import EXACT, Planted, Threshold
 
 PLANTS = 200  # training images that are changed
 ALIKE = 0.5  # of copies with a change that are found: with fewer, that no match is found says nothing of them
@@ -91,7 +91,7 @@ def measure(
         thresholds: of the index.
     """
     images = read(places_of(count, PLANTS))
-    screen = Screen(index, max(1e-12, *(one.ratio for one in thresholds)))
+    screen = Screen(index, max(EXACT, *(one.ratio for one in thresholds)))
     found = []
     for name, change in CHANGES.items():
         ratios = screen(np.stack([change(image) for image in images])).ratios
