@@ -28,11 +28,13 @@ from jaxgan.metrics.descriptors import (
 )
 
 AXES = 16  # directions
+MORE = 48  # directions for limits from WIDE on, where few leave out too little
+WIDE = 0.5
 BLOCK = 128  # queries at once
 PART = 256  # training images at once
 SOME = 2048  # training images of which the directions are: any would do
 TILE = 32  # views at once: of products so small BLAS makes no threads, beside those that make images
-SLACK = 0.006  # added to radii: projections of float32, whose squares err by less than 4e-5
+SLACK = 0.01  # added to radii: projections of float32, whose squares err by less than 1e-4
 CLOSE = 1.0001  # radii are multiplied by it where all directions are compared
 RADII = 4  # parts by radius: in each, those of like places are together
 
@@ -76,7 +78,8 @@ class Screen:
         self._index, self._limit = index, limit
         luma, colour = unpacked(index.features)
         radii = (limit * index.own).astype(np.float32)
-        self._tables = [_Table(luma, colour, radii, int(margin)) for margin in np.unique(MARGINS)]
+        axes = AXES if limit < WIDE else MORE
+        self._tables = [_Table(luma, colour, radii, int(margin), axes) for margin in np.unique(MARGINS)]
 
     def __call__(self, images: UInt8[np.ndarray, 'q h w c']) -> Below:
         """Compare queries; a query's result does not depend on other queries.
@@ -122,12 +125,14 @@ class _Table:
     sorted by the first direction, within parts by radius, so that most queries are not near a part of them.
     """
 
-    def __init__(self, luma: np.ndarray, colour: np.ndarray, radii: np.ndarray, margin: int) -> None:
+    def __init__(
+        self, luma: np.ndarray, colour: np.ndarray, radii: np.ndarray, margin: int, count: int
+    ) -> None:
         self._margin, self._radii = margin, radii
         self._at = np.flatnonzero(MARGINS[list(UNMIRRORED)] == margin)
         self._luma, self._colour = luma, colour
         y = vectors(luma, colour, margin)
-        axes = _axes(y[:: -(-len(y) // SOME)], margin)
+        axes = _axes(y[:: -(-len(y) // SOME)], margin, count)
         y = y @ axes
         side = CELLS - 2 * margin
         whole = np.zeros((CELLS, CELLS, axes.shape[1]), np.float32)
@@ -204,7 +209,7 @@ class _Table:
         return np.concatenate(kept)
 
 
-def _axes(y: np.ndarray, margin: int) -> np.ndarray:
+def _axes(y: np.ndarray, margin: int, count: int) -> np.ndarray:
     """Find principal axes that mirroring does not change, and constant luma does not move: orthonormal, [d, axes]."""
     side = CELLS - 2 * margin
     luma, colour = y[:, : side**2].reshape(-1, side, side), y[:, side**2 :]
@@ -217,4 +222,4 @@ def _axes(y: np.ndarray, margin: int) -> np.ndarray:
     axes[:, values <= 1e-9 * values[-1]] = (
         0  # any direction, where few images vary in none: mirroring may change it
     )
-    return axes[:, ::-1][:, :AXES].astype(np.float32)
+    return axes[:, ::-1][:, :count].astype(np.float32)
