@@ -192,9 +192,10 @@ def _show(
     about = index.about
     place = [one.ratio for one in about.thresholds].index(threshold)
     rate = about.thresholds[place].fpr
+    sure = f'{about.confidence:.0%} confidence' if about.confidence else 'on average'
     console.print(
         f'{index.count:,} training images of {about.data}, split {about.split}; a ratio below {threshold:.3g} is a match, as at most '
-        f'{rate:.1%} of {about.held_out} have',
+        f'{rate:.1%} of images that are no copies have ({sure}; set on {about.held_out})',
         markup=False,
     )
     if about.planted:
