@@ -9,7 +9,8 @@ from runs import run, tiny
 from test_copy_index import scenes
 
 from jaxgan.cli import main
-from jaxgan.copyindex.index import NAME, load_index
+from jaxgan.copyindex.file import load_index
+from jaxgan.copyindex.index import NAME
 from jaxgan.marks.pictures import read_credit
 
 pytestmark = pytest.mark.slow

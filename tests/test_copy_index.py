@@ -10,25 +10,23 @@ from PIL import Image
 from rich.console import Console
 
 from jaxgan.cli import main
-from jaxgan.copyindex import thresholds
+from jaxgan.copyindex import separability
+from jaxgan.copyindex import calibration
 from jaxgan.copyindex.command import build_index
+from jaxgan.copyindex.file import from_bytes, load_index, save_index, to_bytes
 from jaxgan.copyindex.index import (
     FORMAT_VERSION,
     PROTOCOL,
     About,
     CopyIndex,
+    Planted,
     Threshold,
-    from_bytes,
-    load_index,
     prefix,
-    save_index,
-    search_in,
-    to_bytes,
 )
 from jaxgan.data import DataConfig, open_source
 from jaxgan.datamanifest.entries import Entry, write_manifest
 from jaxgan.errors import DamagedError, InputError
-from jaxgan.making.choosing import Chooser
+from jaxgan.making.choosing import Chooser, together
 from jaxgan.making.copies import Copies
 from jaxgan.making.duplicates import Duplicates
 from jaxgan.metrics import copies
@@ -59,7 +57,8 @@ def train():
 @pytest.fixture(scope='module')
 def index(train):
     found = copies.build(copies.features(train))
-    ratios = search_in(found)(scenes(120, 1)).ratios[:, 0]
+    ratios, _ = calibration.ratios_of(scenes(120, 1), found)
+    confidence, thresholds = calibration.thresholds(ratios)
     about = About(
         format_version=FORMAT_VERSION,
         jaxgan='0',
@@ -72,9 +71,10 @@ def index(train):
         channels=3,
         held_out='toy images',
         held_out_count=120,
-        thresholds=thresholds.thresholds(ratios),
+        thresholds=thresholds,
         licence='CC0',
         resize='lanczos',
+        confidence=confidence,
     )
     pixels = np.frombuffer(b''.join(map(prefix, train)), np.uint8).reshape(len(train), -1)
     return CopyIndex(found.features, found.own.astype(np.float32), pixels, about)
@@ -135,14 +135,24 @@ class TestFile:
             'between 0 and 1': dataclasses.replace(index, about=negative),
             'no thresholds': dataclasses.replace(index, about=dataclasses.replace(about, thresholds=())),
             '5 channels': dataclasses.replace(index, about=dataclasses.replace(about, channels=5)),
+            'a confidence of 1': dataclasses.replace(index, about=dataclasses.replace(about, confidence=1.0)),
+            'are no shares': dataclasses.replace(
+                index, about=dataclasses.replace(about, planted=(Planted('x', (0.5, 0.5)),))
+            ),
             'have 9 bytes': dataclasses.replace(index, features=index.features[:, :9]),
         }
         for words, one in wrong.items():
             with pytest.raises(DamagedError, match=words):
                 from_bytes(to_bytes(one), 'x')
-        newer = dataclasses.replace(index, about=dataclasses.replace(about, format_version=2))
-        with pytest.raises(InputError, match='format_version 2; this jaxgan reads 1'):
+        newer = dataclasses.replace(index, about=dataclasses.replace(about, format_version=3))
+        with pytest.raises(InputError, match='format_version 3; this jaxgan reads 2'):
             from_bytes(to_bytes(newer), 'x')
+
+    def test_an_older_index_is_to_be_written_anew(self, index):
+        older = dataclasses.replace(index, about=dataclasses.replace(index.about, format_version=1))
+        with pytest.raises(InputError, match=r'x has format_version 1.*jaxgan index RUN') as error:
+            from_bytes(to_bytes(older), 'x')
+        assert not isinstance(error.value, DamagedError)
 
     def test_a_header_that_promises_more_than_there_is_costs_nothing(self):
         for header in (
@@ -153,11 +163,11 @@ class TestFile:
                 from_bytes(header, 'x')
 
     def test_a_rate_without_a_threshold_is_named(self, index):
-        assert [one.fpr for one in index.about.thresholds] == [0.01, 0.05]  # 120 images cannot tell 0.001
-        assert index.rate() == 0.01
+        assert [one.fpr for one in index.about.thresholds] == [0.05]  # surely: 120 images cannot tell 0.01
+        assert index.rate() == 0.05
         only = dataclasses.replace(index.about, thresholds=(Threshold(0.05, 0.3),))
         assert dataclasses.replace(index, about=only).rate() == 0.05
-        with pytest.raises(InputError, match=r"'0.001'.*allowed: 0.01, 0.05"):
+        with pytest.raises(InputError, match=r"'0.001'.*allowed: 0.05"):
             index.threshold(0.001)
 
 
@@ -172,7 +182,7 @@ class TestFilter:
         images = scenes(40, 2)
         for place, image in planted.items():
             images[place] = image
-        chooser = Chooser(40, [Copies(index)])
+        chooser = Chooser(40, [Copies(index, traced=True)])
         found = results(images, 100)
         rows = chooser.choose(found)
         assert not set(rows.tolist()) & set(planted) and len(rows) >= 32
@@ -180,6 +190,19 @@ class TestFilter:
         assert found['copy_ratio'][3] == 0
         assert 'dropped as copies of training images (below ratio' in chooser.told()
         assert ': 103' in chooser.told()
+
+    def test_without_a_trace_the_same_images_go(self, index, train):
+        images = np.concatenate([scenes(60, 8), train[:4], shifted(train[4], -1, 1)[None]])
+        low = dataclasses.replace(index.about, thresholds=(Threshold(0.05, 0.75),))
+        index = dataclasses.replace(index, about=low)
+        rows = [
+            Chooser(65, [Copies(index, traced=traced)]).choose(results(images)).tolist()
+            for traced in (False, True)
+        ]
+        assert rows[0] == rows[1] and 5 <= 65 - len(rows[0]) < 60
+        found = results(images)
+        Copies(index).look(found)
+        assert 'copy_ratio' not in found
 
     def test_parts_do_not_matter(self, index, train):
         images = np.concatenate([scenes(20, 3), train[:5], scenes(20, 4)])
@@ -204,7 +227,8 @@ class TestFilter:
         assert chooser.choose(results(np.stack([train[3], scenes(1, 6)[0]]))).tolist() == [1]
 
 
-def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_path):
+def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_path, monkeypatch):
+    monkeypatch.setattr(separability, 'PLANTS', 4)
     path, excluded = tmp_path / 'd.npz', np.array([4, 9], np.int32)
     np.savez(path, x_train=train)
     config = DataConfig(f'npz:{path}')
@@ -220,13 +244,45 @@ def test_excluded_images_have_no_row_and_others_keep_their_places(train, tmp_pat
             load_again(dataclasses.replace(index, excluded=np.array(wrong, np.int32)))
 
 
+class TestChangedCopies:
+    def test_what_is_found_is_measured_on_the_data_themselves(self, train, monkeypatch):
+        monkeypatch.setattr(separability, 'PLANTS', 20)
+        built = copies.build(copies.features(train))
+        planted = separability.measure(lambda rows: train[rows], 200, built, [Threshold(0.05, 0.4)])
+        shares = {one.change: one.found[0] for one in planted}
+        assert shares['mirrored and shifted'] == 1 and list(shares) == list(separability.CHANGES)
+        nothing = separability.measure(lambda rows: train[rows], 200, built, [Threshold(0.05, 0.0)])
+        assert all(one.found[0] <= 0.01 for one in nothing if one.change.startswith('JPEG'))
+
+    def test_changes_that_hide_a_copy_are_named(self):
+        planted = [Planted('JPEG 50', (0.1, 0.6)), Planted('shifted', (1.0, 1.0))]
+        assert separability.too_alike(planted, 0) == ['JPEG 50'] and not separability.too_alike(planted, 1)
+        assert 'too alike to tell copies that were JPEG 50: of such' in separability.told(planted, 0)
+        assert separability.told(planted, 1).endswith('JPEG 50 60%, shifted 100%')
+
+
+def test_parts_are_joined_as_far_as_they_are_wanted():
+    parts = [{'images': np.full((2, 1), i), 'labels': None} for i in range(5)]
+    counts = iter([3, 0, 2, 2])
+    found = [one['images'][:, 0].tolist() for one in together(parts, lambda: next(counts))]
+    assert found == [[0, 0, 1, 1, 2, 2], [3, 3], [4, 4]]
+
+
+def test_thresholds_are_kept_surely_where_images_are_enough():
+    confidence, found = calibration.thresholds(np.arange(1.0, 301.0))
+    assert confidence == 0.95 and [one.fpr for one in found] == [0.01, 0.05]
+    assert found[0].ratio == 1 and found[1].ratio == 9  # 1 % would be 3 and 15 on average
+    confidence, found = calibration.thresholds(np.arange(1.0, 41.0))
+    assert confidence == 0 and found == (Threshold(0.05, 2.0),)
+
+
 def test_images_that_are_left_out_have_no_duplicate():
     groups = np.arange(200)
     groups[:60] = 0
-    places = thresholds.left_out(groups)
+    places = calibration.left_out(groups)
     assert len(places) == 28 and places.min() >= 60
     with pytest.raises(InputError, match='are too few to set thresholds: name a split'):
-        thresholds.left_out(groups[:120])
+        calibration.left_out(groups[:120])
 
 
 def test_rights_come_from_the_manifest_or_are_not_stated(index, tmp_path):

@@ -4,17 +4,8 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.metrics import copyrate
-from jaxgan.metrics.copyrate import (
-    Threshold,
-    calibrate,
-    clopper_pearson,
-    copy_rate,
-    p_values,
-    rate_interval,
-    smallest_fpr,
-)
-from jaxgan.metrics.membership import auc, control
+from jaxgan.metrics.copyrate import calibrate, clopper_pearson, copy_rate, fewest, p_values, smallest_fpr
+from jaxgan.metrics.membership import auc
 
 
 @pytest.mark.parametrize(
@@ -52,6 +43,19 @@ def test_fresh_images_count_as_often_as_was_asked_for():
     rng = np.random.default_rng(1)
     rates = [np.mean(rng.random(2000) < calibrate(rng.random(199), 0.05).value) for _ in range(300)]
     assert abs(np.mean(rates) - 0.05) < 0.003  # rank 10 of 200
+
+
+def test_with_confidence_the_rate_of_nearly_every_draw_is_kept():
+    rng = np.random.default_rng(4)
+    actual = [
+        calibrate(rng.random(400), 0.05, confidence=0.95).value for _ in range(500)
+    ]  # uniform: the rate itself
+    kept = np.mean(np.array(actual) <= 0.05)
+    assert 0.93 <= kept <= 0.99
+    assert np.mean([calibrate(rng.random(400), 0.05).value <= 0.05 for _ in range(500)]) < 0.65
+    assert (fewest(0.05), fewest(0.05, 0.95), fewest(0.001, 0.95)) == (19, 59, 2995)
+    with pytest.raises(InputError, match='at least 59 are needed'):
+        calibrate(np.arange(58.0), 0.05, confidence=0.95)
 
 
 def test_the_rate_of_a_clean_generator_is_rarely_called_too_high():

@@ -10,62 +10,23 @@ found if its ratio is below the threshold, too.
 
 import argparse
 import dataclasses
-import io
 import time
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
-from jaxgan.copyindex.index import search_in
+from jaxgan.copyindex.index import RATES, search_in
+from jaxgan.copyindex.separability import cropped, jpeg, resized, shifted
+from jaxgan.copyindex.calibration import CONFIDENCE, ratios_of
 from jaxgan.data import DataConfig, open_source
 from jaxgan.metrics import copies
-from jaxgan.metrics.copyrate import calibrate
+from jaxgan.metrics.copyrate import calibrate, fewest
+from jaxgan.metrics.copyscreen import Screen
+from jaxgan.metrics.descriptors import unpacked
 from jaxgan.realimages import read_bytes
 
-RATES = (0.001, 0.01, 0.05)
-CHUNK = 32  # images that sample makes at once
-
-
-def picture(pixels: np.ndarray) -> Image.Image:
-    """Make a Pillow image."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-
-
-def back(image: Image.Image, like: np.ndarray) -> np.ndarray:
-    """Resize an image to the size of another."""
-    side = like.shape[0]
-    resized = image if image.width == side else image.resize((side, side), Image.Resampling.LANCZOS)
-    return np.asarray(resized).reshape(like.shape)
-
-
-def shifted(x: np.ndarray, dy: int, dx: int) -> np.ndarray:
-    """Shift by pixels; the border is repeated."""
-    side = x.shape[0]
-    padded = np.pad(x, ((4, 4), (4, 4), (0, 0)), mode='edge')
-    return padded[4 - dy : 4 - dy + side, 4 - dx : 4 - dx + side]
-
-
-def jpeg(x: np.ndarray, quality: int) -> np.ndarray:
-    """Store as JPEG and read again."""
-    buffer = io.BytesIO()
-    picture(x).save(buffer, 'JPEG', quality=quality)
-    return back(Image.open(buffer), x)
-
-
-def cropped(x: np.ndarray, share: float) -> np.ndarray:
-    """Cut out the middle of an enlarged image, and reduce it."""
-    side = 8 * x.shape[0]
-    edge = round(side * share)
-    start = (side - edge) // 2
-    large = picture(x).resize((side, side), Image.Resampling.BICUBIC)
-    return back(large.crop((start, start, start + edge, start + edge)), x)
-
-
-def resized(x: np.ndarray, factor: float) -> np.ndarray:
-    """Change the size, and back."""
-    side = round(x.shape[0] * factor)
-    return back(picture(x).resize((side, side), Image.Resampling.BICUBIC), x)
+CHUNK = 128  # images that sample compares at once
+SPLITS = 200  # halves of the held-out images
 
 
 def changed(x: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -87,7 +48,7 @@ def plants(random: np.random.Generator) -> dict[str, Callable[[np.ndarray], np.n
         'mirrored': lambda x: x[:, ::-1],
         'shifted by 1 to 2 px': lambda x: shifted(x, *offsets(random, 2)),
         'mirrored and shifted': lambda x: shifted(x[:, ::-1], *offsets(random, 2)),
-        'enlarged 3 times, reduced': lambda x: resized(x, 3),
+        'enlarged 3 times, reduced': lambda x: resized(x, 3.0),
         'halved, enlarged': lambda x: resized(x, 0.5),
         'JPEG 75': lambda x: jpeg(x, 75),
         'JPEG 50': lambda x: jpeg(x, 50),
@@ -122,30 +83,65 @@ def main() -> None:
     )
     search = search_in(index)
     held = held[: options.held_out]
-    found = search(held)
-    same = found.distances[:, 0] < index.near
-    ratios = found.ratios[~same, 0]
+    ratios, same = ratios_of(held, index)
     print(f'{same.sum()} of {len(held):,} test images look the same as training images, and are left out')
-    limits = {
-        rate: calibrate(ratios[::2], rate).value for rate in RATES if (len(ratios[::2]) + 1) * rate >= 1
-    }
-    told = ', '.join(f'{rate:.1%}: {np.mean(ratios[1::2] < limit):.2%}' for rate, limit in limits.items())
-    print(
-        f'thresholds of {len(ratios[::2]):,} images: {", ".join(f"{limit:.3f}" for limit in limits.values())}'
-    )
-    print(f'false positives among {len(ratios[1::2]):,} others, for the rate {told}')
-    start = time.process_time()
-    for i in range(0, 2048, CHUNK):
-        search(np.take(held, np.arange(i, i + CHUNK), axis=0, mode='wrap'))
-    print(f'{(time.process_time() - start) / 2.048:.2f} ms of CPU for an image, in parts of {CHUNK}')
+    half = len(ratios) // 2
+    confidence = CONFIDENCE if half >= fewest(max(RATES), CONFIDENCE) else 0.0
+    rates = [rate for rate in RATES if half >= fewest(rate, confidence)]
+    limits = {rate: calibrate(ratios[:half], rate, confidence=confidence).value for rate in rates}
+    print(f'thresholds of {half:,} images: {", ".join(f"{limit:.3f}" for limit in limits.values())}')
+    false_positives(ratios, rates, confidence)
+    times(held, index, limits, search)
+    leak(images, index)
     random = np.random.default_rng(0)
     places = random.choice(len(images), min(options.plants, len(images)), replace=False)
     print(f'{"plant":28} {"named":>6} ' + ' '.join(f'{f"at {rate:.1%}":>8}' for rate in limits))
     for name, change in plants(random).items():
-        found = search(np.stack([change(images[i]) for i in places]))
+        changed_ones = np.stack([change(images[i]) for i in places])
+        found = search(changed_ones)
+        ratios = Screen(index, max(limits.values()))(changed_ones).ratios
         named = index.groups[found.indices[:, 0]] == index.groups[places]
-        shares = ' '.join(f'{np.mean(found.ratios[:, 0] < limit):8.3f}' for limit in limits.values())
+        shares = ' '.join(f'{np.mean(ratios < limit):8.3f}' for limit in limits.values())
         print(f'{name:28} {np.mean(named):6.3f} {shares}')
+
+
+def false_positives(ratios: np.ndarray, rates: list[float], confidence: float) -> None:
+    """Set thresholds on one half of held-out images, and count how many of the other half are below, in many splits."""
+    for rate in rates:
+        for sure in sorted({0.0, confidence}):
+            counted = []
+            for seed in range(SPLITS):
+                order = np.random.default_rng(seed).permutation(ratios)
+                limit = calibrate(order[: len(order) // 2], rate, confidence=sure).value
+                counted.append(np.mean(order[len(order) // 2 :] < limit))
+            print(
+                f'false positives at {rate:.1%}, {f"confidence {sure:.0%}" if sure else "on average"}: '
+                f'{np.mean(counted):.2%} in the mean of {SPLITS} splits, {np.quantile(counted, 0.95):.2%} in the 95th of 100'
+            )
+
+
+def times(held: np.ndarray, index: copies.Index, limits: dict[float, float], search: Callable) -> None:
+    """Print what an image costs."""
+    limit = limits[min(limits, key=lambda rate: abs(rate - 0.01))]
+    screen = Screen(index, limit)
+    screen(held[:CHUNK])
+    for name, look in (('which are copies (sample)', screen), ('the nearest (attribute)', search)):
+        start = time.process_time()
+        for i in range(0, 1024, CHUNK):
+            look(np.take(held, np.arange(i, i + CHUNK), axis=0, mode='wrap'))
+        print(f'{(time.process_time() - start) / 1024 * 1e6:.0f} microseconds of CPU for an image: {name}')
+
+
+def leak(images: np.ndarray, index: copies.Index) -> None:
+    """Print how near to images their descriptions alone come: luma of cells, enlarged."""
+    some = images[:500].astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    luma, _ = unpacked(index.features[:500])
+    side = some.shape[1]
+    at = np.arange(side) * luma.shape[1] // side
+    error = np.mean((luma[:, at][:, :, at] - some) ** 2, axis=(1, 2))
+    print(
+        f'luma from the index alone: {np.median(10 * np.log10(255**2 / np.maximum(error, 1e-2))):.1f} dB (median)'
+    )
 
 
 if __name__ == '__main__':

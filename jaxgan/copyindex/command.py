@@ -8,7 +8,9 @@ from rich.console import Console
 from rich.progress import track
 
 from jaxgan.choices import open_held_out
-from jaxgan.copyindex import thresholds
+from jaxgan.copyindex import separability
+from jaxgan.copyindex import calibration
+from jaxgan.copyindex.file import save_index
 from jaxgan.copyindex.index import (
     FORMAT_VERSION,
     NAME,
@@ -17,8 +19,6 @@ from jaxgan.copyindex.index import (
     About,
     CopyIndex,
     prefix,
-    save_index,
-    search_in,
 )
 from jaxgan.credentials import without_folders
 from jaxgan.data import ImageSource
@@ -57,8 +57,12 @@ def index_command(
     save_index(path, index)
     print(f'wrote {path}: {index.count:,} images, {index.bytes_per_image} bytes each')
     print(f'thresholds, set on {index.about.held_out}:')
+    sure = f'with {index.about.confidence:.0%} confidence' if index.about.confidence else 'on average'
     for one in index.about.thresholds:
-        print(f'  ratio below {one.ratio:.4g}: at most {one.fpr:.1%} of images that are no copies')
+        print(f'  ratio below {one.ratio:.4g}: at most {one.fpr:.1%} of images that are no copies ({sure})')
+    print(
+        f'below {index.threshold(index.rate()):.4g}, {separability.told(index.about.planted, index.place(index.rate()))}'
+    )
     if same:
         print(
             f'{same:,} further ones look the same as training images: copies for all that can be seen, and left out here'
@@ -93,6 +97,7 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
     index = copies.build(features)
     other = open_held_out(found.config, held_out)
     fresh = _left_out(index, found.source, places) if other is None else _held_out(index, other)
+    confidence, thresholds = calibration.thresholds(fresh.ratios)
     about = About(
         format_version=FORMAT_VERSION,
         jaxgan=__version__,
@@ -105,9 +110,13 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
         channels=info.channels,
         held_out=fresh.told,
         held_out_count=len(fresh.ratios),
-        thresholds=thresholds.thresholds(fresh.ratios),
+        thresholds=thresholds,
         licence=info.licence,
         resize=found.config.resize,
+        confidence=confidence,
+        planted=separability.measure(
+            lambda rows: read_bytes(found.source, places[rows])[0], len(places), index, thresholds
+        ),
     )
     own = index.own.astype(np.float32)
     return CopyIndex(index.features, own, pixels, about, found.excluded), fresh.same
@@ -126,20 +135,18 @@ def describe(source: ImageSource, places: np.ndarray, console: Console) -> tuple
 
 def _held_out(index: copies.Index, source: ImageSource) -> Fresh:
     """Compare held-out images with the training images."""
-    places = thresholds.places_of(len(source))
+    places = calibration.places_of(len(source))
     images, _ = read_bytes(source, places)
     return _fresh(images, index, f'images of the split {source.info.split}')
 
 
 def _left_out(index: copies.Index, source: ImageSource, places: np.ndarray) -> Fresh:
     """Compare some training images with the others."""
-    rows = thresholds.left_out(index.groups)
+    rows = calibration.left_out(index.groups)
     images, _ = read_bytes(source, places[rows])
-    return _fresh(images, thresholds.rest_of(index, rows), 'training images, compared with the others')
+    return _fresh(images, calibration.rest_of(index, rows), 'training images, compared with the others')
 
 
 def _fresh(images: np.ndarray, index: copies.Index, told: str) -> Fresh:
-    found = search_in(index)(images)
-    same = found.distances[:, 0] < index.near
-    ratios = found.ratios[~same, 0]
+    ratios, same = calibration.ratios_of(images, index)
     return Fresh(ratios, f'{len(ratios):,} {told}', int(same.sum()))

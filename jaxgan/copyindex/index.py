@@ -9,33 +9,28 @@ import dataclasses
 import functools
 import hashlib
 import json
-import struct
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 
-from jaxgan.configjson import from_dict, to_dict
+from jaxgan.configjson import to_dict
 from jaxgan.data.config import Filter
 from jaxgan.data.exclusion import pixel_digest
 from jaxgan.data.order import NONE_EXCLUDED
-from jaxgan.errors import DamagedError, InputError, unknown
+from jaxgan.errors import unknown
 from jaxgan.export import COPY_INDEX
-from jaxgan.files import read_bounded, reason, replacing, unwritable
 from jaxgan.metrics import copies
-from jaxgan.metrics.descriptors import THOROUGH, WIDTH
-from jaxgan.strictjson import parse_json
+from jaxgan.metrics.copyscreen import Below, Screen, joined
+from jaxgan.metrics.descriptors import THOROUGH
 
 NAME = COPY_INDEX  # in a run's folder, or an export's
-FORMAT_VERSION = 1
-PROTOCOL = 'jaxgan-copies-1'  # the features and the search of metrics.copies; a change of either is another
+FORMAT_VERSION = 2
+PROTOCOL = 'jaxgan-copies-2'  # the features and the search of metrics.copies; a change of either is another
 PREFIX = 4  # bytes of a digest: with equal features beside them enough
-MOST_BYTES = 2**29  # about two million images
-MOST_WORDS = 2**16  # bytes of the metadata
 RATES = (0.001, 0.01, 0.05)  # of fresh images that count as copies, for which thresholds are set
+EXACT = 1e-5  # ratios of exact copies, but for rounding
 RATE = 0.01  # the usual one
 DTYPES = {
     'features': ('U8', np.uint8),
@@ -51,6 +46,15 @@ class Threshold:
 
     fpr: float
     ratio: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Planted:
+    """How many of some training images are found once they are changed."""
+
+    change: str
+    found: tuple[float, ...]
+    """The share below each of the thresholds, in their order."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +80,10 @@ class About:
     licence: str
     resize: Filter
     """The filter by which the data were resized, and pictures of strangers are."""
+    confidence: float = 0.0
+    """With which the rates of the thresholds are kept, whatever images were held out; 0: on average."""
+    planted: tuple[Planted, ...] = ()
+    """By which changes copies are still told from other images of this set."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,13 +108,36 @@ class CopyIndex:
     @functools.cached_property
     def find(self) -> Callable[..., copies.Found]:
         """``find(images, k=1)``: the search of ``metrics.copies``, thorough; its indices are places in the source."""
-        search = search_in(copies.Index(self.features, self.own, np.arange(self.count)))
+        search = search_in(self._searched)
 
         def find(images: np.ndarray, k: int = 1) -> copies.Found:
             found = search(images, k)
             return found._replace(indices=self.places[found.indices])
 
         return find
+
+    def screen(self, limit: float) -> Callable[[np.ndarray], Below]:
+        """Prepare ``screen(images)``: which are below a ratio, of all training images (``metrics.copyscreen``).
+
+        Exact copies (at 0) are, whatever the limit. Indices are places in the source.
+        """
+        screen = Screen(self._searched, max(limit, EXACT))
+
+        def below(images: np.ndarray) -> Below:
+            found = screen(images)
+            return found._replace(indices=np.where(found.indices < 0, -1, self.places[found.indices]))
+
+        return below
+
+    def find_with(
+        self, screen: Callable[[np.ndarray], Below], images: np.ndarray, k: int = 1
+    ) -> copies.Found:
+        """Find as ``find`` does; what a screen finds nearer comes first."""
+        return joined(self.find(images, k), screen(images))
+
+    @property
+    def _searched(self) -> copies.Index:
+        return copies.Index(self.features, self.own, np.arange(self.count))
 
     @functools.cached_property
     def places(self) -> np.ndarray:
@@ -125,7 +156,7 @@ class CopyIndex:
     @property
     def digest(self) -> str:
         """SHA-256 of tensors and words."""
-        return _digest(_words(self.about), _tensors(self))
+        return digest_of(words_of(self.about), tensors_of(self))
 
     @property
     def bytes_per_image(self) -> int:
@@ -143,10 +174,18 @@ class CopyIndex:
         Raises:
             InputError: it was not set for this rate.
         """
-        known = {one.fpr: one.ratio for one in self.about.thresholds}
+        return self.about.thresholds[self.place(fpr)].ratio
+
+    def place(self, fpr: float) -> int:
+        """Return the place of a rate among the thresholds.
+
+        Raises:
+            InputError: there is none for this rate.
+        """
+        known = [one.fpr for one in self.about.thresholds]
         if fpr not in known:
             raise unknown('false-positive rate of the index', f'{fpr:g}', [f'{one:g}' for one in known])
-        return known[fpr]
+        return known.index(fpr)
 
 
 def search_in(index: copies.Index) -> Callable[..., copies.Found]:
@@ -159,129 +198,16 @@ def prefix(pixels: np.ndarray) -> bytes:
     return bytes.fromhex(pixel_digest(pixels))[:PREFIX]
 
 
-def save_index(path: Path, index: CopyIndex) -> None:
-    """Write an index, whole or not at all.
-
-    Raises:
-        InputError: it cannot be written there, or is too large.
-    """
-    data = to_bytes(index)
-    if len(data) > MOST_BYTES:
-        raise InputError(
-            f'an index of {index.count:,} images has {len(data):,} bytes; at most {MOST_BYTES:,}'
-        )
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def load_index(path: Path) -> CopyIndex:
-    """Read an index that anybody may have written.
-
-    Raises:
-        InputError: there is none, it is too large, or of another version.
-        DamagedError: it is not what was written.
-        MachineError: it may not be read.
-    """
-    return from_bytes(read_bounded(path, MOST_BYTES), str(path))
-
-
-def to_bytes(index: CopyIndex) -> bytes:
-    """Write an index as a file's bytes, the same each time."""
-    metadata = {'index': json.dumps({'sha256': index.digest, 'about': to_dict(index.about)}, allow_nan=False)}
-    return safetensors.numpy.save(_tensors(index), metadata)
-
-
-def from_bytes(data: bytes, name: str) -> CopyIndex:
-    """Read an index from a file's bytes.
-
-    Raises:
-        InputError: it is of another version.
-        DamagedError: it is not what was written; the message begins with the name.
-    """
-    try:
-        words, tensors = _read(data, name)
-        found = words['about']
-        version = found.get('format_version') if isinstance(found, dict) else None
-        if type(version) is int and version > FORMAT_VERSION:
-            raise _Newer(f'{name} has format_version {version}; this jaxgan reads {FORMAT_VERSION}')
-        about = from_dict(found, About, 'about')
-        if _digest(_words(about), tensors) != words['sha256']:
-            raise ValueError('it does not match its SHA-256')
-        return _checked(CopyIndex(**tensors, about=about))
-    except _Newer:
-        raise
-    except (ValueError, LookupError, TypeError, safetensors.SafetensorError) as error:
-        raise DamagedError(f'{name} is no index of images, or damaged: {reason(error)}') from None
-
-
-class _Newer(InputError):
-    pass
-
-
-def _read(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Take a file apart: what it says, and its tensors."""
-    (length,) = struct.unpack('<Q', data[:8]) if len(data) >= 8 else (0,)
-    if not 2 <= length <= min(MOST_WORDS, len(data) - 8):
-        raise ValueError('it has no header of safetensors')
-    header = parse_json(data[8 : 8 + length], name)
-    words = parse_json(header['__metadata__']['index'], name)
-    if set(header) != {'__metadata__', *DTYPES} or set(words) != {'sha256', 'about'}:
-        raise ValueError('it holds other things')
-    tensors = {}
-    for part, entry in safetensors.deserialize(data):
-        kind, dtype = DTYPES[part]
-        if entry['dtype'] != kind:
-            raise ValueError(f'{part} is {entry["dtype"]}, and should be {kind}')
-        tensors[part] = np.frombuffer(entry['data'], dtype).reshape(entry['shape'])
-    return words, tensors
-
-
-def _checked(index: CopyIndex) -> CopyIndex:
-    """Check what a SHA-256 does not: whoever wrote the file may have written anything.
-
-    Raises:
-        ValueError: says what is wrong.
-    """
-    features, own, pixels, about = index.features, index.own, index.pixels, index.about
-    n = len(own) if own.ndim == 1 else 0
-    if n < 2 or features.ndim != 2 or len(features) != n or pixels.shape != (n, PREFIX):
-        shapes = ', '.join(str(array.shape) for array in (features, own, pixels))
-        raise ValueError(f'features, own and pixels of shapes {shapes} do not go together')
-    excluded = index.excluded
-    if (
-        excluded.ndim != 1
-        or np.any(np.diff(excluded) <= 0)
-        or np.any((excluded < 0) | (excluded >= index.source_count))
-    ):
-        raise ValueError('the excluded places do not ascend within the source')
-    if not (np.isfinite(own).all() and (own > 0).all()):
-        raise ValueError('the distances are not all finite and above 0')
-    if about.finder != PROTOCOL:
-        raise ValueError(
-            f'it is made for the finder {about.finder!r}, and this jaxgan has {PROTOCOL!r}: write it anew'
-        )
-    if features.shape[1] != WIDTH:
-        raise ValueError(f'features have {features.shape[1]} bytes, and should have {WIDTH}')
-    if about.size < 1 or about.channels not in (1, 3):
-        raise ValueError(f'images of {about.size} pixels a side and {about.channels} channels')
-    rates = [one.fpr for one in about.thresholds]
-    if not rates or len(set(rates)) < len(rates):
-        raise ValueError('it has no thresholds, or a rate twice')
-    if not all(0 < one.fpr < 1 and one.ratio >= 0 for one in about.thresholds):
-        raise ValueError('thresholds must be at least 0, for rates between 0 and 1')
-    return index
-
-
-def _tensors(index: CopyIndex) -> dict[str, np.ndarray]:
+def tensors_of(index: CopyIndex) -> dict[str, np.ndarray]:
+    """List the tensors of an index by their names in its file."""
     return {name: np.asarray(getattr(index, name), order='C') for name in DTYPES}
 
 
-def _words(about: About) -> bytes:
+def words_of(about: About) -> bytes:
+    """Write what an index says of itself, to be digested."""
     return json.dumps(to_dict(about), sort_keys=True, allow_nan=False).encode()
 
 
-def _digest(words: bytes, tensors: dict[str, np.ndarray]) -> str:
+def digest_of(words: bytes, tensors: dict[str, np.ndarray]) -> str:
+    """Return the SHA-256 of words and tensors."""
     return hashlib.sha256(words + b'\0' + safetensors.numpy.save(tensors)).hexdigest()

@@ -1,6 +1,7 @@
 """Which seeds become images: those asked for, less those that filters drop, and the next ones in their place."""
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -33,6 +34,18 @@ def parts_of(
             places = []
     if places:
         yield _part(seeds, places, labelling)
+
+
+def together(results: Iterable[Any], count: Callable[[], int]) -> Iterator[Any]:
+    """Join parts, for filters that look at many images at once faster than at few.
+
+    Args:
+        results: of parts, trees of arrays [n, ...].
+        count: how many of the next ones to join; below 1: one.
+    """
+    iterator = iter(results)
+    while some := list(itertools.islice(iterator, max(1, count()))):
+        yield some[0] if len(some) == 1 else jax.tree.map(lambda *each: np.concatenate(each), *some)
 
 
 def _part(seeds: Any, places: list[int], labelling: Labelling) -> tuple[Any, Any]:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jaxgan.copyindex.index import NAME, CopyIndex, load_index, to_bytes
+from jaxgan.copyindex.file import load_index, to_bytes
+from jaxgan.copyindex.index import NAME, CopyIndex
 from jaxgan.errors import InputError
 from jaxgan.opened import Generator
 from jaxgan.run.rundata import fingerprint_of, read_run
@@ -14,35 +15,42 @@ from jaxgan.sampling import format_seeds
 class Copies:
     """Drops images nearer to a training image than a threshold (``choosing.Filter``); it remembers nothing.
 
-    ``results['copy_ratio']`` and ``results['copy_nearest']`` are added: the ratio of ``metrics.copies``, and the place of the
-    training image in its source.
+    If it is to trace, ``results['copy_ratio']`` and ``results['copy_nearest']`` are added: the ratio of ``metrics.copies``, and the
+    place of the training image in its source. That takes several times as long, and drops the same images.
     """
 
-    def __init__(self, index: CopyIndex, rate: float | None = None) -> None:
+    def __init__(self, index: CopyIndex, rate: float | None = None, traced: bool = False) -> None:
         """Begin.
 
         Args:
             index: of the training images.
             rate: the share of fresh images that are dropped, too; None: 0.01, or the nearest that the index has.
+            traced: whether the nearest training image of each image is wanted.
 
         Raises:
             InputError: the index has no threshold for this rate.
         """
-        self._find, self._rate = index.find, index.rate(rate)
+        self._index, self._rate, self._traced = index, index.rate(rate), traced
         self._threshold = index.threshold(self._rate)
-        self._digest = index.digest
+        self._screen = index.screen(self._threshold)
         self._dropped: list[int] = []
 
     @property
     def stated(self) -> str:
         """Say for a credit what was dropped."""
-        return f'dropped below ratio {self._threshold:.4g} (rate {self._rate:g}, index {self._digest[:16]})'
+        return f'dropped below ratio {self._threshold:.4g} (rate {self._rate:g}, index {self._index.digest[:16]})'
 
     def look(self, results: dict[str, Any]) -> Callable[[int], bool]:
         """Compare a part of the images with the training images."""
-        found = self._find(results['images'])
-        results['copy_ratio'], results['copy_nearest'] = found.ratios[:, 0], found.indices[:, 0]
-        fresh = (found.ratios[:, 0] >= self._threshold) & (found.ratios[:, 0] > 0)
+        if self._traced:
+            found = self._index.find_with(self._screen, results['images'])
+            results['copy_ratio'], results['copy_nearest'] = ratios, _ = (
+                found.ratios[:, 0],
+                found.indices[:, 0],
+            )
+        else:
+            ratios = self._screen(results['images']).ratios
+        fresh = (ratios >= self._threshold) & (ratios > 0)
 
         def stays(row: int) -> bool:
             if not fresh[row]:
@@ -53,12 +61,14 @@ class Copies:
 
     def told(self) -> str:
         """Say which seeds were dropped, and by what threshold: a coarse one drops images that are no copies, too."""
-        below = f'below ratio {self._threshold:.4g}, as {self._rate:.1%} of images that are no copies'
+        below = f'below ratio {self._threshold:.4g}, as at most {self._rate:.1%} of images that are no copies'
         which = f': {format_seeds(self._dropped)}' if self._dropped else ''
         return f'{len(self._dropped)} dropped as copies of training images ({below}){which}'
 
 
-def open_copies(found: Generator, source: Path, path: Path | None, rate: float | None) -> Copies:
+def open_copies(
+    found: Generator, source: Path, path: Path | None, rate: float | None, traced: bool = False
+) -> Copies:
     """Open the filter of a generator.
 
     Args:
@@ -66,6 +76,7 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
         source: the folder of its run, or of its export.
         path: of the index; None: the one in that folder.
         rate: the share of fresh images that are dropped, too; None: as ``Copies`` says.
+        traced: whether the nearest training image of each image is wanted.
 
     Raises:
         InputError: there is no index, or it is of other data or other images.
@@ -77,7 +88,7 @@ def open_copies(found: Generator, source: Path, path: Path | None, rate: float |
         raise InputError(
             f'{source} has no index of its training images: write it with jaxgan index {run}{hint}'
         )
-    return Copies(_opened(found, source, chosen), rate)
+    return Copies(_opened(found, source, chosen), rate, traced)
 
 
 def indexed(found: Generator, source: Path) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from jaxgan import kernels
 from jaxgan.credentials import Credit
 from jaxgan.errors import InputError
 from jaxgan.making.asking import ask, check_options, told
-from jaxgan.making.choosing import Accepted, Chooser, parts_of
+from jaxgan.making.choosing import Accepted, Chooser, parts_of, together
 from jaxgan.making.copies import Copies, open_copies
 from jaxgan.making.destination import check_grid
 from jaxgan.making.drawing import Drawing, make_drawing
@@ -30,8 +30,10 @@ from jaxgan.marks.asked import read_marks
 from jaxgan.opened import Generator, open_generator
 from jaxgan.rejection import Reference, calibrate
 from jaxgan.runtime import keep_programs
-from jaxgan.sampling import MAX_SEED, MAX_SEEDS, make_stream, parse_seeds, split
+from jaxgan.sampling import CHUNK, MAX_SEED, MAX_SEEDS, make_stream, parse_seeds, split
 from jaxgan.unused import refuse
+
+JOINED = 4  # parts that are compared with training images at once
 
 
 def sample_command(**given: Any) -> int:
@@ -60,7 +62,8 @@ def sample_command(**given: Any) -> int:
         accepted = [Accepted(_calibrated(drawing, options, labelling))] if options.reject == 'drs' else []
         chooser = Chooser(_wanted(options, seeds, output), [*accepted, *dropping])
         with open_trace(options.trace, _common(options, found, origin)) as trace:
-            _make(drawing, seeds, labelling, chooser, output, trace)
+            joined = JOINED if copies and not accepted else 1
+            _make(drawing, seeds, labelling, chooser, output, trace, joined)
             chooser.check(_replaces(options))
             output.finish()
     _report(options, target, found, chooser, output)
@@ -167,7 +170,7 @@ def _copies(options: SampleOptions, found: Generator) -> list[Copies]:
     if not options.reject_copies:
         return []
     path = None if options.copy_index is None else Path(options.copy_index)
-    return [open_copies(found, Path(options.source), path, options.copy_fpr)]
+    return [open_copies(found, Path(options.source), path, options.copy_fpr, options.trace is not None)]
 
 
 def _duplicates(options: SampleOptions, found: Generator) -> list[Duplicates]:
@@ -191,7 +194,13 @@ def _calibrated(drawing: Drawing, options: SampleOptions, labelling: Labelling) 
 
 
 def _make(
-    drawing: Drawing, seeds: Any, labelling: Labelling, chooser: Chooser, output: Output, trace: Trace
+    drawing: Drawing,
+    seeds: Any,
+    labelling: Labelling,
+    chooser: Chooser,
+    output: Output,
+    trace: Trace,
+    joined: int,
 ) -> None:
     """Make images until there are enough; the device computes the next ones while these are written."""
     skip = frozenset[int]()
@@ -203,7 +212,8 @@ def _make(
     columns = (TextColumn('images'), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task('', total=chooser.wanted)
-        for results in make_stream(drawing.program, drawing.weights)(parts_of(seeds, labelling, skip)):
+        stream = make_stream(drawing.program, drawing.weights)(parts_of(seeds, labelling, skip))
+        for results in together(stream, lambda: min(joined, -(-(chooser.wanted - chooser.kept) // CHUNK))):
             rows = chooser.choose(results)
             if len(rows):
                 kept = jax.tree.map(lambda values, rows=rows: values[rows], results)

@@ -2,9 +2,8 @@
 
 References:
     Vovk, Gammerman and Shafer 2005, Algorithmic learning in a random world (conformal p-values); Clopper and Pearson
-    1934, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26; Wilks 1941,
-    Determination of sample sizes for setting tolerance limits, Annals of Mathematical Statistics 12 (the share of a population
-    below an order statistic is a beta variable).
+    1934, The use of confidence or fiducial limits illustrated in the case of the binomial, Biometrika 26; Vovk 2012,
+    Conditional validity of inductive conformal predictors, arXiv 1209.2673 (the actual rate of one calibration is Beta).
 """
 
 import functools
@@ -84,20 +83,25 @@ def smallest_fpr(held_out: int) -> float:
     return 1 / (held_out + 1)
 
 
-def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -> Threshold:
+def calibrate(
+    ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None, confidence: float = 0.0
+) -> Threshold:
     """Find the ratio below which a fresh image falls with a probability of at most ``fpr``: a conformal quantile.
 
     It is the one of rank ``floor((n + 1) fpr)`` among those of n held-out images. Where held-out images and a fresh one
     are exchangeable, however they are distributed, the fresh one counts with a probability of at most
-    ``rank / (n + 1)``.
+    ``rank / (n + 1)``: on average over draws of held-out images, for the rate of one draw is distributed as
+    Beta(rank, n + 1 - rank). With a confidence, the rank is the largest for which this rate is at most ``fpr`` with that
+    probability.
 
     Args:
         ratios: of held-out real images to the training images, [n].
         fpr: above 0, below 1.
         twins: which of them are near duplicates of training images, bool [n]: they set no threshold.
+        confidence: in [0, 1); 0: on average.
 
     Raises:
-        InputError: there are fewer than ``1 / fpr - 1`` held-out images, or values are not finite.
+        InputError: there are fewer than ``fewest(fpr, confidence)`` held-out images, or values are not finite.
 
     >>> calibrate(np.arange(1.0, 100.0), 0.02)
     Threshold(value=2.0, asked=0.02, rank=2, held_out=99, twins=0)
@@ -107,14 +111,29 @@ def calibrate(ratios: np.ndarray, fpr: float, twins: np.ndarray | None = None) -
     if np.ndim(ratios) != 1 or not np.all(np.isfinite(ratios)):
         raise InputError('the ratios of held-out images must be finite numbers')
     fresh = np.sort(ratios if twins is None else ratios[~twins])
-    rank = math.floor((len(fresh) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
-    if rank < 1:
+    if len(fresh) < fewest(fpr, confidence):
         raise InputError(
             f'{len(fresh):,} held-out images are too few for a false positive rate of {fpr:g}: '
-            f'at least {math.ceil(1 / fpr - 1e-9) - 1:,} are needed'
+            f'at least {fewest(fpr, confidence):,} are needed'
         )
+    rank = math.floor((len(fresh) + 1) * fpr * (1 + 1e-12))  # 1000 x 0.001 is 1, not a little less
+    if confidence:
+        ranks = np.arange(1, rank + 1)
+        rank = max(1, int(np.sum(betainc(ranks, len(fresh) + 1 - ranks, fpr) >= confidence)))
     value = float(fresh[rank - 1])
     return Threshold(value, fpr, int(np.sum(ratios < value)) + 1, len(ratios), len(ratios) - len(fresh))
+
+
+def fewest(fpr: float, confidence: float = 0.0) -> int:
+    """Count the held-out images that a false positive rate needs: the smallest n with ``1 - (1 - fpr)^n >= confidence``.
+
+    On average (a confidence of 0) it is the smallest n with ``1 / (n + 1) <= fpr``.
+
+    >>> fewest(0.01), fewest(0.01, 0.95)
+    (99, 299)
+    """
+    on_average = math.ceil(1 / fpr - 1e-9) - 1
+    return max(on_average, math.ceil(math.log1p(-confidence) / math.log1p(-fpr)))
 
 
 def p_values(ratios: np.ndarray, held_out: np.ndarray) -> np.ndarray:

@@ -13,8 +13,9 @@ from jaxtyping import Float, Float32, Int, UInt8
 
 from jaxgan.errors import InputError
 
-REVISION = 1  # raised by whatever changes features or distances
+REVISION = 2  # raised by whatever changes features or distances
 CELLS, COLOURS = 16, 4  # cells a side: of luma, of the two colour differences
+MIDDLE = 0.75  # of a side: where colour is looked at, for no shift of two steps hides any of it
 WIDTH = CELLS**2 + 2 * COLOURS**2
 FLOOR = 4.0  # grey levels added to the deviation: flat images are not blown up to their noise
 COLOUR_UNIT = 64.0  # levels of a colour difference that count as much as one deviation of luma
@@ -63,6 +64,12 @@ VIEWS = tuple(
     for flip in (False, True)
     for dy, dx in itertools.product(shifts, shifts)
 )
+UNMIRRORED = tuple(i for i, v in enumerate(VIEWS) if not v.flip)
+FLIPPED = np.array([i for i, v in enumerate(VIEWS) if v.flip])
+SOURCES = np.array(  # a mirrored image shifts the other way
+    [UNMIRRORED.index(VIEWS.index(v._replace(flip=False, dx=-v.dx if v.flip else v.dx))) for v in VIEWS]
+)
+"""Of each view the place among ``UNMIRRORED`` of the one that it is, or mirrors."""
 FIRST = tuple(
     i for i, v in enumerate(VIEWS) if not (v.dy or v.dx) or (v.scale == 1 and abs(v.dy * v.dx) == 4)
 )
@@ -72,7 +79,7 @@ THOROUGH = tuple(i for i, v in enumerate(VIEWS) if v.scale == 1 or not (v.dy or 
 
 
 def features(images: UInt8[np.ndarray, 'n h w c']) -> UInt8[np.ndarray, 'n 288']:
-    """Describe images by 288 bytes each: means of luma over 16 x 16 cells, of two colour differences over 4 x 4.
+    """Describe images by 288 bytes each: means of luma over 16 x 16 cells, of two colour differences over 4 x 4 of the middle.
 
     Args:
         images: of one or three channels, of any size.
@@ -86,10 +93,10 @@ def features(images: UInt8[np.ndarray, 'n h w c']) -> UInt8[np.ndarray, 'n 288']
 
 def _described(images: np.ndarray) -> np.ndarray:
     planes = _planes(images)
-    axes = [(CELLS, planes[:1]), (COLOURS, planes[1:])]
+    axes = [(CELLS, 1.0, planes[:1]), (COLOURS, MIDDLE, planes[1:])]
     found = []
-    for cells, some in axes:
-        rows, columns = (_means(size, cells, 1.0, 0.0) for size in images.shape[1:3])
+    for cells, part, some in axes:
+        rows, columns = (_means(size, cells, 1.0, 0.0, part) for size in images.shape[1:3])
         found += [(rows @ plane @ columns.T).reshape(len(images), cells**2) for plane in some]
     return np.clip(np.rint(np.concatenate(found, axis=1)), 0, 255).astype(np.uint8)
 
@@ -108,7 +115,7 @@ def _planes(images: np.ndarray) -> list[np.ndarray]:
     return [luma, (colours[..., 2] - luma) * 0.564 + 128, (colours[..., 0] - luma) * 0.713 + 128]
 
 
-def _means(size: int, cells: int, scale: float, shift: float) -> np.ndarray:
+def _means(size: int, cells: int, scale: float, shift: float, part: float) -> np.ndarray:
     """Make the matrix [cells, size] that averages pixels over where the original's cells lie in the query.
 
     Args:
@@ -116,15 +123,30 @@ def _means(size: int, cells: int, scale: float, shift: float) -> np.ndarray:
         cells: of the original.
         scale: share of the original that the query shows, from its middle.
         shift: pixels of the query by which it was shifted.
+        part: share of the original's side, in its middle, that the cells divide.
     """
-    edges = ((np.arange(cells + 1) / cells - 0.5) / scale + 0.5) * size + shift
+    edges = ((np.arange(cells + 1) / cells - 0.5) * part / scale + 0.5) * size + shift
     low = np.clip(edges[:-1], 0, size - 1)
-    high = np.clip(edges[1:], low + min(1.0, size / cells), size)  # beyond the border: the pixels at it
+    high = np.clip(
+        edges[1:], low + min(1.0, size * part / cells), size
+    )  # beyond the border: the pixels at it
     low = np.minimum(low, high - 1e-6)
     pixels = np.arange(size)
     overlap = np.minimum(high[:, None], pixels + 1) - np.maximum(low[:, None], pixels)
     weights = np.maximum(overlap, 0.0)
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def unmirrored(images: UInt8[np.ndarray, 'q h w c']) -> Seen:
+    """See queries in the views that mirror nothing (``UNMIRRORED``), [q, 43, ...]; ``seen`` has the others from them.
+
+    Raises:
+        InputError: they are not uint8, or have other channels.
+    """
+    planes = _planes(images)
+    luma = _in_views(planes[0], CELLS, 1.0)
+    colour = [_in_views(plane, COLOURS, MIDDLE).reshape(*luma.shape[:2], COLOURS**2) for plane in planes[1:]]
+    return Seen(np.rint(luma), np.rint(np.concatenate(colour, axis=2)))  # as features are: copies are at 0
 
 
 def seen(images: UInt8[np.ndarray, 'q h w c']) -> Seen:
@@ -133,35 +155,39 @@ def seen(images: UInt8[np.ndarray, 'q h w c']) -> Seen:
     Raises:
         InputError: they are not uint8, or have other channels.
     """
-    planes = _planes(images)
-    luma = _in_views(planes[0], CELLS)
-    colour = [_in_views(plane, COLOURS).reshape(len(images), len(VIEWS), COLOURS**2) for plane in planes[1:]]
-    return Seen(np.rint(luma), np.rint(np.concatenate(colour, axis=2)))  # as features are: copies are at 0
+    luma, colour = unmirrored(images)
+    luma, colour = luma[:, SOURCES], colour[:, SOURCES]
+    luma[:, FLIPPED] = luma[:, FLIPPED, :, ::-1]
+    colour[:, FLIPPED] = mirrored_colour(colour[:, FLIPPED])
+    return Seen(luma, colour)
 
 
-def _in_views(plane: np.ndarray, cells: int) -> np.ndarray:
-    """Average a plane [q, h, w] over the cells of each view: [q, views, cells, cells]."""
+def mirrored_colour(colour: Float32[np.ndarray, '*n 32']) -> Float32[np.ndarray, '*n 32']:
+    """Mirror cells of colour."""
+    return colour.reshape(*colour.shape[:-1], 2, COLOURS, COLOURS)[..., ::-1].reshape(colour.shape)
+
+
+def _in_views(plane: np.ndarray, cells: int, part: float) -> np.ndarray:
+    """Average a plane [q, h, w] over the cells of each view that mirrors nothing: [q, views, cells, cells]."""
     height, width = plane.shape[1:]
     step = max(1.0, min(height, width) / 32)
     found = []
     for scale, shifts in SCALES.items():
         rows, columns = (
-            np.concatenate([_means(size, cells, scale, shift * step) for shift in shifts])
+            np.concatenate([_means(size, cells, scale, shift * step, part) for shift in shifts])
             for size in (height, width)
         )
         grid = (rows @ plane @ columns.T).reshape(len(plane), len(shifts), cells, len(shifts), cells)
-        grid = grid.transpose(0, 1, 3, 2, 4)
-        mirrored = grid[:, :, ::-1, :, ::-1]  # a mirrored image shifts the other way
-        found += [x.reshape(len(plane), len(shifts) ** 2, cells, cells) for x in (grid, mirrored)]
+        found.append(grid.transpose(0, 1, 3, 2, 4).reshape(len(plane), len(shifts) ** 2, cells, cells))
     return np.concatenate(found, axis=1)
 
 
 def seen_described(described: UInt8[np.ndarray, 'n 288']) -> Seen:
     """See what was described in two views only: as it is, and mirrored."""
     luma, colour = unpacked(described)
-    square = colour.reshape(len(colour), 2, COLOURS, COLOURS)
-    mirrored = square[..., ::-1].reshape(len(colour), -1)
-    return Seen(np.stack([luma, luma[:, :, ::-1]], axis=1), np.stack([colour, mirrored], axis=1))
+    return Seen(
+        np.stack([luma, luma[:, :, ::-1]], axis=1), np.stack([colour, mirrored_colour(colour)], axis=1)
+    )
 
 
 def unpacked(described: UInt8[np.ndarray, '*n 288']) -> tuple[np.ndarray, np.ndarray]:

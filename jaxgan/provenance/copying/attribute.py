@@ -11,7 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from jaxgan.copyindex.data import open_indexed_data
-from jaxgan.copyindex.index import NAME, CopyIndex, load_index, prefix
+from jaxgan.copyindex.file import load_index
+from jaxgan.copyindex.index import NAME, CopyIndex, prefix
+from jaxgan.copyindex.separability import told, too_alike
 from jaxgan.data import DataConfig, ImageSource
 from jaxgan.datamanifest import entries as manifests
 from jaxgan.errors import InputError
@@ -126,7 +128,7 @@ def matches(
         InputError: k is out of range, or the manifest is of other data.
     """
     pixels = np.stack([picture.pixels for picture in asked])
-    found = index.find(pixels, k)
+    found = index.find_with(index.screen(threshold), pixels, k)
     rights = rights_of(manifest, sorted(set(found.indices.ravel().tolist())), index.source_count, index.about)
 
     def match(row: int, place: int) -> Match:
@@ -156,20 +158,25 @@ def _rows(
 def _as_json(
     asked: Sequence[Picture], found: Sequence[Sequence[Match]], index: CopyIndex, threshold: float
 ) -> str:
-    def told(picture: Picture, near: Sequence[Match]) -> dict[str, Any]:
+    def of_one(picture: Picture, near: Sequence[Match]) -> dict[str, Any]:
         of_picture = {name: value for name, value in picture._asdict().items() if name != 'pixels'}
         nearest = [{**one._asdict(), 'rights': one.rights._asdict()} for one in near]
         return {**of_picture, 'match': any(one.match for one in near), 'nearest': nearest}
 
-    pictures = [told(*one) for one in zip(asked, found, strict=True)]
+    pictures = [of_one(*one) for one in zip(asked, found, strict=True)]
     of_index = {
         'sha256': index.digest,
         'data': index.about.data,
         'split': index.about.split,
         'images': index.count,
     }
+    place = [one.ratio for one in index.about.thresholds].index(threshold)
+    of_set = {
+        'found': {one.change: one.found[place] for one in index.about.planted},
+        'too_alike': too_alike(index.about.planted, place),
+    }
     return json.dumps(
-        {'index': of_index, 'threshold': threshold, 'pictures': pictures, 'note': NOTE},
+        {'index': of_index, 'threshold': threshold, 'changed': of_set, 'pictures': pictures, 'note': NOTE},
         indent=2,
         allow_nan=False,
     )
@@ -183,12 +190,16 @@ def _show(
     console: Console,
 ) -> None:
     about = index.about
-    rate = next(one.fpr for one in about.thresholds if one.ratio == threshold)
+    place = [one.ratio for one in about.thresholds].index(threshold)
+    rate = about.thresholds[place].fpr
+    sure = f'{about.confidence:.0%} confidence' if about.confidence else 'on average'
     console.print(
         f'{index.count:,} training images of {about.data}, split {about.split}; a ratio below {threshold:.3g} is a match, as at most '
-        f'{rate:.1%} of {about.held_out} have',
+        f'{rate:.1%} of images that are no copies have ({sure}; set on {about.held_out})',
         markup=False,
     )
+    if about.planted:
+        console.print(told(about.planted, place), markup=False)
     for picture, near in zip(asked, found, strict=True):
         verdict = (
             'a match' if any(one.match for one in near) else 'no match below the threshold; the nearest:'
