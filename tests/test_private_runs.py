@@ -158,7 +158,7 @@ def test_excluded_images_are_in_no_update_and_raise_the_chance_of_others(folder)
     taken = np.asarray(batch['index'])[np.asarray(batch['present'])]
     assert len(taken) and taken.min() >= 6
     twice = dataclasses.replace(config, data=dataclasses.replace(config.data, exclude=('0', '0')))
-    with pytest.raises(InputError, match='data.exclude has 2 names, and they are 1 images'):
+    with pytest.raises(InputError, match=r'data.exclude has 2 names, and they are 1 images'):
         make_trainer(twice, open_source(twice.data))
 
 
