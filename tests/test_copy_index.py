@@ -10,8 +10,7 @@ from PIL import Image
 from rich.console import Console
 
 from jaxgan.cli import main
-from jaxgan.copyindex import separability
-from jaxgan.copyindex import calibration
+from jaxgan.copyindex import calibration, separability
 from jaxgan.copyindex.command import build_index
 from jaxgan.copyindex.file import from_bytes, load_index, save_index, to_bytes
 from jaxgan.copyindex.index import (

@@ -105,7 +105,8 @@ def test_a_plan_leaves_room_for_nearly_every_sample_and_counts_the_rest():
     assert 0 < plan.overflow(100) <= 100 * 1e-20 and plan.overflow(200) == pytest.approx(
         2 * plan.overflow(100)
     )
-    assert plan.spent(100) == accountant.epsilon(plan.chance, 1.0, 100, plan.delta - plan.overflow(100))
+    exact = accountant.epsilon(plan.chance, 1.0, 100, plan.delta - plan.overflow(100))
+    assert exact <= plan.spent(100) <= exact * 1.001
     assert plan.delta == pytest.approx(1e-4)
     everything = plan_of(batch_size=1000)
     assert everything.chance == 1 and everything.capacity == 1000 and everything.overflow(100) == 0

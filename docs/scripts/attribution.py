@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from jaxgan.copyindex.calibration import CONFIDENCE, ratios_of
 from jaxgan.copyindex.index import RATES, search_in
 from jaxgan.copyindex.separability import cropped, jpeg, resized, shifted
-from jaxgan.copyindex.calibration import CONFIDENCE, ratios_of
 from jaxgan.data import DataConfig, open_source
 from jaxgan.metrics import copies
 from jaxgan.metrics.copyrate import calibrate, fewest

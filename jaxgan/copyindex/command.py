@@ -8,8 +8,7 @@ from rich.console import Console
 from rich.progress import track
 
 from jaxgan.choices import open_held_out
-from jaxgan.copyindex import separability
-from jaxgan.copyindex import calibration
+from jaxgan.copyindex import calibration, separability
 from jaxgan.copyindex.file import save_index
 from jaxgan.copyindex.index import (
     FORMAT_VERSION,

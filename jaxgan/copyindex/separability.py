@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from PIL import Image
 
-from jaxgan.copyindex.index import EXACT, Planted, Threshold
 from jaxgan.copyindex.calibration import places_of
+from jaxgan.copyindex.index import EXACT, Planted, Threshold
 from jaxgan.metrics.copies import Index
 from jaxgan.metrics.copyscreen import Screen
 

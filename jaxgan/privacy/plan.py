@@ -55,7 +55,19 @@ class Plan(NamedTuple):
 
 @functools.lru_cache(maxsize=64)
 def _spent(plan: Plan, updates: int) -> float:
-    return accountant.epsilon(plan.chance, plan.noise, updates, plan.delta - plan.overflow(updates))
+    return _up(accountant.epsilon(plan.chance, plan.noise, updates, plan.delta - plan.overflow(updates)))
+
+
+def _up(value: float) -> float:
+    """Round up to four digits, with which it is printed: a bound that is rounded to the nearest is none.
+
+    >>> _up(9.99161), _up(0.0)
+    (9.992, 0.0)
+    """
+    if not 0 < value < math.inf:
+        return value
+    digits = 3 - math.floor(math.log10(value))
+    return float(f'{math.ceil(value * 10.0**digits) / 10.0**digits:.4g}')
 
 
 @functools.lru_cache(maxsize=16)

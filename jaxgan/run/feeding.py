@@ -9,6 +9,7 @@ from jaxgan.config import Config, step_images
 from jaxgan.data import Feed, ImageSource
 from jaxgan.data import open_feed as open_public
 from jaxgan.data.private import private_feed
+from jaxgan.errors import InputError
 from jaxgan.marks.secret import read_secret
 from jaxgan.privacy.plan import FIXED, Plan
 from jaxgan.run.credit import run_digest
@@ -39,6 +40,10 @@ def open_feed(
             mesh=mesh,
             divided=divided,
             excluded=excluded,
+        )
+    if len(source) - len(excluded) > plan.images:
+        raise InputError(
+            f'data.exclude has {len(config.data.exclude)} names, and they are {len(excluded)} images: dp needs each named once, for chances are made of their number'
         )
     fixed = {name: getattr(plan, {'expected_batch': 'expected'}.get(name, name)) for name in FIXED}
     return private_feed(
