@@ -2,11 +2,23 @@
 
 import contextlib
 import importlib.util
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaxgan.config import Config
 from jaxgan.configjson import from_dict, read_config, to_dict
 from jaxgan.errors import InputError, unknown
+
+
+@contextlib.contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Write no ``__pycache__`` beside a recipe: a dry run writes nothing."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
@@ -25,8 +37,9 @@ def load_recipe(name: str | None, folder: Path = Path('configs')) -> Config:
         raise InputError(f'config {path} is not a Python file')
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
-        config = module.get_config()
+        with _no_bytecode():
+            spec.loader.exec_module(module)
+            config = module.get_config()
     except (Exception, SystemExit) as error:
         raise InputError(f'config {path} failed: {type(error).__name__}: {error}') from error
     if not isinstance(config, Config):

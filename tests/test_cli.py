@@ -4,6 +4,7 @@ import dataclasses
 import importlib
 import json
 import os
+import sys
 
 import jax
 import numpy as np
@@ -73,6 +74,7 @@ def test_an_export_needs_neither_jaxgan_nor_pickle(exported):
 
 def test_a_dry_run_writes_nothing(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, 'dont_write_bytecode', False)  # as it is unless someone has asked for it
     data = make_data(tmp_path)
     (tmp_path / 'mine.py').write_text(
         'import json\nfrom jaxgan.configjson import from_dict\n'
