@@ -4,8 +4,18 @@ import numpy as np
 import pytest
 
 from jaxgan.errors import InputError
-from jaxgan.metrics.copyrate import calibrate, clopper_pearson, copy_rate, fewest, p_values, smallest_fpr
-from jaxgan.metrics.membership import auc
+from jaxgan.metrics import copyrate
+from jaxgan.metrics.copyrate import (
+    Threshold,
+    calibrate,
+    clopper_pearson,
+    copy_rate,
+    fewest,
+    p_values,
+    rate_interval,
+    smallest_fpr,
+)
+from jaxgan.metrics.membership import auc, control
 
 
 @pytest.mark.parametrize(

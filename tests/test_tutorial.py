@@ -79,6 +79,7 @@ def test_the_tutorial_shows_each_command_that_makes_images():
         'train',
         'evaluate',
         'audit',
+        'plan',
         'compare',
         'report',
         'reproduce',
@@ -87,6 +88,7 @@ def test_the_tutorial_shows_each_command_that_makes_images():
         'verify-checkpoint',
         'bench',
         # docs/responsible.md
+        'plan',
         'verify',
         'attribute',
         'index',
