@@ -180,7 +180,7 @@ def test_a_run_writes_its_manifest_once_and_anew_for_other_data(tmp_path):
     assert said == []
 
 
-def test_a_listing_that_is_given_up_leaves_nothing(tmp_path):
+def test_a_manifest_that_is_given_up_leaves_nothing(tmp_path):
     source = open_source(DataConfig(folder_of(tmp_path / 'data')))
     with pytest.raises(InputError, match='stopped'):
         gather.list_images(source, 1, stopped=lambda: True)

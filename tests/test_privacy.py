@@ -18,7 +18,7 @@ from jaxgan.errors import InputError
 from jaxgan.extensions import discriminator_steps
 from jaxgan.privacy import accountant
 from jaxgan.privacy.config import Privacy
-from jaxgan.privacy.gradients import WITHIN, clipped_sum, noised_mean
+from jaxgan.privacy.gradients import WITHIN, clipped_sum, noised_mean, norms
 from jaxgan.privacy.keys import run_key, update_keys
 from jaxgan.privacy.phase import PRIVATE, private_discriminator
 from jaxgan.privacy.plan import describe, make_plan, why_not_continued
@@ -217,9 +217,37 @@ def test_sums_are_of_clipped_gradients_of_those_that_are_there():
 
 
 @pytest.mark.slow
+def test_no_norm_is_too_small_however_many_small_numbers_stand_behind_a_large_one():
+    """In one running sum of float32 each of these squares would vanish, and the norm be 1 instead of 1.02."""
+    leaf = np.full((1, 1024, 1024), 2.0**-12.4, np.float32)
+    leaf[0, 0, 0] = 1
+    leaf = np.concatenate([leaf, np.zeros_like(leaf)])
+    found = np.asarray(jax.jit(norms)({'a': jnp.array(leaf), 'b': jnp.zeros((2, 3))}))
+    exact = np.linalg.norm(leaf[0].astype(np.float64))
+    assert exact > 1.01 and found[0] / exact > WITHIN and found[1] < 1e-15
+    program = str(jax.jit(norms).lower({'a': jnp.array(leaf)}).compile().as_text())
+    assert not [line for line in program.splitlines() if ' reduce(' in line and 'dimensions={1,2}' in line]
+
+
+def test_clipped_gradients_are_added_without_the_short_numbers_of_accelerators():
+    def total(x):
+        return clipped_sum(lambda some: {'a': some}, x, jnp.ones(4, bool), 1.0, 2)
+
+    told = str(jax.make_jaxpr(total)(jnp.ones((4, 3))))
+    assert told.count('dot_general') == told.count('HIGHEST, Precision.HIGHEST') == 1
+
+
+@pytest.mark.slow
 def test_noise_has_its_deviation_and_is_divided_by_what_is_expected(key):
     noise = noised_mean({'a': jnp.full(4000, 8.0)}, key, 2.0, 4)['a']
     assert abs(float(noise.mean()) - 2.0) < 0.03 and abs(float(noise.std()) - 0.5) < 0.02
+
+
+def test_noise_goes_farther_than_one_number_of_23_bits(key, monkeypatch):
+    largest = math.sqrt(2) * 3.655  # of jax.random.normal in float32: erfinv(1 - 2^-22)
+    monkeypatch.setattr(jax.random, 'normal', lambda key, shape, dtype: jnp.full(shape, largest, dtype))
+    noise = noised_mean({'a': jnp.zeros(3)}, key, 2.0, 4)['a']
+    np.testing.assert_allclose(noise, 2 * largest * 2.0 / 4, rtol=1e-6)
 
 
 def unused(state, batch, key):

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 from runs import make_data, run, tiny
 
 from jaxgan.checkpoints.checkpoint import Checkpoints
+from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.cli import main
 from jaxgan.data import open_source
@@ -97,6 +99,23 @@ def test_nothing_written_has_the_secret_or_what_is_made_of_it_or_statistics_of_r
         set(line) & {'d/loss', 'd/real', 'd/fake', 'd/real_sign', 'd/r1'} == set() for line in lines
     )
     assert 'd/grad_norm' in lines[-1]
+
+
+@pytest.mark.slow
+def test_documents_that_go_beside_exports_have_no_digest_of_the_images(whole, tmp_path):
+    """Who knows all images but one, and a digest of all, could try that one."""
+    workdir = shutil.copytree(whole[1], tmp_path / 'run')
+    assert main(['manifest', str(workdir)]) == 0
+    assert main(['card', str(workdir)]) == 0 == main(['export', str(workdir), str(tmp_path / 'export')])
+    manifest, inside = workdir / 'data_manifest.jsonl', workdir / 'checkpoints' / '8' / 'meta' / 'record.json'
+    needles = [hash_file(manifest), hash_file(inside), record(workdir, 8)['fingerprint']['sha256']]
+    needles += [
+        value for value in json.loads(manifest.read_text().splitlines()[-1]).values() if len(str(value)) > 30
+    ]
+    assert len(needles) > 3
+    texts = [path.read_text() for path in (tmp_path / 'export').iterdir() if path.suffix in ('.md', '.json')]
+    assert len(texts) == 3 and not [one for one in needles for text in texts if str(one) in text]
+    assert 'private training' in (tmp_path / 'export' / 'MODEL_CARD.md').read_text()
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def search(known: Known) -> Found:
         removals=read_lines(run / REMOVALS, lambda line: line, notes),
         entries=_entries(run, known, notes),
         audit=_audit(run, known, notes),
-        files=tuple(_digests(run, known.record)),
+        files=tuple(_digests(run, known)),
         notes=tuple(notes),
     )
 
@@ -153,7 +153,10 @@ def _until(line: dict[str, Any], step: int) -> bool:
 
 
 def _entries(run: Path, known: Known, notes: list[str]) -> list[Entry]:
-    """Read the data manifest, if it is of the data that the checkpoint names."""
+    """Read the data manifest, if it is of the data that the checkpoint names; documents of a private training tell nothing of it."""
+    if private(known):
+        notes.append(f'{MANIFEST} is left out, and digests of what has digests of images: private training')
+        return []
     if not (run / MANIFEST).is_file():
         return []
     try:
@@ -185,8 +188,15 @@ def _audit(run: Path, known: Known, notes: list[str]) -> dict[str, Any]:
     return found
 
 
-def _digests(run: Path, record: str) -> list[tuple[str, str]]:
-    names = (record, METRICS, SESSIONS, EVALUATIONS, WARNINGS, FAULTS, REMOVALS, MANIFEST, AUDIT)
+def private(known: Known) -> bool:
+    """Say whether a training was private: then documents, which go beside exports, tell nothing that only its images decide."""
+    return isinstance(get(known.card, 'trained.privacy'), dict)
+
+
+def _digests(run: Path, known: Known) -> list[tuple[str, str]]:
+    # who knows all images but one could try that one by a digest
+    own = () if private(known) else (known.record, MANIFEST)
+    names = (*own[:1], METRICS, SESSIONS, EVALUATIONS, WARNINGS, FAULTS, REMOVALS, *own[1:], AUDIT)
     found = []
     for name in names:
         if (run / name).is_file():
