@@ -1,1 +1,1 @@
-"""Where images come from and what they were made of: records, signatures, what can be verified of a file."""
+"""What can be said of images and trainings afterwards: whose mark is in a file, of what it is a copy, and what a run has seen."""
