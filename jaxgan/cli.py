@@ -23,6 +23,7 @@ import tyro
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
 from jaxgan.notices import take
+from jaxgan.overview import overview
 from jaxgan.parallel.launch import find_job
 from jaxgan.run.lock import check_free
 from jaxgan.run.signals import catch_signals
@@ -168,7 +169,7 @@ COMMANDS: dict[str, Command | None] = {
     'verify-checkpoint': Command('jaxgan.options:VerifyOptions', 'jaxgan.checkpoints.verify:verify_command'),
     'bench': Command('jaxgan.bench.options:BenchOptions', 'jaxgan.bench.run:bench_command'),
 }
-USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan COMMAND --help lists the options)'
+USAGE = f'usage: jaxgan {{{",".join(COMMANDS)}}} ...   (jaxgan --help says what each does, jaxgan COMMAND --help lists its options)'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -205,17 +206,25 @@ def _run(arguments: list[str], debug: bool) -> int:
 
 
 def _command(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ('-h', '--help'):
+    if not arguments:
         print(USAGE)
-        return 0 if arguments else 2
+        return 2
+    if arguments[0] in ('-h', '--help', 'help'):
+        print(overview({name: _options(name).__doc__ or '' for name in COMMANDS}))
+        return 0
     name, *rest = arguments
     if name not in COMMANDS:
         raise unknown('command', name, COMMANDS)
     command = COMMANDS[name]
     if command is None:
         return train(rest)
-    options = _parse(_named(command.options), rest, name)
+    options = _parse(_options(name), rest, name)
     return _named(command.function)(**vars(options))
+
+
+def _options(name: str) -> Any:
+    command = COMMANDS[name]
+    return TrainOptions if command is None else _named(command.options)
 
 
 def _named(place: str) -> Any:

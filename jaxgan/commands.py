@@ -103,6 +103,8 @@ def describe(trainer: Trainer, console: Console) -> None:
         console.print('fingerprint: the generator learns to emit the mark of the secret')
     if trainer.plan is not None:
         console.print(f'planned {tell(trainer.plan, trainer.plan.updates)}', soft_wrap=True)
+    if config.data.subset is not None:
+        console.print(f'subset: {trainer.source.info.count:,} images of the split, by data.subset')
     if config.data.exclude:
         console.print(f'excluded: {len(config.data.exclude):,} images, by data.exclude')
     if trainer.evaluator.note:

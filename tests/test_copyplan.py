@@ -105,7 +105,11 @@ def test_the_command_says_the_size_and_what_does_not_hold(tmp_path, capsys):
     assert [one['size'] for one in report['audits']] == [50, 100, 150]
     assert main(['plan', *names[::-1], '--below', '0.0001']) == 0
     said = capsys.readouterr().out
-    assert 'an extrapolation: beyond twice the largest size, 150' in said and 'known: recipe' in said
+    assert (
+        'fewer than 0.01% of samples' in said
+        and 'an extrapolation: it goes beyond twice the largest size, 150' in said
+        and 'known: recipe' in said
+    )
 
 
 def test_the_table_is_as_the_likelihood():
@@ -138,5 +142,7 @@ def test_files_that_are_no_audits_are_refused_in_a_line(tmp_path, capsys, change
 def test_too_few_audits_and_files_that_are_not_there_are_refused(tmp_path, capsys):
     (name, _) = written(tmp_path, exact((50, 100)))
     assert main(['plan', name]) == 2
-    assert '1 audits: a curve needs 2 to 200' in capsys.readouterr().err
+    assert '1 audit: a curve needs 2 to 200' in capsys.readouterr().err
+    assert main(['plan', name, str(tmp_path)]) == 2
+    assert f'{tmp_path} has no audit.json: run jaxgan audit {tmp_path} first' in capsys.readouterr().err
     assert main(['plan', name, str(tmp_path / 'x.json')]) == 2

@@ -134,7 +134,7 @@ def test_a_training_goes_on_with_its_noise_alone():
 
 PRIVATE_CONFIG = Config(loss='hinge', dp=Privacy(epsilon=1.0, key='secret'))
 REFUSED = [
-    ({'dp': Privacy(clip=2.0)}, 'has no effect without dp.epsilon or dp.noise'),
+    ({'dp': Privacy(clip=2.0)}, '^dp.clip 2.0 has no effect without dp.epsilon or dp.noise'),
     ({'dp': Privacy(epsilon=1.0)}, 'dp needs dp.key'),
     ({'dp': Privacy(epsilon=-1.0, key='k')}, 'dp.epsilon -1.0 must be from 0.001 to 1000'),
     ({'dp': Privacy(noise=math.inf, key='k')}, 'dp.noise inf must be from'),
@@ -145,15 +145,18 @@ REFUSED = [
     ({'training': 'shared_fakes'}, 'dp needs training two_stage'),
     ({'conditional': True}, 'dp needs conditional False'),
     ({'microbatches': 2}, 'dp needs microbatches 1'),
-    ({'ada': ('b',)}, 'dp needs ada_target None'),
-    ({'apa_target': 0.6}, 'dp needs apa_target None'),
-    ({'penalties': (Penalty('lecam'),)}, 'dp needs penalties without'),
-    ({'g_penalties': (Penalty('wgan_gp'),)}, 'dp needs g_penalties without'),
+    ({'ada': ('b',)}, "dp cannot be together with ada's ada_target 0.6:"),
+    ({'apa_target': 0.6}, 'dp cannot be together with apa_target 0.6:'),
+    ({'penalties': (Penalty('lecam'),)}, 'dp cannot be together with penalties lecam:'),
+    ({'g_penalties': (Penalty('wgan_gp'),)}, 'dp cannot be together with g_penalties wgan_gp:'),
     ({'fingerprint': 'file'}, 'dp needs fingerprint None'),
     ({'evaluation': dataclasses.replace(Config().evaluation, every=100)}, 'dp needs evaluation.every 0'),
     ({'sharding': 'fsdp'}, 'dp needs sharding data'),
     ({'data': dataclasses.replace(Config().data, residence='stream')}, 'dp needs data.residence auto'),
-    ({'data': dataclasses.replace(Config().data, name='stacked:mnist')}, 'dp needs data.name other than'),
+    (
+        {'data': dataclasses.replace(Config().data, name='stacked:mnist')},
+        'dp cannot be together with data.name stacked:mnist:',
+    ),
 ]
 
 

@@ -78,7 +78,8 @@ def data_rows(known: Known, found: Found) -> list[Row]:
             Row('images excluded', plain(len(excluded)), f'{at(known, "config.data.exclude")}, counted')
         )
     removals = [_removal(line, i) for i, line in enumerate(found.removals, 1)]
-    prepared = [(f'prepared: {name}', f'data.{name}') for name in ('size', 'crop', 'resize', 'flip')]
+    prepared = [('only some of the split: data.subset', 'data.subset')]
+    prepared += [(f'prepared: {name}', f'data.{name}') for name in ('size', 'crop', 'resize', 'flip')]
     return [*rows, *removals[:SHOWN], *(one for one in _recipe(known, prepared) if one.value != NOT_STATED)]
 
 

@@ -61,7 +61,7 @@ class Copies:
 
     def told(self) -> str:
         """Say which seeds were dropped, and by what threshold: a coarse one drops images that are no copies, too."""
-        below = f'below ratio {self._threshold:.4g}, as at most {self._rate:.1%} of images that are no copies'
+        below = f'below ratio {self._threshold:.4g}, where at most {self._rate:.1%} of images lie that are no copies'
         which = f': {format_seeds(self._dropped)}' if self._dropped else ''
         return f'{len(self._dropped)} dropped as copies of training images ({below}){which}'
 

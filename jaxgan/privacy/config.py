@@ -1,11 +1,13 @@
 """What a differentially private training is asked for, and which recipes it refuses."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from jaxgan.errors import InputError
 
 SMALLEST_DELTA = 1e-10  # below, rounding of the accountant would count
+SEEN = 'depends on real images, and not through gradients that are noised'
 BOUNDS = {'epsilon': (1e-3, 1e3), 'noise': (1e-3, 1e4), 'clip': (1e-6, 1e6), 'at_once': (1, 4_096)}
 
 
@@ -41,7 +43,7 @@ def check_privacy(config: Any) -> None:
     dp: Privacy = config.dp
     if not dp.asked:
         if dp != Privacy():
-            raise InputError(f'{dp} has no effect without dp.epsilon or dp.noise')
+            raise InputError(f'{_given(dp)} has no effect without dp.epsilon or dp.noise')
         return
     for name, (least, most) in BOUNDS.items():
         value = getattr(dp, name)
@@ -56,26 +58,37 @@ def check_privacy(config: Any) -> None:
     for name, value, wanted, why in _refused(config):
         if value != wanted:
             raise InputError(f'dp needs {name} {wanted}, not {value}: {why}')
+    for name, value, why in _never(config):
+        if value:
+            raise InputError(f'dp cannot be together with {name} {value}: {why}')
+
+
+def _given(dp: Privacy) -> str:
+    """Name the fields that are not as they are by default."""
+    names = [field.name for field in dataclasses.fields(dp) if getattr(dp, field.name) != field.default]
+    return ', '.join(f'dp.{name} {getattr(dp, name)}' for name in names)
 
 
 def _refused(config: Any) -> list[tuple[str, Any, Any, str]]:
     """List fields, their values, the one that a private training has, and why."""
-    seen = 'it depends on real images, and not through gradients that are noised'
-    named = [penalty.name for penalty in config.g_penalties if penalty.name == 'wgan_gp']
-    remembering = [
-        penalty.name for penalty in (*config.penalties, *config.g_penalties) if penalty.name == 'lecam'
-    ]
     return [
         ('training', config.training, 'two_stage', 'the other ones make one gradient of what has to be apart'),
         ('conditional', config.conditional, False, 'the generator would be trained on labels of real images'),
         ('microbatches', config.microbatches, 1, 'dp.at_once says how many images are computed together'),
-        ('ada_target', config.ada_target if config.ada else None, None, seen),
-        ('apa_target', config.apa_target, None, seen),
-        ('penalties without', remembering, [], seen),
-        ('g_penalties without', named, [], seen),
         ('fingerprint', config.fingerprint, None, 'marking real images is not built for private training'),
-        ('evaluation.every', config.evaluation.every, 0, f'what it chooses and shows {seen[3:]}; measure afterwards with jaxgan evaluate'),
-        ('data.name other than', config.data.name if config.data.name.startswith('stacked') else '', '', 'each image is in many stacks'),
+        ('evaluation.every', config.evaluation.every, 0, f'what it chooses and shows {SEEN}; measure afterwards with jaxgan evaluate'),
         ('sharding', config.sharding if config.sharding == 'fsdp' else 'data', 'data', 'gradients of single images need whole parameters'),
         ('data.residence', config.data.residence if config.data.residence == 'stream' else 'auto', 'auto', 'a Poisson sample is taken from images on the device'),
+    ]  # fmt: skip
+
+
+def _never(config: Any) -> list[tuple[str, Any, str]]:
+    """List fields, what of them no private training has (empty: nothing), and why."""
+    penalties = (*config.penalties, *config.g_penalties)
+    return [
+        ("ada's ada_target", config.ada_target if config.ada else None, f'it {SEEN}; ada_target None leaves the probability as augment_p says'),
+        ('apa_target', config.apa_target, f'it {SEEN}'),
+        ('penalties', 'lecam' if any(penalty.name == 'lecam' for penalty in penalties) else '', f'its memory {SEEN}'),
+        ('g_penalties', 'wgan_gp' if any(penalty.name == 'wgan_gp' for penalty in config.g_penalties) else '', f'it {SEEN}'),
+        ('data.name', config.data.name if config.data.name.startswith('stacked') else '', 'each image is in many stacks'),
     ]  # fmt: skip

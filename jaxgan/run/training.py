@@ -76,9 +76,7 @@ def train(
                 with Checkpoints(workdir / BEST, keep=1) as best:
                     best.drop_after(first)
             if first >= trainer.total_steps and crew.decide(lambda: _evaluated(trainer, workdir, first)):
-                print(
-                    f'{workdir} is finished: {int(state.images_seen):,} images; a larger --images continues it'
-                )
+                print(f'{workdir} is finished: {int(state.images_seen):,} images; {_longer(trainer)}')
                 if crew.writes and not has_data_card(workdir):  # a kill may have cost it
                     at_end(workdir, print)
                 return 0
@@ -98,6 +96,14 @@ def train(
                 if crew.writes:
                     at_end(workdir, progress.message)
     return 128 + number if number else 0
+
+
+def _longer(trainer: Trainer) -> str:
+    if trainer.plan is None:
+        return 'a larger --images continues it'
+    if trainer.config.dp.noise is None:
+        return 'its noise is for this length: dp.epsilon cannot be kept by a longer one'
+    return 'a larger --images continues it, and spends more'
 
 
 def _evaluated(trainer: Trainer, workdir: Path, step: int) -> bool:

@@ -43,6 +43,8 @@ def read_audit(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it is none, or has no copy rate of all training images.
     """
+    if path.is_dir() and not (path / AUDIT).exists():
+        raise InputError(f'{path} has no {AUDIT}: run jaxgan audit {path} first')
     path = path / AUDIT if path.is_dir() else path
     values = read_json(path)
     rate, data = (_part(values, name, path) for name in ('copy_rate', 'data'))
@@ -108,7 +110,10 @@ def plan(audits: list[dict[str, Any]], below: float) -> dict[str, Any]:
         InputError: they cannot be compared, or no curve goes through them.
     """
     if not 2 <= len(audits) <= MOST:
-        raise InputError(f'{len(audits)} audits: a curve needs 2 to {MOST}, better four or more')
+        several = f'{len(audits)} audit{"" if len(audits) == 1 else "s"}'
+        raise InputError(
+            f'{several}: a curve needs 2 to {MOST}, better four or more, of trainings with different --data.subset'
+        )
     other = next((one for one in audits if one['protocol'] != audits[0]['protocol']), None)
     if other is not None:
         raise InputError(
@@ -195,7 +200,8 @@ def _of_curve(law: str, report: dict[str, Any]) -> str:
         if curve['p_value'] is None
         else f'deviance {curve["deviance"]:.1f} of {curve["freedom"]}, p {curve["p_value"]:.2g}'
     )
-    far = (
-        f'; an extrapolation: beyond twice the largest size, {max(sizes):,}' if curve['extrapolated'] else ''
-    )
-    return f'{law}: fewer than {report["below"]:g} of samples are copies from {answer} on (95%: {curve["low"]:,.0f} to {high}){far}; {fits}'
+    far = ''
+    if curve['extrapolated']:
+        what = 'its interval' if curve['images'] <= FAR * max(sizes) else 'it'
+        far = f'; an extrapolation: {what} goes beyond twice the largest size, {max(sizes):,}'
+    return f'{law}: fewer than {100 * report["below"]:g}% of samples are copies from {answer} on (95%: {curve["low"]:,.0f} to {high}){far}; {fits}'
