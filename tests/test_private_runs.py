@@ -15,8 +15,9 @@ from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.cli import main
+from jaxgan.config import Optimizer
 from jaxgan.data import open_source
-from jaxgan.errors import InputError
+from jaxgan.errors import DivergedError, InputError
 from jaxgan.modelconfig import DCGAN, StyleGAN2
 from jaxgan.privacy import accountant
 from jaxgan.privacy.config import Privacy
@@ -151,6 +152,16 @@ def test_a_training_for_an_epsilon_cannot_be_made_longer_or_shorter(folder):
     with pytest.raises(InputError, match=message):
         check_plan(shorter, {'privacy': told}, 'checkpoint', 4)
     assert record(workdir, 4)['privacy'] == told
+
+
+@pytest.mark.slow
+def test_a_step_that_fails_leaves_no_images_and_no_keys(folder):
+    config = private(folder, d_optimizer=Optimizer((1e38, 1e38), name='sgd'))
+    with pytest.raises(DivergedError, match='step 4, phase g'):  # each time with the keys of a later step
+        run(config, folder / 'failed')
+    lines = [json.loads(line) for line in (folder / 'failed' / 'faults.jsonl').read_text().splitlines()]
+    assert [line['step'] for line in lines] == [1, 2, 3, 4] and {line['file'] for line in lines} == {''}
+    assert not (folder / 'failed' / 'faults').exists()
 
 
 @pytest.mark.slow
