@@ -258,8 +258,11 @@ def _parse(cls: type[T], argv: Sequence[str], command: str, default: Any = None)
 def _one_line(box: str) -> str:
     """Flatten a box of text: its message, and the nearest option where it names one."""
     lines = [line.strip('│ ') for line in box.splitlines() if not line.startswith(('╭', '╰'))]
-    text = ' '.join(lines)
-    message = re.split(r'─{3,}', text)[0].strip()
+    parts = ' '.join('\n' if line and not line.strip('─-') else line for line in lines).split('\n')
+    titled = '╭' not in box and len(parts) > 1  # on an ASCII terminal the title is a part of its own
+    message = parts[1 if titled else 0].strip()
+    message = re.sub(r'^Error parsing recipe[\w.]*: ', '', message)  # ours, which names the field itself
+    text = ' '.join(parts)
     near = re.search(r'Perhaps you meant:\s*(--[\w.-]+)', text)
     return message + (f'; did you mean {near.group(1)}?' if near else '')
 

@@ -13,7 +13,7 @@ from PIL import Image
 from runs import make_data, run, tiny
 from safetensors.numpy import load_file
 
-from jaxgan.cli import COMMANDS, main
+from jaxgan.cli import COMMANDS, _one_line, main
 from jaxgan.configjson import to_json
 from jaxgan.images import to_uint8
 from jaxgan.marks.options import MarkOptions, WatermarkOptions
@@ -118,6 +118,7 @@ BAD = [
     (['train', '--batch-siz', '3'], 'did you mean --batch-size'),
     (['train', '--batch-size', 'many'], 'Error parsing --batch-size'),
     (['train', '--loss', 'hing'], "unknown loss 'hing'; did you mean 'hinge'?"),
+    (['train', '--data.subset', '0'], 'error: data.subset is 0; it must be at least 1 image'),
     (['train', '--batch-size', '0'], 'batch_size 0 must be at least 1'),
     (
         ['train', '--g-optimizer.learning-rate', 'nan', '1'],
@@ -206,3 +207,10 @@ def test_help_lists_what_a_command_is_for_before_how_pictures_are_marked():
             assert shared == sorted(shared) and any(shared) and not shared[0], name
             seen += 1
     assert seen == 10
+
+
+def test_a_box_of_ascii_is_one_line_like_one_of_unicode():
+    rule = '-' * 70
+    plain = f' Unrecognized options\n {rule} \n  Unrecognized options: ---x, 0  \n  {rule}\n  Perhaps you meant:\n      --batch-size INT\n'
+    drawn = '╭─ Unrecognized options ─╮\n│ Unrecognized options: ---x, 0 │\n│ ────── │\n│ Perhaps you meant:  │\n│     --batch-size INT │\n╰───╯\n'
+    assert _one_line(plain) == _one_line(drawn) == 'Unrecognized options: ---x, 0; did you mean --batch-size?'

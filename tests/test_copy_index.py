@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from jaxgan.choices import open_held_out
 from jaxgan.cli import main
 from jaxgan.copyindex import calibration, separability
-from jaxgan.copyindex.command import build_index
+from jaxgan.copyindex.command import build_index, held_out_told
 from jaxgan.copyindex.file import from_bytes, load_index, save_index, to_bytes
 from jaxgan.copyindex.index import (
     FORMAT_VERSION,
@@ -355,3 +356,19 @@ def test_a_sheet_shows_grey_and_frames_matches():
     assert pixels.shape == (132, 216, 3)
     assert pixels[54, 54].tolist() == [200] * 3
     assert pixels[54, 108 + 6 - 2].tolist() == [255, 0, 0] and pixels[54, 4].tolist() == [128] * 3
+
+
+@pytest.mark.parametrize(
+    ('held_out', 'said'),
+    [
+        (None, 'images of the split train that data.subset leaves out'),
+        ('rest', 'images of the split train that data.subset leaves out'),
+        ('train[:2]', 'images of the split train[:2]'),
+    ],
+)
+def test_what_thresholds_are_set_on_is_named(tmp_path, held_out, said):
+    np.savez(tmp_path / 'd.npz', x_train=scenes(6, 0))
+    config = DataConfig(f'npz:{tmp_path / "d.npz"}', subset=4)
+    data = RunData(config, open_source(config), {'of': 'all', 'sha256': ''}, np.array([], np.int32))
+    other = open_held_out(config, held_out)
+    assert other is not None and held_out_told(data, other, held_out) == said

@@ -71,7 +71,11 @@ def test_what_was_spent_stands_in_the_checkpoint_the_cards_and_the_export(whole,
     assert exact <= told['epsilon'] <= exact * 1.001
     assert (told['images'], told['updates'], told['noise'], told['expected_batch']) == (24, 8, 1.0, 8)
     assert record(workdir, 4)['privacy']['epsilon'] < told['epsilon']
+    (workdir / 'copies.safetensors').write_bytes(b'thumbnails')
     assert main(['export', str(workdir), str(folder / 'export')]) == 0
+    (workdir / 'copies.safetensors').unlink()
+    assert 'without copies.safetensors' in capsys.readouterr().out
+    assert not (folder / 'export' / 'copies.safetensors').exists()
     for card in (workdir / 'MODEL_CARD.md', folder / 'export' / 'MODEL_CARD.md'):
         text = card.read_text()
         assert '## Privacy' in text and '`record.json: meta.privacy.epsilon`' in text

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import track
 
 from jaxgan.choices import open_held_out
+from jaxgan.configjson import read_config
 from jaxgan.copyindex import calibration, separability
 from jaxgan.copyindex.file import save_index
 from jaxgan.copyindex.index import (
@@ -22,6 +23,7 @@ from jaxgan.copyindex.index import (
 from jaxgan.credentials import without_folders
 from jaxgan.data import ImageSource
 from jaxgan.errors import InputError
+from jaxgan.generatorfolder import CONFIG
 from jaxgan.metrics import copies
 from jaxgan.realimages import read_bytes
 from jaxgan.run.rundata import RunData, open_run_data
@@ -68,6 +70,10 @@ def index_command(
         )
     if index.rate() != RATE:
         print(f'too few to tell {RATE:.0%}: another --held-out, such as none, may have more')
+    if read_config(folder / CONFIG).dp.asked:
+        print(
+            f'{path.name} holds thumbnails of the training images, and the training was private: do not publish it; jaxgan export leaves it out'
+        )
     return 0
 
 
@@ -95,7 +101,11 @@ def build_index(found: RunData, held_out: str | None, console: Console) -> tuple
     features, pixels = describe(found.source, places, console)
     index = copies.build(features)
     other = open_held_out(found.config, held_out)
-    fresh = _left_out(index, found.source, places) if other is None else _held_out(index, other)
+    fresh = (
+        _left_out(index, found.source, places)
+        if other is None
+        else _held_out(index, other, held_out_told(found, other, held_out))
+    )
     confidence, thresholds = calibration.thresholds(fresh.ratios)
     about = About(
         format_version=FORMAT_VERSION,
@@ -132,11 +142,18 @@ def describe(source: ImageSource, places: np.ndarray, console: Console) -> tuple
     return np.concatenate(features), np.concatenate(pixels)
 
 
-def _held_out(index: copies.Index, source: ImageSource) -> Fresh:
+def held_out_told(found: RunData, other: ImageSource, held_out: str | None) -> str:
+    """Name held-out images as ``open_held_out`` chose them."""
+    own = held_out in (None, 'rest') and found.config.subset is not None
+    rest = ' that data.subset leaves out' if own and other.info.split == found.source.info.split else ''
+    return f'images of the split {other.info.split}{rest}'
+
+
+def _held_out(index: copies.Index, source: ImageSource, told: str) -> Fresh:
     """Compare held-out images with the training images."""
     places = calibration.places_of(len(source))
     images, _ = read_bytes(source, places)
-    return _fresh(images, index, f'images of the split {source.info.split}')
+    return _fresh(images, index, told)
 
 
 def _left_out(index: copies.Index, source: ImageSource, places: np.ndarray) -> Fresh:

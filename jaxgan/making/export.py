@@ -8,7 +8,7 @@ from jaxgan.commands import count
 from jaxgan.credentials import without_folders
 from jaxgan.documents.writing import for_export
 from jaxgan.errors import InputError
-from jaxgan.export import WITHOUT_DATA_CARD, check_target, save_export, save_files
+from jaxgan.export import COPY_INDEX, WITHOUT_DATA_CARD, check_target, save_export, save_files
 from jaxgan.generatorfolder import kind_of
 from jaxgan.making.asking import check_psi
 from jaxgan.making.copies import indexed
@@ -41,11 +41,14 @@ def export_command(
         raise InputError(f'{source} is an export already; --format jax or onnx makes another of it')
     check_target(out)  # before the long part
     found = open_generator(Path(source), step, best, marks)
-    index = indexed(found, Path(source)) if format != 'onnx' else {}
+    private = 'privacy' in found.card['trained']  # and then no thumbnails of its training images go along
+    index = indexed(found, Path(source)) if format != 'onnx' and not private else {}
     found, documents = for_export(exported(found), Path(source))
     writers = {'safetensors': _as_weights, 'jax': _as_programs, 'onnx': _as_onnx}
     path, told = writers[format](found, Path(out), psi, Beside(index, documents))
     told += '; with the index of its training images' if index else ''
+    if private and (Path(source) / COPY_INDEX).exists():
+        told += f'; without {COPY_INDEX}, whose thumbnails of training images are not private'
     trained = f'{count(found.params):,} parameters, {found.card["trained"]["images_seen"]:,} images seen'
     print(f'wrote {path}: {trained}{told}{"" if documents else f"; {WITHOUT_DATA_CARD}"}')
     return 0
