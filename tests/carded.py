@@ -23,7 +23,7 @@ def meta(**data):
             'opt_outs_ignored': 5, 'opt_out_reason': 'they are mine', 'licences': [['CC0-1.0', 3]], **data,
         },
         'config': {
-            'data': {'name': 'folder:/home/ann/pets', 'crop': 'none', 'flip': True, 'exclude': ['1:' + 'cd' * 32]},
+            'data': {'name': 'folder:/home/ann/pets', 'crop': 'none', 'flip': True, 'exclude': ['1:' + 'cd' * 32], 'subset': 77},
             'loss': 'hinge', 'training': 'two_stage', 'batch_size': 18, 'd_steps': 1, 'augment': [], 'seed': 77,
             'penalties': [{'name': 'r1', 'weight': [0.31, 0.11], 'every': 16}], 'g_penalties': [],
             'g_optimizer': OPTIMIZER, 'd_optimizer': OPTIMIZER, 'ema': {'half_life': [5100.0, 5100.0]},

@@ -90,6 +90,7 @@ def test_each_value_is_that_of_the_field_that_is_named(tmp_path):
 def test_what_is_counted(tmp_path):
     text = card(write_run(tmp_path))
     assert value(text, 'files left out') == value(text, 'images excluded') == '1'
+    assert value(text, 'only some of the split: data.subset') == '77'
     assert value(text, 'creators') == 'Ann (3)' and value(text, 'near-duplicates') == '2 images in 1 group'
     assert (
         value(text, 'of these in steps') == '121.25, 85.7% of the wall time' and value(text, 'starts') == '2'

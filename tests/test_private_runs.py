@@ -15,7 +15,7 @@ from jaxgan.checkpoints.checkpoint import Checkpoints
 from jaxgan.checkpoints.filetable import hash_file
 from jaxgan.checkpoints.manifest import named_leaves
 from jaxgan.cli import main
-from jaxgan.config import Optimizer
+from jaxgan.config import Config, Optimizer
 from jaxgan.data import open_source
 from jaxgan.errors import DivergedError, InputError
 from jaxgan.modelconfig import DCGAN, StyleGAN2
@@ -25,6 +25,7 @@ from jaxgan.privacy.keys import update_keys
 from jaxgan.run.assembly import assemble
 from jaxgan.run.resume import check_plan
 from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import longer
 
 SECRET = bytes(range(7, 39))
 
@@ -226,3 +227,15 @@ def test_a_missing_or_short_secret_is_refused_before_anything_is_written(folder,
         with pytest.raises(InputError, match=message):
             run(wrong, folder / 'never')
     assert not Path(folder / 'never').exists()
+
+
+@pytest.mark.parametrize(
+    ('dp', 'said'),
+    [
+        (Privacy(), 'a larger --images continues it'),
+        (Privacy(epsilon=1.0), 'its noise is for this length: dp.epsilon cannot be kept by a longer one'),
+        (Privacy(noise=1.0), 'a larger --images continues it, and spends more'),
+    ],
+)
+def test_a_finished_run_says_whether_it_can_go_on(dp, said):
+    assert longer(Config(dp=dp)) == said

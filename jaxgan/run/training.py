@@ -8,7 +8,7 @@ from typing import Any
 
 from jaxgan.checkpoints import retention
 from jaxgan.checkpoints.checkpoint import Checkpoints
-from jaxgan.config import step_images
+from jaxgan.config import Config, step_images
 from jaxgan.credentials import Marks
 from jaxgan.export import has_data_card
 from jaxgan.files import or_machine_error
@@ -76,7 +76,7 @@ def train(
                 with Checkpoints(workdir / BEST, keep=1) as best:
                     best.drop_after(first)
             if first >= trainer.total_steps and crew.decide(lambda: _evaluated(trainer, workdir, first)):
-                print(f'{workdir} is finished: {int(state.images_seen):,} images; {_longer(trainer)}')
+                print(f'{workdir} is finished: {int(state.images_seen):,} images; {longer(trainer.config)}')
                 if crew.writes and not has_data_card(workdir):  # a kill may have cost it
                     at_end(workdir, print)
                 return 0
@@ -98,10 +98,11 @@ def train(
     return 128 + number if number else 0
 
 
-def _longer(trainer: Trainer) -> str:
-    if trainer.plan is None:
+def longer(config: Config) -> str:
+    """Say of a finished run whether it can be made longer."""
+    if not config.dp.asked:
         return 'a larger --images continues it'
-    if trainer.config.dp.noise is None:
+    if config.dp.noise is None:
         return 'its noise is for this length: dp.epsilon cannot be kept by a longer one'
     return 'a larger --images continues it, and spends more'
 
