@@ -27,6 +27,8 @@ from jaxgan.run.trainer import Trainer, make_trainer
 from jaxgan.run.training import train
 from jaxgan.runtime import keep_freed_memory, keep_programs
 
+MARKED_WELL = 64  # pixels a side from which a mark in the weights is hard to see: docs/responsible.md
+
 
 def train_command(
     config: Config,
@@ -88,6 +90,20 @@ def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer
         yield trainer
 
 
+def mark_told(size: int) -> str:
+    """Say what a mark in the weights is, and what it costs small images.
+
+    >>> mark_told(64)
+    'the generator learns to emit the mark of the secret'
+    """
+    said = 'the generator learns to emit the mark of the secret'
+    return (
+        said
+        if size >= MARKED_WELL
+        else f'{said}; below {MARKED_WELL} pixels this costs quality that can be seen'
+    )
+
+
 def describe(trainer: Trainer, console: Console) -> None:
     """Print devices, parameters, batch and length."""
     config, state = trainer.config, trainer.abstract
@@ -100,7 +116,7 @@ def describe(trainer: Trainer, console: Console) -> None:
         f'{config.dtype}; {config.steps_per_dispatch} steps a dispatch'
     )
     if config.fingerprint:
-        console.print('fingerprint: the generator learns to emit the mark of the secret')
+        console.print(f'fingerprint: {mark_told(trainer.source.info.size)}', soft_wrap=True)
     if trainer.plan is not None:
         console.print(f'planned {tell(trainer.plan, trainer.plan.updates)}', soft_wrap=True)
     if config.data.subset is not None:

@@ -14,6 +14,7 @@ from toys import pair
 
 from jaxgan import watermark
 from jaxgan.cli import main
+from jaxgan.commands import mark_told
 from jaxgan.config import check
 from jaxgan.data import DataInfo
 from jaxgan.errors import InputError
@@ -69,7 +70,8 @@ def test_both_marks_stand_in_one_image():
 def test_the_decoder_s_loss_falls_along_its_gradient_to_0():
     loss = decoder_loss(pattern(16))
     images = floats(smooth(4, 16))
-    value = jax.jit(jax.value_and_grad(lambda x: jnp.sum(loss(None, None, x, None))))
+    real = watermark.embed(images, pattern(16), STRENGTH)
+    value = jax.jit(jax.value_and_grad(lambda x: jnp.sum(loss(None, real, x, None))))
     first, slope = value(images)
     assert first.shape == () and float(first) > 2
     x = images
@@ -82,6 +84,31 @@ def test_the_decoder_s_loss_falls_along_its_gradient_to_0():
             np.asarray(jnp.round((x + 1) * 127.5)).clip(0, 255).astype(np.uint8), KEY, WEIGHTS_BASIS
         ).p_value
         < 1e-6
+    )
+
+
+def test_the_decoder_s_loss_asks_no_more_than_real_images_show():
+    """Half of all real images are above their mean; those below are asked for the rest, and nothing flows back to them."""
+    loss = decoder_loss(pattern(32))
+    real = watermark.embed(floats(smooth(16, 32)), pattern(32), STRENGTH)
+    shown = watermark.scores(real, pattern(32)).mean(axis=1)
+    expected = np.maximum(shown.mean() - shown, 0) ** 2 / shown.mean() ** 2
+    np.testing.assert_allclose(loss(None, real, real, None), expected, rtol=1e-4, atol=1e-6)
+    assert float(jnp.mean(loss(None, real, real, None))) < 0.1
+    weaker = watermark.embed(floats(smooth(16, 32)), pattern(32), Lift(1.0, 3.0))
+    ratio = (
+        loss(None, weaker, floats(smooth(16, 32)), None).mean()
+        / loss(None, real, floats(smooth(16, 32)), None).mean()
+    )
+    assert 0.3 < ratio < 3  # of what is shown, not of a number
+    slope = jax.grad(lambda real: jnp.sum(loss(None, real, floats(smooth(16, 32)), None)))(real)
+    assert not np.any(slope)
+
+
+def test_small_images_are_told_what_the_mark_costs():
+    assert (
+        mark_told(32)
+        == 'the generator learns to emit the mark of the secret; below 64 pixels this costs quality that can be seen'
     )
 
 
