@@ -120,10 +120,20 @@ def mlp_network(sizes: tuple[int, ...], last: Callable) -> Network:
     return from_functions(init, apply)
 
 
-def step_function(case: Case, config: Config | None = None) -> tuple[Callable, Network, Network, Recipe]:
-    """Make the step: both updates, on the same fakes as the peer's; for the default recipe, its own and its average."""
+def step_function(
+    case: Case, config: Config | None = None, phase: Any = None
+) -> tuple[Callable, Network, Network, Recipe]:
+    """Make the step: both updates, on the same fakes as the peer's; for the default recipe, its own and its average.
+
+    Args:
+        case: what is trained.
+        config: instead of the case's own.
+        phase: ``(generator, discriminator, recipe) -> phase``, instead of the two updates.
+    """
     generator, discriminator = networks(case)
     recipe = build.build_recipe(config or configuration(case))
+    if phase is not None:
+        return as_step(phase(generator, discriminator, recipe)), generator, discriminator, recipe
     if case.model == 'default':
         return make_train_step(generator, discriminator, recipe), generator, discriminator, recipe
     phases = {'d': shared_fakes_phase(generator, discriminator, recipe)}
@@ -155,9 +165,7 @@ def counted_flops(case: Case, phase: Any = None) -> float:
     """
 
     def count(config: Config) -> float:
-        step, generator, discriminator, recipe = step_function(case, config)
-        if phase is not None:
-            step = as_step(phase(generator, discriminator, recipe))
+        step, generator, discriminator, recipe = step_function(case, config, phase)
         batch = jax.eval_shape(lambda: real_batch(case))
         init = functools.partial(init_state, jax.random.key(0), generator, discriminator, recipe)
         with portable():  # XLA cannot count what a compiled kernel does
@@ -196,9 +204,7 @@ class Training:
             phase: ``(generator, discriminator, recipe) -> phase``, instead of the usual two updates.
             spread: split the batch over all devices.
         """
-        step, generator, discriminator, recipe = step_function(case)
-        if phase is not None:
-            step = as_step(phase(generator, discriminator, recipe))
+        step, generator, discriminator, recipe = step_function(case, phase=phase)
         steps = steps or case.steps
         self.case, self.steps = case, steps
         self.batch = real_batch(case)

@@ -13,16 +13,12 @@ from PIL import Image
 
 from jaxgan.copyindex.calibration import places_of
 from jaxgan.copyindex.index import EXACT, Planted, Threshold
+from jaxgan.marks.pictures import to_image
 from jaxgan.metrics.copies import Index
 from jaxgan.metrics.copyscreen import Screen
 
 PLANTS = 200  # training images that are changed
 ALIKE = 0.5  # of copies with a change that are found: with fewer, that no match is found says nothing of them
-
-
-def picture(pixels: np.ndarray) -> Image.Image:
-    """Make a Pillow image."""
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
 def back(image: Image.Image, like: np.ndarray) -> np.ndarray:
@@ -44,7 +40,7 @@ def shifted(x: np.ndarray, dy: int, dx: int) -> np.ndarray:
 def jpeg(x: np.ndarray, quality: int) -> np.ndarray:
     """Store as JPEG and read again."""
     buffer = io.BytesIO()
-    picture(x).save(buffer, 'JPEG', quality=quality)
+    to_image(x).save(buffer, 'JPEG', quality=quality)
     return back(Image.open(buffer), x)
 
 
@@ -53,14 +49,14 @@ def cropped(x: np.ndarray, share: float) -> np.ndarray:
     side = 8 * x.shape[0]
     edge = round(side * share)
     start = (side - edge) // 2
-    large = picture(x).resize((side, side), Image.Resampling.BICUBIC)
+    large = to_image(x).resize((side, side), Image.Resampling.BICUBIC)
     return back(large.crop((start, start, start + edge, start + edge)), x)
 
 
 def resized(x: np.ndarray, factor: float) -> np.ndarray:
     """Change the size, and back."""
     side = round(x.shape[0] * factor)
-    return back(picture(x).resize((side, side), Image.Resampling.BICUBIC), x)
+    return back(to_image(x).resize((side, side), Image.Resampling.BICUBIC), x)
 
 
 def brighter(x: np.ndarray, factor: float) -> np.ndarray:

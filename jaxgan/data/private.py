@@ -68,30 +68,19 @@ def private_feed(
             'allow it by --data.residence device'
         )
     place = replicated(mesh) if mesh else None
-    held: dict[str, Any] = {}
 
     @functools.cache
-    def key() -> bytes:
-        return run_key(secret, f'{of}\n{fingerprint_arrays(read())}')
-
-    @functools.cache
-    def read() -> dict[str, np.ndarray]:
-        return read_all(source)
-
-    def images() -> dict[str, Any]:
-        if not held:
-            key()
-            held.update(spread(read(), place))
-            read.cache_clear()
-        return dict(held)
+    def held() -> tuple[Any, bytes]:
+        arrays = read_all(source)
+        return spread(arrays, place), run_key(secret, f'{of}\n{fingerprint_arrays(arrays)}')
 
     def load() -> None:
-        images()
+        held()
 
     def take(step: int, k: int) -> Any:
-        data = images()
+        data, key = held()
         numbers = range(step * updates, (step + k) * updates)
-        keys = np.stack([update_keys(key(), number) for number in numbers])
+        keys = np.stack([update_keys(key, number) for number in numbers])
         return data | {KEYS: spread(keys.reshape(k, updates, PURPOSES, 2), place)}
 
     def abstract(k: int) -> Any:
@@ -110,7 +99,7 @@ def private_feed(
         nothing = jnp.zeros((plan.expected * updates, *shape[1:]), info.dtype)
         return {'image': nothing, PRIVATE: joined}
 
-    return Feed(abstract=abstract, load=load, take=take, batch=batch, close=held.clear)
+    return Feed(abstract=abstract, load=load, take=take, batch=batch, close=held.cache_clear)
 
 
 def poisson_sample(key_data: Any, plan: Plan, barred: Any) -> tuple[Any, Any]:

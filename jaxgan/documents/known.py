@@ -194,11 +194,7 @@ def private(known: Known) -> bool:
 
 
 def _digests(run: Path, known: Known) -> list[tuple[str, str]]:
+    names = (known.record, METRICS, SESSIONS, EVALUATIONS, WARNINGS, FAULTS, REMOVALS, MANIFEST, AUDIT)
     # who knows all images but one could try that one by a digest
-    own = () if private(known) else (known.record, MANIFEST)
-    names = (*own[:1], METRICS, SESSIONS, EVALUATIONS, WARNINGS, FAULTS, REMOVALS, *own[1:], AUDIT)
-    found = []
-    for name in names:
-        if (run / name).is_file():
-            found.append((name, hash_file(run / name)))
-    return found
+    hidden = (known.record, MANIFEST) if private(known) else ()
+    return [(name, hash_file(run / name)) for name in names if name not in hidden and (run / name).is_file()]

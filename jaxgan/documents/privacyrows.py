@@ -1,8 +1,6 @@
 """What a model card says of private training: the figures, and exactly what they mean."""
 
-from typing import Any
-
-from jaxgan.documents.known import Known, Row, at, get, row
+from jaxgan.documents.known import Known, Row, at, get, private, row
 
 SHOWN = (
     ('epsilon', 'epsilon'),
@@ -30,7 +28,7 @@ MEANING = (
 
 def privacy_rows(known: Known) -> list[Row]:
     """List what a private training has spent; nothing, if it was none."""
-    told: Any = get(known.card, 'trained.privacy')
-    if not isinstance(told, dict):
+    if not private(known):
         return []
+    told = get(known.card, 'trained.privacy')
     return [row(what, told, field, at(known, f'trained.privacy.{field}')) for what, field in SHOWN]

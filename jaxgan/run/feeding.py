@@ -11,7 +11,7 @@ from jaxgan.data import open_feed as open_public
 from jaxgan.data.private import private_feed
 from jaxgan.errors import InputError
 from jaxgan.marks.secret import read_secret
-from jaxgan.privacy.plan import FIXED, Plan
+from jaxgan.privacy.plan import FIXED, Plan, describe
 from jaxgan.run.credit import run_digest
 
 
@@ -45,7 +45,8 @@ def open_feed(
         raise InputError(
             f'data.exclude has {len(config.data.exclude)} names, and they are {len(excluded)} images: dp needs each named once, for chances are made of their number'
         )
-    fixed = {name: getattr(plan, {'expected_batch': 'expected'}.get(name, name)) for name in FIXED}
+    told = describe(plan, 0)
+    fixed = {name: told[name] for name in FIXED}
     return private_feed(
         source,
         plan,
