@@ -21,7 +21,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import log_ndtr, ndtr  # jax depends on scipy
+from scipy.special import ndtr, ndtri_exp  # jax depends on scipy
 
 CUT = 1e-6  # part of delta that may be cut off on each side
 FINE = 40.0  # points of the grid in a standard deviation of a step's loss
@@ -204,7 +204,7 @@ def _step_loss(q: float, sigma: float, removed: bool, cut: float, width: float |
         cut: mass on each side that is given up: on the upper one to infinity, on the lower one to the lowest point.
         width: of the grid; None: one of 4,000 points, for a first look.
     """
-    reach = -float(_quantile(cut)) * sigma
+    reach = (1e-6 - float(ndtri_exp(math.log(cut)))) * sigma  # a little farther than the quantile
     low, high = sorted(float(_loss_at(x, q, sigma, removed)) for x in (-reach, 1.0 + reach))
     if width is None:
         width = (high - low) / 4_000
@@ -226,15 +226,6 @@ def _step_loss(q: float, sigma: float, removed: bool, cut: float, width: float |
     above = _tail(x[-1], q, sigma, removed, lower=False)
     mass[0] += below
     return Loss(mass, first, width, above)
-
-
-def _quantile(tail: float) -> float:
-    """Find z with P(N(0, 1) < z) a little below ``tail``."""
-    low, high = -60.0, 0.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if log_ndtr(middle) > math.log(tail) else (middle, high)
-    return low
 
 
 def _loss_at(x: float, q: float, sigma: float, removed: bool) -> float:
