@@ -1,7 +1,7 @@
 """Build and load the compiled CPU kernels, when a command or a user asks for it; never on import.
 
-``jaxgan/ops/csrc/convolution.cc`` is compiled for this machine by the C++ compiler at hand, once: the library is kept in
-the user's cache folder, named by a digest of all that decides it. Without a compiler, everything runs as before.
+``jaxgan/ops/csrc`` is compiled for this machine by the C++ compiler at hand, once, its parts beside each other: the library
+is kept in the user's cache folder, named by a digest of all that decides it. Without a compiler, everything runs as before.
 """
 
 import ctypes
@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from jaxgan.runtime import cache_folder, processor
 
 SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
 COMPILERS = ('c++', 'g++', 'clang++')
-FLAGS = ('-std=c++17', '-O3', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-shared', '-w')
+FLAGS = ('-std=c++17', '-O3', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-w')
 SECONDS = 300  # for a compilation, which takes about 5
 
 
@@ -74,26 +75,35 @@ def build() -> tuple[Path, str]:
     Raises:
         OSError: there is no compiler, it fails, or the cache folder cannot be written.
     """
-    source = Path(str(files('jaxgan') / 'ops' / 'csrc' / 'convolution.cc'))
+    folder = Path(str(files('jaxgan') / 'ops' / 'csrc'))
     compiler = next(filter(None, map(shutil.which, (os.environ.get('CXX', ''), *COMPILERS))), None)
     if compiler is None:
         raise OSError(f'no C++ compiler was found ({", ".join(COMPILERS)}, or CXX)')
     version = _run([compiler, '--version']).splitlines()[0]
-    facts = (source.read_text(), version, jaxlib.__version__, _processor(), *FLAGS)
+    sources = [path.read_text() for path in sorted(folder.iterdir()) if path.suffix in ('.cc', '.h')]
+    facts = (*sources, version, jaxlib.__version__, _processor(), *FLAGS)
     digest = hashlib.sha256('\0'.join(facts).encode()).hexdigest()[:16]
     library = cache_folder() / 'kernels' / f'convolution-{digest}.so'
     if not library.exists():
-        _compile(compiler, source, library)
+        _compile(compiler, sorted(folder.glob('*.cc')), library)
     return library, version
 
 
-def _compile(compiler: str, source: Path, library: Path) -> None:
+def _compile(compiler: str, sources: list[Path], library: Path) -> None:
     """Compile into a temporary file and move it into place, so that a library is whole or absent."""
     library.parent.mkdir(parents=True, exist_ok=True)
     tune = '-march=native' if platform.machine() in ('x86_64', 'AMD64') else '-mcpu=native'
+    options = [*FLAGS, tune, f'-I{jax.ffi.include_dir()}']
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        objects = [Path(folder) / f'{source.stem}.o' for source in sources]
+        commands = [
+            [compiler, *options, '-c', '-o', str(out), str(source)]
+            for source, out in zip(sources, objects, strict=True)
+        ]
+        with ThreadPoolExecutor() as workers:
+            list(workers.map(_run, commands))
         out = Path(folder) / library.name
-        _run([compiler, *FLAGS, tune, f'-I{jax.ffi.include_dir()}', '-o', str(out), str(source)])
+        _run([compiler, '-shared', '-o', str(out), *map(str, objects)])
         out.replace(library)
 
 

@@ -1,4 +1,4 @@
-"""The three maps as compiled kernels on CPU (``csrc/convolution.cc``), and which form of them a program gets.
+"""The three maps as compiled kernels on CPU (``csrc``), and which form of them a program gets.
 
 Nothing here builds or loads: ``jaxgan.kernels.enable()`` does, and a process that never calls it runs the XLA forms.
 """
