@@ -76,6 +76,7 @@ struct BFloat16 {
 
 // ------------------------------------------------------------------------------------------------------ register tile
 
+constexpr int AHEAD = 12;  // units of the contracted axis that a tile asks for early
 constexpr int DEPTH = 256;            // units of the contracted axis in a panel of patches
 constexpr int PATCH_LD = DEPTH + 16;  // not a multiple of a page, so that rows fall into different sets of the cache
 constexpr int BLOCK_PIXELS = 96;      // rows of a panel of patches
@@ -95,7 +96,7 @@ __attribute__((noinline)) void tile(const float* a, Index lda, const float* b, I
   for (Index k = 0; k < depth; k++) {
     Vec row[NR];
 #pragma GCC unroll 4
-    for (int n = 0; n < NR; n++) row[n] = *(const Vec*)(b + n * VL);
+    for (int n = 0; n < NR; n++) row[n] = *(const Vec*)(b + n * VL), __builtin_prefetch(b + n * VL + AHEAD * ldb);
 #pragma GCC unroll 32
     for (int m = 0; m < MR; m++) {
       const float* at = BY_PIXEL ? a + m : a + m * PATCH_LD;
