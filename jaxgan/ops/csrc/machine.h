@@ -76,7 +76,7 @@ struct BFloat16 {
 
 // ------------------------------------------------------------------------------------------------------ register tile
 
-constexpr int AHEAD = 12;  // units of the contracted axis that a tile asks for early
+constexpr int AHEAD = 12;             // units of the contracted axis that a tile asks for early
 constexpr int DEPTH = 256;            // units of the contracted axis in a panel of patches
 constexpr int PATCH_LD = DEPTH + 16;  // not a multiple of a page, so that rows fall into different sets of the cache
 constexpr int BLOCK_PIXELS = 96;      // rows of a panel of patches

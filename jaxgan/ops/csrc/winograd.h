@@ -90,14 +90,24 @@ inline void along_both(const Vec (&from)[FROM][FROM], Vec (&to)[TO][TO]) {
 // The step from one point's floats to the next's: not a multiple of a page, so that they fall into different sets of the cache.
 constexpr Index apart(Index n) { return (n + 1023) / 1024 * 1024 + 80; }
 
-constexpr Index COLUMNS = 256;   // of them at once, so that their part of the depth stays in the second cache
-constexpr Index TILES = 96;      // rows of a panel: squares of two by two results
+constexpr Index COLUMNS = 256;        // of them at once, so that their part of the depth stays in the second cache
+constexpr Index TILES = 96;           // rows of a panel: squares of two by two results
 constexpr Index GRADIENT_TILES = 64;  // units of them in a panel of the weight gradient
 
 // A filter and the patches that it sees: the patch of tile (t, u) has the pixels (y + (2 t + i) step, x + (2 u + j) step).
 struct Filter {
   Index y, x;
   std::vector<Index> taps;  // where its taps stand in the kernel
+};
+
+// Tiles of two by two over results of so many rows and columns, image after image; the last may reach beyond the edge.
+struct Grid {
+  Index rows, columns;
+  Index across() const { return (columns + 1) / 2; }
+  Index each() const { return (rows + 1) / 2 * across(); }
+  Index image(Index tile) const { return tile / each(); }
+  Index row(Index tile) const { return tile % each() / across() * 2; }  // of its first result
+  Index column(Index tile) const { return tile % across() * 2; }
 };
 
 // A product: what is read, the filters that are contracted together, and where result (n, q, r) stands. Each group has
@@ -110,11 +120,9 @@ struct TileJob {
   const T* weights;  // element (tap, k, n) of a group is weights[its own + tap's + k channel_step + n column_step]
   Index group_step, channel_step, column_step;
   Index channels, count, groups;
-  Index rows, columns;
+  Grid grid;
   T* out;
   Index image, row, column;
-  Index down() const { return (rows + 1) / 2; }
-  Index across() const { return (columns + 1) / 2; }
   Index depth() const { return Index(filters.size()) * channels; }
 };
 
@@ -186,6 +194,16 @@ const T* zero_row(Index count) {
   return reinterpret_cast<const T*>(zeros);
 }
 
+// Store the points of one square, or of two that make units, `step` floats apart.
+template <class Type, int POINTS>
+inline void put_units(const Vec (&points)[Type::PER_UNIT][POINTS][POINTS], float* to, Index step) {
+#pragma GCC unroll 4
+  for (int i = 0; i < POINTS; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < POINTS; j++)
+      *(Vec*)(to + (i * POINTS + j) * step) = Type::unit(points[0][i][j], points[Type::PER_UNIT - 1][i][j]);
+}
+
 // ------------------------------------------------------------------------------------- convolution and its transpose
 
 // A group's filters, as points, packed: tiles of `width` columns at [point][column / width][unit][width].
@@ -218,10 +236,7 @@ void pack_filters(const TileJob<typename Type::T>& job, Index group, Index first
             for (int j = 0; j < TAPS; j++) taps[i][j] = *(const Vec*)block[i][j][c + half];
           along_both<typename Minimal<TAPS>::Filter>(taps, points[half]);
         }
-        for (int i = 0; i < POINTS; i++)
-          for (int j = 0; j < POINTS; j++)
-            *(Vec*)(out + (i * POINTS + j) * point_step + first * units + (k + c) / PER * width + n - first) =
-                Type::unit(points[0][i][j], points[PER - 1][i][j]);
+        put_units<Type>(points, out + first * units + (k + c) / PER * width + n - first, point_step);
       }
     }
 }
@@ -247,18 +262,20 @@ void run_tiles(const TileJob<typename Type::T>& job, const Part* parts, const ty
   static thread_local Buffer patch_buffer, sum_buffer;
   const int width = packed.width;
   Index filled = round_up(task.count, rows_of(width)), padded = task.end - task.begin, groups = parts->last - parts->first;
-  Index sums_step = apart(groups * padded * filled), across = job.across(), each = job.down() * across;
+  Index sums_step = apart(groups * padded * filled);
+  const Grid& grid = job.grid;
   float* patches = patch_buffer.get(POINTS * POINTS * PANEL);
   float* sums = sum_buffer.get(POINTS * POINTS * sums_step);
   const T* zeros = zero_row<T>(job.images.features);
   for (const Part* part = parts; part < parts + task.parts; part++) {
     for (Index m = 0; m < task.count; m++) {
-      Index tile = task.first + m, y = tile % each / across * 2 * job.step, x = tile % across * 2 * job.step, filter = -1;
+      Index tile = task.first + m, n = grid.image(tile), filter = -1;
+      Index y = grid.row(tile) * job.step, x = grid.column(tile) * job.step;
       Square<T, POINTS> square;
       T* to = reinterpret_cast<T*>(patches + m * PATCH_LD);
       for (const Stripe& stripe : part->stripes) {
         const Filter& at = job.filters[stripe.filter];
-        if (filter != stripe.filter) square.find(job.images, data, tile / each, at.y + y, at.x + x, job.step, zeros);
+        if (filter != stripe.filter) square.find(job.images, data, n, at.y + y, at.x + x, job.step, zeros);
         filter = stripe.filter;
         for (Index c = stripe.from; c < stripe.from + stripe.count; c += VL, to += VL) {
           Vec patch[POINTS][POINTS], points[POINTS][POINTS];
@@ -283,8 +300,8 @@ void run_tiles(const TileJob<typename Type::T>& job, const Part* parts, const ty
   }
   Index live = std::min(task.end, job.count) - task.begin;
   for (Index m = 0; m < task.count; m++) {
-    Index tile = task.first + m, n = tile / each, q = tile % each / across * 2, r = tile % across * 2;
-    Index rows = std::min<Index>(SIDE, job.rows - q), columns = std::min<Index>(SIDE, job.columns - r);
+    Index tile = task.first + m, n = grid.image(tile), q = grid.row(tile), r = grid.column(tile);
+    Index rows = std::min<Index>(SIDE, grid.rows - q), columns = std::min<Index>(SIDE, grid.columns - r);
     T* out = job.out + n * job.image + q * job.row + r * job.column + task.begin;
     for (Index g = 0; g < groups; g++)
       for (Index k = 0; k < live; k += VL) {
@@ -314,7 +331,7 @@ void run_tile_jobs(const Threads& pool, const std::vector<TileJob<typename Type:
   std::vector<Part> parts = cut(one.groups, one.filters.size(), one.channels, DEPTH * Type::PER_UNIT);
   // Blocks of tiles, of one size; the jobs of a block one after another, for they read the same pixels.
   Index most = 0, count = Index(jobs.size()), columns = packed.padded, batches = 0;
-  for (const auto& job : jobs) most = std::max(most, batch * job.down() * job.across());
+  for (const auto& job : jobs) most = std::max(most, batch * job.grid.each());
   for (const Part& part : parts) batches += part.start == 0;
   Index blocks = round_up((most + TILES - 1) / TILES, 4), block = round_up((most + blocks - 1) / blocks, rows_of(width));
   while (blocks * count * batches * (packed.padded / columns) < 16 && columns % (2 * width) == 0) columns /= 2;
@@ -324,7 +341,7 @@ void run_tile_jobs(const Threads& pool, const std::vector<TileJob<typename Type:
       for (next = p + 1; next < Index(parts.size()) && parts[next].start;) next++;
       for (Index n = 0; n < packed.padded; n += columns)
         for (Index j = 0; j < count; j++) {
-          Index all = batch * jobs[j].down() * jobs[j].across();
+          Index all = batch * jobs[j].grid.each();
           if (first < all) tasks.push_back({j, first, std::min(block, all - first), p, next - p, n, std::min(n + columns, packed.padded)});
         }
     }
@@ -346,7 +363,7 @@ void run_tile_jobs(const Threads& pool, const std::vector<TileJob<typename Type:
 bool pays(const Shape& s, Index rows, Index columns) {
   if (s.kh != s.kw || (s.kh != 2 * s.stride && s.kh != 3 * s.stride)) return false;
   if (s.c() % VL || s.o() % VL || s.height < s.stride || s.width < s.stride) return false;
-  Index tiles = s.batch * ((rows + 1) / 2) * ((columns + 1) / 2);
+  Index tiles = s.batch * Grid{rows, columns}.each();
   return tiles >= 64 && 4.0 * tiles <= 1.3 * s.batch * rows * columns;
 }
 
@@ -368,8 +385,8 @@ bool winograd_conv(const Threads& pool, const Shape& s, const typename Type::T* 
                    typename Type::T* y) {
   if (!pays(s, s.rows, s.columns)) return false;
   std::vector<TileJob<typename Type::T>> jobs = {
-      {s.x(0), s.stride, phases(s), w, s.group(1), s.input_step(), s.output_step(), s.c(), s.o(), s.groups, s.rows, s.columns,
-       y, s.rows * s.columns * s.features, s.columns * s.features, s.features}};
+      {s.x(0), s.stride, phases(s), w, s.group(1), s.input_step(), s.output_step(), s.c(), s.o(), s.groups,
+       {s.rows, s.columns}, y, s.rows * s.columns * s.features, s.columns * s.features, s.features}};
   s.kh == 2 * s.stride ? run_tile_jobs<Type, 2>(pool, jobs, x, s.batch) : run_tile_jobs<Type, 3>(pool, jobs, x, s.batch);
   return true;
 }
@@ -386,7 +403,7 @@ bool winograd_transposed(const Threads& pool, const Shape& s, const typename Typ
       for (const Tap& i : ys)
         for (const Tap& j : xs) filter.taps.push_back(s.tap(i.index, j.index));
       jobs.push_back({s.y(0), 1, {filter}, w, s.group(1), s.output_step(), s.input_step(), s.o(), s.c(), s.groups,
-                      (s.height - py + s.stride - 1) / s.stride, (s.width - px + s.stride - 1) / s.stride,
+                      {(s.height - py + s.stride - 1) / s.stride, (s.width - px + s.stride - 1) / s.stride},
                       x + (py * s.width + px) * s.channels, s.height * s.width * s.channels,
                       s.stride * s.width * s.channels, s.stride * s.channels});
     }
@@ -408,7 +425,7 @@ void gradient_tiles(const Shape& s, const std::vector<Filter>& filters, const Pa
   static thread_local Buffer patch_buffer, result_buffer;
   Index padded = end - begin, live = std::min(end, s.o()), groups = part.last - part.first, rows = part.count / groups;
   Index filled = round_up(rows, rows_of(width)), group_step = GRADIENT_TILES * padded, column_step = apart(groups * group_step);
-  Index across = (s.columns + 1) / 2, each = (s.rows + 1) / 2 * across;
+  const Grid grid{s.rows, s.columns};
   float* patches = patch_buffer.get(POINTS * POINTS * PANEL);
   float* results = result_buffer.get(POINTS * POINTS * column_step);
   const T* zeros = zero_row<T>(std::max(s.channels, s.features));
@@ -423,10 +440,10 @@ void gradient_tiles(const Shape& s, const std::vector<Filter>& filters, const Pa
       for (const Stripe& stripe : part.stripes) {
         if (filter != stripe.filter)
           for (int half = 0; half < PER; half++) {
-            Index tile = p + unit * PER + half, t = tile % each / across * 2 * s.stride, u = tile % across * 2 * s.stride;
+            Index tile = p + unit * PER + half, t = grid.row(tile) * s.stride, u = grid.column(tile) * s.stride;
             Index outside = tile < last ? 0 : images.height * 4;  // a unit's second tile may be missing
             const Filter& at = filters[stripe.filter];
-            seen[half].find(images, x, tile / each, at.y + t + outside, at.x + u, s.stride, zeros);
+            seen[half].find(images, x, grid.image(tile), at.y + t + outside, at.x + u, s.stride, zeros);
           }
         filter = stripe.filter;
         for (Index c = stripe.from; c < stripe.from + stripe.count; c += VL, to += VL) {
@@ -437,16 +454,12 @@ void gradient_tiles(const Shape& s, const std::vector<Filter>& filters, const Pa
             seen[half].template load<Type>(c, patch);
             along_both<typename Minimal<TAPS>::Patch>(patch, points[half]);
           }
-#pragma GCC unroll 4
-          for (int i = 0; i < POINTS; i++)
-#pragma GCC unroll 4
-            for (int j = 0; j < POINTS; j++)
-              *(Vec*)(to + (i * POINTS + j) * PANEL) = Type::unit(points[0][i][j], points[PER - 1][i][j]);
+          put_units<Type>(points, to, PANEL);
         }
       }
       for (int half = 0; half < PER; half++) {
         Index tile = p + unit * PER + half, outside = tile < last ? 0 : s.rows * 4;
-        made[half].find(outs, y, tile / each, tile % each / across * 2 + outside, tile % across * 2, 1, zeros);
+        made[half].find(outs, y, grid.image(tile), grid.row(tile) + outside, grid.column(tile), 1, zeros);
       }
       for (Index g = 0; g < groups; g++)
         for (Index n = begin; n < end; n += VL) {
@@ -458,12 +471,7 @@ void gradient_tiles(const Shape& s, const std::vector<Filter>& filters, const Pa
               made[half].template load<Type>((part.first + g) * s.o() + n, tile);
               along_both<typename Minimal<TAPS>::Results>(tile, points[half]);
             }
-          float* to = results + g * group_step + at(n - begin, GRADIENT_TILES, width) + unit * width;
-#pragma GCC unroll 4
-          for (int i = 0; i < POINTS; i++)
-#pragma GCC unroll 4
-            for (int j = 0; j < POINTS; j++)
-              *(Vec*)(to + (i * POINTS + j) * column_step) = Type::unit(points[0][i][j], points[PER - 1][i][j]);
+          put_units<Type>(points, results + g * group_step + at(n - begin, GRADIENT_TILES, width) + unit * width, column_step);
         }
     }
     for (Index k = 0; k < POINTS * POINTS; k++)
@@ -483,7 +491,7 @@ void run_gradient_tiles(const Threads& pool, const Shape& s, const typename Type
   std::vector<Filter> filters = phases(s);
   std::vector<Part> blocks = cut(s.groups, filters.size(), s.c(), FEATURES);
   Index padded = round_up(s.o(), width), columns = std::min(padded, COLUMNS), across = (padded + columns - 1) / columns;
-  Index tiles = s.batch * ((s.rows + 1) / 2) * ((s.columns + 1) / 2), count = Index(blocks.size()) * across, sums_step = 0;
+  Index tiles = s.batch * Grid{s.rows, s.columns}.each(), count = Index(blocks.size()) * across, sums_step = 0;
   auto filled = [&](const Part& part) { return round_up(part.count / (part.last - part.first), rows_of(width)); };
   for (const Part& part : blocks) sums_step = std::max(sums_step, (part.last - part.first) * filled(part) * columns);
   sums_step = apart(sums_step);
