@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +72,7 @@ def write_documents(run: Path, say: Callable[[str], None]) -> None:
 @contextlib.contextmanager
 def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer]:
     """Open the data, build a trainer and say what was found."""
-    load = kernels.enable if jax.device_count() == 1 else kernels.leave_to_xla
+    load = kernels.leave_to_xla if jax.device_count() > 1 else functools.partial(kernels.enable, config.dtype)
     ready = ThreadPoolExecutor(1).submit(load)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
     crew.same('data set', dataclasses.asdict(source.info))

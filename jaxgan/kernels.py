@@ -1,9 +1,10 @@
 """Build and load the compiled CPU kernels, when a command or a user asks for it; never on import.
 
-``jaxgan/ops/csrc`` is compiled for this machine by the C++ compiler at hand, once, its parts beside each other: the library
+``jaxgan/ops/csrc`` is compiled for this machine by the C++ compiler at hand, once, a library for each type of numbers, which
 is kept in the user's cache folder, named by a digest of all that decides it. Without a compiler, everything runs as before.
 """
 
+import collections
 import ctypes
 import functools
 import hashlib
@@ -12,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +28,8 @@ from jaxgan.runtime import cache_folder, processor
 SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
 COMPILERS = ('c++', 'g++', 'clang++')
 FLAGS = ('-std=c++17', '-O3', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-w')
-SECONDS = 300  # for a compilation, which takes about 5
+DTYPES = ('float32', 'bfloat16')
+SECONDS = 300  # for a compilation, which takes about 4
 
 
 class Kernels(NamedTuple):
@@ -40,10 +43,13 @@ class Kernels(NamedTuple):
 
 
 @functools.cache
-def enable() -> Kernels:
+def enable(dtype: str = 'float32') -> Kernels:
     """Build, load and use the compiled kernels, where this machine can; say so.
 
     What was compiled before stays as it is. Nothing is raised: a machine without a compiler goes on with XLA's forms.
+
+    Args:
+        dtype: what is computed besides float32. Kernels for another are built when a program first asks for them.
 
     >>> enable().enabled in (True, False)
     True
@@ -52,12 +58,35 @@ def enable() -> Kernels:
         return Kernels(False, f'switched off by {SWITCH}')
     if jax.default_backend() != 'cpu':
         return Kernels(False, f'they are for CPU, and this is {jax.default_backend()}')
+    with ThreadPoolExecutor() as pool:
+        first, *others = pool.map(load, dict.fromkeys(('float32', dtype)))
+    if first.enabled:
+        native.compute = lambda dtype: load(dtype).enabled
+        native.form.set_global('native')
+    missing = [f'; {dtype}: {kernels.reason}' for kernels in others if not kernels.enabled]
+    return first._replace(reason=first.reason + ''.join(missing))
+
+
+def load(dtype: str) -> Kernels:
+    """Build the kernels for one type of numbers, unless that was done before, and make them known to XLA, once a process."""
+    with _locks[dtype]:
+        return _load(dtype)
+
+
+_locks: dict[str, threading.Lock] = collections.defaultdict(threading.Lock)
+
+
+@functools.cache
+def _load(dtype: str) -> Kernels:
+    if dtype not in DTYPES:
+        return Kernels(False, f'there are none for {dtype}')
     try:
-        path, how = build()
-        native.register(ctypes.CDLL(str(path)))
-    except (OSError, RuntimeError, AttributeError, subprocess.SubprocessError) as error:
+        path, how = build(dtype)
+        native.register(dtype, ctypes.CDLL(str(path)))
+    except AttributeError:  # the library is empty
+        return Kernels(False, 'this processor has no instructions for it')
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         return Kernels(False, ' '.join(str(error).split())[:300])
-    native.form.set_global('native')
     return Kernels(True, how)
 
 
@@ -66,8 +95,8 @@ def leave_to_xla() -> Kernels:
     return Kernels(False, 'the batch is split over several devices')
 
 
-def build() -> tuple[Path, str]:
-    """Compile the kernels for this machine, unless that was done before.
+def build(dtype: str) -> tuple[Path, str]:
+    """Compile the kernels for one type of numbers for this machine, unless that was done before.
 
     Returns:
         The library, and the compiler that made it.
@@ -80,30 +109,23 @@ def build() -> tuple[Path, str]:
     if compiler is None:
         raise OSError(f'no C++ compiler was found ({", ".join(COMPILERS)}, or CXX)')
     version = _run([compiler, '--version']).splitlines()[0]
-    sources = [path.read_text() for path in sorted(folder.iterdir()) if path.suffix in ('.cc', '.h')]
+    sources = [path.read_text() for path in (folder / f'{dtype}.cc', *sorted(folder.glob('*.h')))]
     facts = (*sources, version, jaxlib.__version__, _processor(), *FLAGS)
     digest = hashlib.sha256('\0'.join(facts).encode()).hexdigest()[:16]
-    library = cache_folder() / 'kernels' / f'convolution-{digest}.so'
+    library = cache_folder() / 'kernels' / f'{dtype}-{digest}.so'
     if not library.exists():
-        _compile(compiler, sorted(folder.glob('*.cc')), library)
+        _compile(compiler, folder / f'{dtype}.cc', library)
     return library, version
 
 
-def _compile(compiler: str, sources: list[Path], library: Path) -> None:
+def _compile(compiler: str, source: Path, library: Path) -> None:
     """Compile into a temporary file and move it into place, so that a library is whole or absent."""
     library.parent.mkdir(parents=True, exist_ok=True)
     tune = '-march=native' if platform.machine() in ('x86_64', 'AMD64') else '-mcpu=native'
     options = [*FLAGS, tune, f'-I{jax.ffi.include_dir()}']
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        objects = [Path(folder) / f'{source.stem}.o' for source in sources]
-        commands = [
-            [compiler, *options, '-c', '-o', str(out), str(source)]
-            for source, out in zip(sources, objects, strict=True)
-        ]
-        with ThreadPoolExecutor() as workers:
-            list(workers.map(_run, commands))
         out = Path(folder) / library.name
-        _run([compiler, '-shared', '-o', str(out), *map(str, objects)])
+        _run([compiler, *options, '-shared', '-o', str(out), str(source)])
         out.replace(library)
 
 

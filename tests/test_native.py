@@ -1,6 +1,5 @@
 """The compiled kernels equal XLA's convolution to every order; without a compiler, everything runs as before."""
 
-import ctypes
 import functools
 import os
 import re
@@ -30,8 +29,8 @@ MAPS = ('conv', 'transposed', 'weight_gradient')
 @pytest.fixture(scope='module', autouse=True)
 def loaded():
     """Build the kernels for this machine; one that cannot must say so in ``.ci/run``, not skip."""
-    if not native._types:
-        native.register(ctypes.CDLL(str(kernels.build()[0])))
+    assert kernels.load('float32').enabled
+    native.compute = lambda dtype: kernels.load(dtype).enabled
 
 
 def test_a_program_for_elsewhere_calls_no_kernel():
@@ -119,8 +118,8 @@ def test_each_map_equals_plain_lax(name):
 )
 def test_bfloat16_is_the_float32_result_rounded_once(name):
     """Sums are float32: what differs from the exact result is one rounding, 2^-8 at most."""
-    if jnp.dtype('bfloat16') not in native._types:
-        pytest.skip('this processor has no bfloat16 instructions')
+    if not native.compute('bfloat16'):
+        pytest.skip(kernels.load('bfloat16').reason)
     got, exact = compiled(name, jnp.bfloat16)
     assert {leaf.dtype for leaf in jax.tree.leaves(got)} == {jnp.dtype('bfloat16')}
     assert_close(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), got), exact, 2**-8)
@@ -131,8 +130,8 @@ def test_bfloat16_is_the_float32_result_rounded_once(name):
 )
 def test_bfloat16_with_fewer_multiplications_rounds_three_times(name):
     """The transforms of both operands and the result: 2^-7 of the largest, and 0.6% of the root mean square."""
-    if jnp.dtype('bfloat16') not in native._types:
-        pytest.skip('this processor has no bfloat16 instructions')
+    if not native.compute('bfloat16'):
+        pytest.skip(kernels.load('bfloat16').reason)
     got, exact = compiled(name, jnp.bfloat16)
     got = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), got)
     assert_close(got, exact, 2**-7)
@@ -141,8 +140,8 @@ def test_bfloat16_with_fewer_multiplications_rounds_three_times(name):
 
 
 def test_rounding_to_bfloat16_ties_to_even_and_keeps_nan_and_infinity():
-    if jnp.dtype('bfloat16') not in native._types:
-        pytest.skip('this processor has no bfloat16 instructions')
+    if not native.compute('bfloat16'):
+        pytest.skip(kernels.load('bfloat16').reason)
     values = jnp.asarray([1 + 2**-8, 1 + 3 * 2**-8, 3e38, jnp.inf, jnp.nan, -0.0, 1e-40, 257.0], jnp.float32)
     high = values.astype(jnp.bfloat16)
     low = jnp.where(jnp.isfinite(values), values - high.astype(jnp.float32), 0).astype(jnp.bfloat16)
@@ -244,6 +243,8 @@ def fresh(monkeypatch, **environment):
     monkeypatch.delenv('JAXGAN_KERNELS', raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(kernels, '_load', functools.cache(kernels._load.__wrapped__))
+    monkeypatch.setattr(native, 'compute', native.no_kernels)
     kernels.enable.cache_clear()
     try:
         return kernels.enable()
@@ -265,6 +266,19 @@ def test_without_kernels_the_reason_is_said_and_nothing_is_raised(monkeypatch, t
     assert not found.enabled
     assert re.search(reason, found.reason)
     assert not list(tmp_path.rglob('*.so'))
+
+
+def test_kernels_for_a_type_are_built_when_it_is_first_computed(monkeypatch, tmp_path):
+    known = []
+    monkeypatch.setattr(native, 'register', lambda dtype, library: known.append(dtype))
+    assert fresh(monkeypatch, XDG_CACHE_HOME=str(tmp_path)).enabled
+    assert known == ['float32']
+    assert [path.name.split('-')[0] for path in tmp_path.rglob('*.so')] == ['float32']
+    native.compute('bfloat16')
+    assert native.compute('float32')
+    assert not native.compute('float64')
+    assert known == ['float32', 'bfloat16']
+    assert sorted(path.name.split('-')[0] for path in tmp_path.rglob('*.so')) == ['bfloat16', 'float32']
 
 
 def test_a_cache_folder_that_cannot_be_written_is_said(monkeypatch, tmp_path):

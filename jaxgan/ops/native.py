@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgan.ops import cpu
@@ -40,22 +39,27 @@ def uncompiled() -> Any:
     return form('xla')
 
 
-def register(library: ctypes.CDLL) -> None:
-    """Make a loaded library's kernels known to XLA, once a process."""
+def register(dtype: str, library: ctypes.CDLL) -> None:
+    """Make a loaded library's kernels for one type of numbers known to XLA, once a process."""
     for target in TARGETS:
-        jax.ffi.register_ffi_target(target, jax.ffi.pycapsule(getattr(library, target)), platform='cpu')
-    _types.append(jnp.dtype('float32'))
-    if library.jaxgan_has_bfloat16():
-        _types.append(jnp.dtype('bfloat16'))
+        name = f'{target}_{dtype}'
+        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform='cpu')
 
 
-_types: list[Any] = []  # what the loaded kernels compute
+def no_kernels(dtype: str) -> bool:
+    """Say that there are none for a type, as long as ``jaxgan.kernels`` has not been asked for any."""
+    return False
+
+
+compute: Callable[[str], bool] = (
+    no_kernels  # dtype -> whether there are kernels, which may have to be built first
+)
 
 
 def serves(target: str, x: Any, w: Any, y: Any, geometry: Geometry) -> bool:
-    """Say whether the kernels are loaded and faster than XLA's forms, for images x, kernel w and result y."""
+    """Say whether there are kernels, faster than XLA's forms, for images x, kernel w and result y."""
     c, o = x.shape[3] // geometry.groups, y.shape[3] // geometry.groups
-    if w.dtype not in _types or (c, o) == (1, 1):
+    if (c, o) == (1, 1) or not compute(str(w.dtype)):
         return False
     return not (target == 'jaxgan_conv_transposed' and geometry.stride > 1 and x.shape[3] <= FEW_FEATURES)
 
@@ -96,7 +100,7 @@ def _merged(geometry: Geometry, inputs: int, outputs: int) -> int:
 
 def _call(target: str, a: Any, b: Any, geometry: Geometry, shape: tuple[int, ...]) -> Any:
     (top, _), (left, _) = geometry.padding
-    call: Callable = jax.ffi.ffi_call(target, jax.ShapeDtypeStruct(shape, a.dtype))
+    call: Callable = jax.ffi.ffi_call(f'{target}_{a.dtype}', jax.ShapeDtypeStruct(shape, a.dtype))
     sizes = {
         'stride': geometry.stride,
         'top': top,

@@ -1,5 +1,6 @@
 // The three maps of float32.
 
+#include "handlers.h"
 #include "maps.h"
 
-const jaxgan::Maps jaxgan::float32_maps = {Typed<Float32>::conv, Typed<Float32>::transposed, Typed<Float32>::weight_gradient};
+JAXGAN_HANDLERS(float32, XLA_FFI_DataType_F32, Maps<Float32>)

@@ -91,7 +91,7 @@ void gradient_block(const Shape& s, const GradientBlock& block, const typename T
   }
 }
 
-std::vector<GradientBlock> gradient_blocks(const Shape& s) {
+ONCE_A_CALL std::vector<GradientBlock> gradient_blocks(const Shape& s) {
   std::vector<GradientBlock> blocks;
   std::vector<Tap> ys = forward_taps(s.kh, s.top), xs = forward_taps(s.kw, s.left);
   bool by_tap = s.groups == 1 && s.c() >= 128;
@@ -157,7 +157,7 @@ void direct_gradient(const Threads& pool, const Shape& s, const float* x, const 
 }
 
 template <class Type>
-void weight_gradient(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
+ONCE_A_CALL void weight_gradient(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
                      typename Type::T* w) {
   static thread_local Buffer sum_buffer;
   if constexpr (Type::PER_UNIT == 1)

@@ -160,7 +160,7 @@ bool reads_in_place(const Job<Type>& job, Index pixels) {
 }
 
 template <class Type>
-void run(const Threads& pool, std::vector<Job<Type>>& jobs, const typename Type::T* data, Index batch, Index groups) {
+ONCE_A_CALL void run(const Threads& pool, std::vector<Job<Type>>& jobs, const typename Type::T* data, Index batch, Index groups) {
   static thread_local Buffer packed_buffer;
   Index total = 0, area = 0;
   for (Job<Type>& job : jobs) {
@@ -209,7 +209,7 @@ void run(const Threads& pool, std::vector<Job<Type>>& jobs, const typename Type:
 }
 
 template <class Type>
-void conv(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* w, typename Type::T* y) {
+ONCE_A_CALL void conv(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* w, typename Type::T* y) {
   std::vector<Tap> ys = forward_taps(s.kh, s.top), xs = forward_taps(s.kw, s.left);
   std::vector<Index> offsets;
   for (const Tap& i : ys)
@@ -223,7 +223,7 @@ void conv(const Threads& pool, const Shape& s, const typename Type::T* x, const 
 }
 
 template <class Type>
-void transposed(const Threads& pool, const Shape& s, const typename Type::T* y, const typename Type::T* w,
+ONCE_A_CALL void transposed(const Threads& pool, const Shape& s, const typename Type::T* y, const typename Type::T* w,
                 typename Type::T* x) {
   std::vector<Job<Type>> jobs;
   for (Index py = 0; py < std::min(s.stride, s.height); py++)

@@ -2,13 +2,11 @@
 
 #pragma once
 
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <functional>
-#include <memory>
-#include <mutex>
 #include <new>
-#include <utility>
 
 #include "interface.h"
 
@@ -33,38 +31,59 @@ struct Buffer {  // grows, never shrinks: one for each use and thread
   ~Buffer() { ::operator delete[](data, std::align_val_t(64)); }
 };
 
+// A task's indices, dealt out one by one. Kept until the last thread that was asked to help has seen that none is left.
 struct Shared {
-  std::function<void(Index)> task;
+  void (*run)(const void* task, Index i);
+  const void* task;
   Index count;
-  std::atomic<Index> next{0};
+  std::atomic<Index> next{0}, holders;
   Index done = 0;
-  std::mutex mutex;
-  std::condition_variable finished;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  pthread_cond_t finished = PTHREAD_COND_INITIALIZER;
   void work() {
     Index mine = 0;
-    for (Index i; (i = next.fetch_add(1)) < count; mine++) task(i);
+    for (Index i; (i = next.fetch_add(1)) < count; mine++) run(task, i);
     if (!mine) return;
-    std::lock_guard<std::mutex> lock(mutex);
+    pthread_mutex_lock(&mutex);
     done += mine;
-    if (done == count) finished.notify_all();
+    if (done == count) pthread_cond_broadcast(&finished);
+    pthread_mutex_unlock(&mutex);
+  }
+  void wait() {
+    pthread_mutex_lock(&mutex);
+    while (done != count) pthread_cond_wait(&finished, &mutex);
+    pthread_mutex_unlock(&mutex);
+  }
+  void release() {
+    if (holders.fetch_sub(1) == 1) delete this;
   }
 };
 
-// Run task(0) ... task(count - 1) on XLA's threads and on this one. A helper that starts late finds nothing left, so
-// nobody waits for a thread that is itself waiting.
-void parallel(const Threads& pool, Index count, std::function<void(Index)> task) {
+void help(void* data) {
+  auto* shared = static_cast<Shared*>(data);
+  shared->work();
+  shared->release();
+}
+
+void run_parallel(const Threads& pool, Index count, void (*run)(const void*, Index), const void* task) {
   Index helpers = std::min<Index>(pool.count, count) - 1;
   if (helpers <= 0) {
-    for (Index i = 0; i < count; i++) task(i);
+    for (Index i = 0; i < count; i++) run(task, i);
     return;
   }
-  auto shared = std::make_shared<Shared>();
-  shared->task = std::move(task);
-  shared->count = count;
-  for (Index i = 0; i < helpers; i++) pool.start([shared] { shared->work(); });
+  auto* shared = new Shared{run, task, count};
+  shared->holders = helpers + 1;
+  for (Index i = 0; i < helpers; i++) pool.schedule(pool.owner, help, shared);
   shared->work();
-  std::unique_lock<std::mutex> lock(shared->mutex);
-  shared->finished.wait(lock, [&] { return shared->done == shared->count; });
+  shared->wait();
+  shared->release();
+}
+
+// Run task(0) ... task(count - 1) on XLA's threads and on this one. A helper that starts late finds nothing left, so
+// nobody waits for a thread that is itself waiting.
+template <class Task>
+void parallel(const Threads& pool, Index count, const Task& task) {
+  run_parallel(pool, count, [](const void* task, Index i) { (*static_cast<const Task*>(task))(i); }, &task);
 }
 
 }  // namespace

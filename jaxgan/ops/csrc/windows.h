@@ -94,7 +94,7 @@ struct Stretch {
   Index begin, end, low, high;
 };
 
-std::vector<Stretch> stretches(const std::vector<Tap>& taps, Index results, Index size, Index step) {
+ONCE_A_CALL std::vector<Stretch> stretches(const std::vector<Tap>& taps, Index results, Index size, Index step) {
   std::vector<Stretch> found;
   for (Index i = 0; i < results; i++) {
     Index low = 0, high = Index(taps.size());
@@ -108,14 +108,14 @@ std::vector<Stretch> stretches(const std::vector<Tap>& taps, Index results, Inde
   return found;
 }
 
-std::vector<Tap> forward_taps(Index kernel, Index low) {
+ONCE_A_CALL std::vector<Tap> forward_taps(Index kernel, Index low) {
   std::vector<Tap> taps;
   for (Index i = 0; i < kernel; i++) taps.push_back({i - low, i});
   return taps;
 }
 
 // The taps that reach pixels of one phase (its place modulo the stride), by ascending rows of y.
-std::vector<Tap> phase_taps(Index kernel, Index low, Index stride, Index phase) {
+ONCE_A_CALL std::vector<Tap> phase_taps(Index kernel, Index low, Index stride, Index phase) {
   std::vector<Tap> taps;
   for (Index i = kernel - 1; i >= 0; i--)
     if ((phase + low - i) % stride == 0) taps.push_back({(phase + low - i) / stride, i});
@@ -124,7 +124,7 @@ std::vector<Tap> phase_taps(Index kernel, Index low, Index stride, Index phase) 
 
 // A product's windows: one, or where the padding is more than a twentieth of the work, one for each set of taps that
 // lie inside.
-std::vector<Window> make_windows(const std::vector<Tap>& ys, const std::vector<Tap>& xs, Index rows, Index columns,
+ONCE_A_CALL std::vector<Window> make_windows(const std::vector<Tap>& ys, const std::vector<Tap>& xs, Index rows, Index columns,
                                  const Images& images, Index step, Index batch, bool join) {
   std::vector<Stretch> down = stretches(ys, rows, images.height, step), across = stretches(xs, columns, images.width, step);
   double live_rows = 0, live_columns = 0;
@@ -162,7 +162,7 @@ struct Panel {
   std::vector<Piece> pieces;
 };
 
-std::vector<Panel> make_panels(const Window& w, Index channels, Index most, bool apart) {
+ONCE_A_CALL std::vector<Panel> make_panels(const Window& w, Index channels, Index most, bool apart) {
   std::vector<Panel> panels;
   for (const Run& run : w.runs)
     for (Index done = 0, length = run.taps * channels; done < length;) {

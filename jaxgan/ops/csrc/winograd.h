@@ -167,7 +167,7 @@ struct Part {
 };
 
 // Cut the contracted axes of all groups into panels of at most `most`: several whole groups, or parts of one.
-std::vector<Part> cut(Index groups, Index filters, Index channels, Index most) {
+ONCE_A_CALL std::vector<Part> cut(Index groups, Index filters, Index channels, Index most) {
   std::vector<Part> parts;
   Index depth = filters * channels, together = std::max<Index>(1, most / depth);
   for (Index g = 0; g < groups; g += together) {
@@ -320,7 +320,7 @@ void run_tiles(const TileJob<typename Type::T>& job, const Part* parts, const ty
 }
 
 template <class Type, int TAPS>
-void run_tile_jobs(const Threads& pool, const std::vector<TileJob<typename Type::T>>& jobs, const typename Type::T* data,
+ONCE_A_CALL void run_tile_jobs(const Threads& pool, const std::vector<TileJob<typename Type::T>>& jobs, const typename Type::T* data,
                    Index batch) {
   static thread_local Buffer packed_buffer;
   const auto& one = jobs[0];
@@ -381,7 +381,7 @@ std::vector<Filter> phases(const Shape& s) {
 }
 
 template <class Type>
-bool winograd_conv(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* w,
+ONCE_A_CALL bool winograd_conv(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* w,
                    typename Type::T* y) {
   if (!pays(s, s.rows, s.columns)) return false;
   std::vector<TileJob<typename Type::T>> jobs = {
@@ -392,7 +392,7 @@ bool winograd_conv(const Threads& pool, const Shape& s, const typename Type::T* 
 }
 
 template <class Type>
-bool winograd_transposed(const Threads& pool, const Shape& s, const typename Type::T* y, const typename Type::T* w,
+ONCE_A_CALL bool winograd_transposed(const Threads& pool, const Shape& s, const typename Type::T* y, const typename Type::T* w,
                          typename Type::T* x) {
   if (!pays(s, s.height / s.stride, s.width / s.stride)) return false;
   std::vector<TileJob<typename Type::T>> jobs;
@@ -483,7 +483,7 @@ void gradient_tiles(const Shape& s, const std::vector<Filter>& filters, const Pa
 }
 
 template <class Type, int TAPS>
-void run_gradient_tiles(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
+ONCE_A_CALL void run_gradient_tiles(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
                         typename Type::T* w) {
   constexpr int POINTS = Minimal<TAPS>::POINTS;
   static thread_local Buffer sum_buffer;
@@ -539,7 +539,7 @@ void run_gradient_tiles(const Threads& pool, const Shape& s, const typename Type
 }
 
 template <class Type>
-bool winograd_gradient(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
+ONCE_A_CALL bool winograd_gradient(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
                        typename Type::T* w) {
   if (!pays(s, s.rows, s.columns)) return false;
   s.kh == 2 * s.stride ? run_gradient_tiles<Type, 2>(pool, s, x, y, w) : run_gradient_tiles<Type, 3>(pool, s, x, y, w);
