@@ -42,7 +42,7 @@ def test_pixels_and_codes_are_those_of_version_1(split, count):
     assert images.dtype == codes.dtype == np.uint8
     assert hashlib.sha256(images.tobytes()).hexdigest() == PIXELS[split]
     assert hashlib.sha256(codes.tobytes()).hexdigest() == CODES[split]
-    assert str(builder.PixelAvatars.VERSION) == '1.0.0'
+    assert str(builder.PixelAvatars.VERSION) == '1.0.1'
 
 
 def test_all_images_are_distinct():
@@ -139,7 +139,7 @@ def test_unknown_attributes_get_the_nearest(root):
 
 
 def test_prepare_by_name(root):
-    assert prepare('pixel_avatars', root) == pathlib.Path(root) / 'pixel_avatars/1.0.0'
+    assert prepare('pixel_avatars', root) == pathlib.Path(root) / 'pixel_avatars/1.0.1'
 
 
 @pytest.fixture
@@ -147,8 +147,8 @@ def ready(root, tmp_path, monkeypatch):
     """An empty data folder, and a builder that takes no time because it copies what is prepared already."""
 
     def write(data_dir):
-        place = pathlib.Path(data_dir) / 'pixel_avatars/1.0.0'
-        shutil.copytree(pathlib.Path(root) / 'pixel_avatars/1.0.0', place)
+        place = pathlib.Path(data_dir) / 'pixel_avatars/1.0.1'
+        shutil.copytree(pathlib.Path(root) / 'pixel_avatars/1.0.1', place)
         return place
 
     monkeypatch.setattr(builder, '_write', write)
@@ -177,8 +177,8 @@ def test_a_slower_process_finds_the_place_taken(ready, monkeypatch):
     write = builder._write
 
     def overtaken(data_dir):
-        shutil.copytree(write(data_dir), ready / 'pixel_avatars/1.0.0')
-        return pathlib.Path(data_dir) / 'pixel_avatars/1.0.0'
+        shutil.copytree(write(data_dir), ready / 'pixel_avatars/1.0.1')
+        return pathlib.Path(data_dir) / 'pixel_avatars/1.0.1'
 
     monkeypatch.setattr(builder, '_write', overtaken)
     assert builder.is_whole(builder.prepared_folder(str(ready)))

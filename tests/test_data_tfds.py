@@ -117,11 +117,32 @@ class Broken(Builder):
         return {'image': whole[:60]}
 
 
+class Stored(Builder):
+    """Pixels as they are, and beside them a tensor that is none."""
+
+    name = 'stored'
+    encoding = 'bytes'
+
+    def features_of(self, shape):
+        tensor = tfds.features.Tensor(shape=shape, dtype=np.uint8, encoding=self.encoding)
+        return {'pixels': tensor, 'noise': tfds.features.Tensor(shape=(3,), dtype=np.float32)}
+
+    def example(self, index):
+        pixels = np.arange(np.prod(self.shape), dtype=np.uint8).reshape(self.shape)
+        return {'pixels': pixels + np.uint8(index), 'noise': np.zeros(3, np.float32)}
+
+
+class Packed(Stored):
+    name = 'packed'
+    encoding = 'zlib'
+    shape = (4, 6, 1)
+
+
 @pytest.fixture(scope='module')
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp('tfds')
     tfds.disable_progress_bar()
-    for cls in (Builder, Labelled, Palette, Mixed, Wide, TwoImages, Broken):
+    for cls in (Builder, Labelled, Palette, Mixed, Wide, TwoImages, Broken, Stored, Packed):
         cls(data_dir=folder, file_format='array_record').download_and_prepare()
     return str(folder)
 
@@ -148,6 +169,25 @@ def test_images_and_info(root):
     assert source.labels().shape == (0,)
     assert set(source[np.int32(3)]) == {'image'}
     assert 'tensorflow' not in sys.modules
+
+
+def test_pixels_stored_as_they_are(root):
+    base = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    found = read_all(opened(root, 'stored'))['image']
+    assert sorted(found[:, 0, 0, 0]) == list(range(20))
+    np.testing.assert_array_equal(found, base + found[:, :1, :1, :1])
+    grey = read_all(opened(root, 'packed', crop='center'))['image']
+    np.testing.assert_array_equal(grey[0, ..., 0] - grey[0, 0, 0, 0], np.arange(24).reshape(4, 6)[:, 1:5] - 1)
+    assert opened(root, 'packed', crop='center', channels=3, size=2)[0]['image'].shape == (2, 2, 3)
+
+
+def test_records_without_whole_pixels_are_named(root):
+    whole, packed = opened(root, 'stored'), opened(root, 'packed', crop='center')
+    record = bytes(whole._records[3])
+    for source, bad in ((whole, record.replace(b'pixels', b'pixies')), (packed, record)):
+        source._records = [bad]
+        with pytest.raises(InputError, match=f'image 0 of {source.info.name}, split train: '):
+            source[0]
 
 
 def test_several_at_once_are_the_same(root):
