@@ -88,10 +88,13 @@ def _train(argv: Sequence[str]) -> int:
     job = find_job(options.distributed, *given, os.environ)
     if not options.dry_run and job is None:
         check_free(workdir)  # before the slow imports
-    from jaxgan.commands import train_command
+    from jaxgan import kernels
     from jaxgan.parallel.join import joined
 
     with joined(job, options.join_seconds) as crew:
+        kernels.enable_beside(config.dtype)  # they may have to be compiled: before the other slow imports
+        from jaxgan.commands import train_command
+
         return train_command(
             config,
             workdir,

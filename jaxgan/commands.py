@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import functools
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +70,7 @@ def write_documents(run: Path, say: Callable[[str], None]) -> None:
 @contextlib.contextmanager
 def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer]:
     """Open the data, build a trainer and say what was found."""
-    load = kernels.leave_to_xla if jax.device_count() > 1 else functools.partial(kernels.enable, config.dtype)
-    ready = ThreadPoolExecutor(1).submit(load)  # where it must compile, the data are read meanwhile
+    loading = kernels.enable_beside(config.dtype)  # where it must compile, the data are read meanwhile
     source = open_source(config.data)
     crew.same('data set', dataclasses.asdict(source.info))
     console.print(summary(source))
@@ -84,7 +81,9 @@ def _prepared(config: Config, crew: Alone, console: Console) -> Iterator[Trainer
     with contextlib.ExitStack() as stack:
         stack.callback(trainer.feed.close)
         describe(trainer, console)
-        console.print(f'kernels: {ready.result()}', soft_wrap=True)
+        if crew.processes == 1 and not loading.done():
+            trainer.feed.load()  # rather than wait
+        console.print(f'kernels: {loading.result()}', soft_wrap=True)
         if kept:
             console.print('memory: freed blocks are kept (glibc mallopt), for speed on CPU')
         console.print(f'compiled programs: {programs}', soft_wrap=True)

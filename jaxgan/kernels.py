@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +29,7 @@ SWITCH = 'JAXGAN_KERNELS'  # 'off' in the environment: never build, never load
 COMPILERS = ('c++', 'g++', 'clang++')
 FLAGS = ('-std=c++17', '-O3', '-ffp-contract=fast', '-fno-math-errno', '-fPIC', '-w')
 DTYPES = ('float32', 'bfloat16')
-SECONDS = 300  # for a compilation, which takes about 4
+SECONDS = 300  # for a compilation, which takes about 2
 
 
 class Kernels(NamedTuple):
@@ -90,9 +90,19 @@ def _load(dtype: str) -> Kernels:
     return Kernels(True, how)
 
 
-def leave_to_xla() -> Kernels:
-    """Leave a batch that is split over several devices to XLA: it would gather it around a kernel that it does not know."""
-    return Kernels(False, 'the batch is split over several devices')
+@functools.cache
+def enable_beside(dtype: str) -> Future[Kernels]:
+    """``enable`` in a thread, once: what needs no kernels goes on while they are compiled.
+
+    A batch that is split over several devices is left to XLA: it would gather it around a kernel that it does not know.
+    """
+
+    def work() -> Kernels:
+        if jax.device_count() > 1:
+            return Kernels(False, 'the batch is split over several devices')
+        return enable(dtype)
+
+    return ThreadPoolExecutor(1, 'kernels').submit(work)
 
 
 def build(dtype: str) -> tuple[Path, str]:
@@ -109,23 +119,30 @@ def build(dtype: str) -> tuple[Path, str]:
     if compiler is None:
         raise OSError(f'no C++ compiler was found ({", ".join(COMPILERS)}, or CXX)')
     version = _run([compiler, '--version']).splitlines()[0]
-    sources = [path.read_text() for path in (folder / f'{dtype}.cc', *sorted(folder.glob('*.h')))]
-    facts = (*sources, version, jaxlib.__version__, _processor(), *FLAGS)
+    sources = sorted(folder.glob(f'{dtype}*.cc'))
+    texts = [path.read_text() for path in (*sources, *sorted(folder.glob('*.h')))]
+    facts = (*texts, version, jaxlib.__version__, _processor(), *FLAGS)
     digest = hashlib.sha256('\0'.join(facts).encode()).hexdigest()[:16]
     library = cache_folder() / 'kernels' / f'{dtype}-{digest}.so'
     if not library.exists():
-        _compile(compiler, folder / f'{dtype}.cc', library)
+        _compile(compiler, sources, library)
     return library, version
 
 
-def _compile(compiler: str, source: Path, library: Path) -> None:
-    """Compile into a temporary file and move it into place, so that a library is whole or absent."""
+def _compile(compiler: str, sources: list[Path], library: Path) -> None:
+    """Compile beside each other, link into a temporary file and move it into place: a library is whole or absent."""
     library.parent.mkdir(parents=True, exist_ok=True)
     tune = '-march=native' if platform.machine() in ('x86_64', 'AMD64') else '-mcpu=native'
     options = [*FLAGS, tune, f'-I{jax.ffi.include_dir()}']
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        objects = [str(Path(folder) / f'{source.stem}.o') for source in sources]
+        with ThreadPoolExecutor() as workers:
+            parts = zip(sources, objects, strict=True)
+            list(
+                workers.map(lambda part: _run([compiler, *options, '-c', '-o', part[1], str(part[0])]), parts)
+            )
         out = Path(folder) / library.name
-        _run([compiler, *options, '-shared', '-o', str(out), str(source)])
+        _run([compiler, '-shared', '-o', str(out), *objects])
         out.replace(library)
 
 

@@ -41,7 +41,6 @@ WRITERS = {
     'jaxgan/provenance/copying/evidence.py': 'sheets of real pictures and of pictures that are asked about',
     'jaxgan/copyindex/separability.py': 'training images as JPEG in memory, to see whether copies would be found',
     'jaxgan/data/pixel_avatars/render.py': 'the data set: drawn, not generated',
-    'jaxgan/data/pixel_avatars/builder.py': 'the data set: drawn, not generated',
     'jaxgan/bench/suite_input.py': 'noise as input of a benchmark',
 }
 NO_PICTURES = ('safetensors.numpy', 'checkpoints', 'best', 'self', 'self.saver', 'self._orbax')

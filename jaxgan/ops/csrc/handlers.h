@@ -12,9 +12,7 @@
 
 namespace {
 
-using jaxgan::Index;
-using jaxgan::Shape;
-using jaxgan::Threads;
+using namespace jaxgan;
 
 XLA_FFI_Error* refuse(const XLA_FFI_Api* api, const char* why) {
   XLA_FFI_Error_Create_Args args{XLA_FFI_Error_Create_Args_STRUCT_SIZE, nullptr, why, XLA_FFI_Error_Code_INVALID_ARGUMENT};

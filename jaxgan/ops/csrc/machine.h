@@ -14,9 +14,7 @@
 
 #include "interface.h"
 
-namespace {
-
-using jaxgan::Index;
+namespace jaxgan {
 
 #if defined(__AVX512F__)
 constexpr int VL = 16, ROWS = 8, TALL = 16;  // floats of a vector; rows of a tile of two vectors, and of one
@@ -73,6 +71,21 @@ struct BFloat16 {
   }
 };
 #endif
+
+// The maps by fewer multiplications; false where that does not pay. They compile beside the others.
+template <class Type>
+struct Winograd {
+  using T = typename Type::T;
+  static bool conv(const Threads& pool, const Shape& s, const T* x, const T* w, T* y);
+  static bool transposed(const Threads& pool, const Shape& s, const T* y, const T* w, T* x);
+  static bool weight_gradient(const Threads& pool, const Shape& s, const T* x, const T* y, T* w);
+};
+
+}  // namespace jaxgan
+
+namespace {
+
+using namespace jaxgan;
 
 // ------------------------------------------------------------------------------------------------------ register tile
 

@@ -12,8 +12,7 @@
 
 namespace {
 
-using jaxgan::Index;
-using jaxgan::Threads;
+using namespace jaxgan;
 
 Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
 

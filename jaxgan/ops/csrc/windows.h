@@ -10,9 +10,7 @@
 
 namespace {
 
-using jaxgan::Images;
-using jaxgan::Index;
-using jaxgan::Shape;
+using namespace jaxgan;
 
 // Neighbouring taps of one row of a kernel: a contiguous stretch of memory. `offset` is its place along the depth.
 struct Run {

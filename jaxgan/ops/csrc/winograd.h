@@ -380,11 +380,12 @@ std::vector<Filter> phases(const Shape& s) {
   return filters;
 }
 
+}  // namespace
+
 template <class Type>
-ONCE_A_CALL bool winograd_conv(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* w,
-                   typename Type::T* y) {
+ONCE_A_CALL bool jaxgan::Winograd<Type>::conv(const Threads& pool, const Shape& s, const T* x, const T* w, T* y) {
   if (!pays(s, s.rows, s.columns)) return false;
-  std::vector<TileJob<typename Type::T>> jobs = {
+  std::vector<TileJob<T>> jobs = {
       {s.x(0), s.stride, phases(s), w, s.group(1), s.input_step(), s.output_step(), s.c(), s.o(), s.groups,
        {s.rows, s.columns}, y, s.rows * s.columns * s.features, s.columns * s.features, s.features}};
   s.kh == 2 * s.stride ? run_tile_jobs<Type, 2>(pool, jobs, x, s.batch) : run_tile_jobs<Type, 3>(pool, jobs, x, s.batch);
@@ -392,10 +393,9 @@ ONCE_A_CALL bool winograd_conv(const Threads& pool, const Shape& s, const typena
 }
 
 template <class Type>
-ONCE_A_CALL bool winograd_transposed(const Threads& pool, const Shape& s, const typename Type::T* y, const typename Type::T* w,
-                         typename Type::T* x) {
+ONCE_A_CALL bool jaxgan::Winograd<Type>::transposed(const Threads& pool, const Shape& s, const T* y, const T* w, T* x) {
   if (!pays(s, s.height / s.stride, s.width / s.stride)) return false;
-  std::vector<TileJob<typename Type::T>> jobs;
+  std::vector<TileJob<T>> jobs;
   for (Index py = 0; py < s.stride; py++)
     for (Index px = 0; px < s.stride; px++) {
       std::vector<Tap> ys = phase_taps(s.kh, s.top, s.stride, py), xs = phase_taps(s.kw, s.left, s.stride, px);
@@ -410,6 +410,8 @@ ONCE_A_CALL bool winograd_transposed(const Threads& pool, const Shape& s, const 
   s.kh == 2 * s.stride ? run_tile_jobs<Type, 2>(pool, jobs, y, s.batch) : run_tile_jobs<Type, 3>(pool, jobs, y, s.batch);
   return true;
 }
+
+namespace {
 
 // ------------------------------------------------------------------------------------------------ the weight gradient
 
@@ -538,12 +540,11 @@ ONCE_A_CALL void run_gradient_tiles(const Threads& pool, const Shape& s, const t
   });
 }
 
+}  // namespace
+
 template <class Type>
-ONCE_A_CALL bool winograd_gradient(const Threads& pool, const Shape& s, const typename Type::T* x, const typename Type::T* y,
-                       typename Type::T* w) {
+ONCE_A_CALL bool jaxgan::Winograd<Type>::weight_gradient(const Threads& pool, const Shape& s, const T* x, const T* y, T* w) {
   if (!pays(s, s.rows, s.columns)) return false;
   s.kh == 2 * s.stride ? run_gradient_tiles<Type, 2>(pool, s, x, y, w) : run_gradient_tiles<Type, 3>(pool, s, x, y, w);
   return true;
 }
-
-}  // namespace

@@ -1,0 +1,3 @@
+#include "winograd.h"
+
+template struct jaxgan::Winograd<jaxgan::Float32>;
