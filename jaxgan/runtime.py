@@ -113,6 +113,16 @@ def prune(folder: Path, limit: int) -> None:
         total -= size
 
 
+def compile_well() -> dict[str, Any]:
+    """Return compiler options for a program that runs often: on a CPU, fewer copies of what is updated in place.
+
+    XLA:CPU by default copies moments and parameters whose memory the new ones take, because it does not look whether
+    both are alive at once. A step of the default recipe takes 7% less, and so does that of an MLP of 2 million
+    parameters, their compilation 8% (jax 0.10.2, 2 cores); the results stay the same, bit for bit.
+    """
+    return {'xla_cpu_copy_insertion_use_region_analysis': True} if jax.default_backend() == 'cpu' else {}
+
+
 def compile_quickly() -> dict[str, Any]:
     """Return compiler options for a program that runs once: on a CPU, LLVM's lowest level.
 

@@ -18,6 +18,7 @@ from jaxgan.networks import from_functions
 from jaxgan.ops import portable
 from jaxgan.parallel.sharding import data_mesh, replicated, split
 from jaxgan.phases import as_step, scan_steps, sequence
+from jaxgan.runtime import compile_quickly, compile_well
 from jaxgan.sharedfakes import shared_fakes_phase
 from jaxgan.state import init_state
 from jaxgan.steps import Recipe, make_train_step
@@ -215,11 +216,10 @@ class Training:
             mesh = data_mesh(case.batch)
             whole, parts = replicated(mesh), split(mesh)
             self.batch = jax.device_put(self.batch, parts)
-        # initialization runs once: at the usual level LLVM spends longer on it than on the step
-        hasty: Any = {'xla_backend_optimization_level': 1} if jax.default_backend() == 'cpu' else {}
-        start = jax.jit(init, out_shardings=whole).lower(self.batch).compile(compiler_options=hasty)
+        start = jax.jit(init, out_shardings=whole, compiler_options=compile_quickly())
         self.state = start(self.batch)
-        program = jax.jit(dispatch, donate_argnums=(0,) if donate else (), out_shardings=whole)
+        options = {'donate_argnums': (0,) if donate else (), 'compiler_options': compile_well()}
+        program = jax.jit(dispatch, out_shardings=whole, **options)
         self.program = program.lower(self.state, self.batch).compile()
         self.flops = counted_flops(case, phase)
 

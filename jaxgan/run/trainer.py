@@ -38,7 +38,7 @@ from jaxgan.run.assembly import Assembly, assemble, count_steps, initial_state
 from jaxgan.run.evaluator import Evaluator, make_evaluator
 from jaxgan.run.feeding import open_feed
 from jaxgan.run.program import Program, dispatcher
-from jaxgan.runtime import compile_quickly
+from jaxgan.runtime import compile_quickly, compile_well
 from jaxgan.sampling import make_sampler
 from jaxgan.state import GanState
 from jaxgan.steps import Recipe
@@ -196,11 +196,10 @@ def _alarms(config: Config, source: ImageSource, excluded: np.ndarray) -> Alarms
     return Alarms(loss, config.batch_size, images)
 
 
-def _compiler_options(config: Config) -> dict[str, Any] | None:
+def _compiler_options(config: Config) -> dict[str, Any]:
     """Let XLA:CPU keep what rematerialization computes twice: by default it merges the two again."""
-    if getattr(config.model, 'remat', False) and jax.default_backend() == 'cpu':
-        return {'xla_disable_hlo_passes': 'cse_barrier_expander'}
-    return None
+    remat = getattr(config.model, 'remat', False) and jax.default_backend() == 'cpu'
+    return compile_well() | ({'xla_disable_hlo_passes': 'cse_barrier_expander'} if remat else {})
 
 
 def _grid_sampler(
