@@ -392,7 +392,7 @@ def penalty_value(member, pair):
     return value
 
 
-@pytest.mark.parametrize('name', battery.slow_but(('r1', 'r2', 'wgan_gp', 'zcr'), build.PENALTIES))
+@pytest.mark.parametrize('name', battery.slow_but(('r2', 'wgan_gp', 'zcr'), build.PENALTIES))
 def test_penalty(name):
     member = penalty_of(name)
     value = penalty_value(member, battery.toy_pair(SHAPE))
@@ -461,7 +461,9 @@ def augmentation(name):
     return build.build_recipe(dataclasses.replace(Config(), augment=(name,), augment_p=(1.0, 1.0)))
 
 
-@pytest.mark.parametrize('name', sorted(build.AUGMENTATIONS))
+@pytest.mark.parametrize(
+    'name', battery.slow_but(set(build.AUGMENTATIONS) - {'color', 'cutout'}, build.AUGMENTATIONS)
+)
 def test_augmentation(name):
     recipe = augmentation(name)
     shape = (16, 16, 3)

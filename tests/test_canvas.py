@@ -57,6 +57,7 @@ def whole(name, cells=None, keys=None, window=10**6, tile=True):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_of_one_cell_it_is_the_ordinary_image(name):
     network, params, aux, cells, _ = made(name)
@@ -68,6 +69,7 @@ def test_of_one_cell_it_is_the_ordinary_image(name):
     np.testing.assert_allclose(whole(name, one, tile=False), wanted, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', NAMES)
 def test_rolling_the_field_rolls_the_canvas(name):
     """By one cell: a unit of pixels, round the ends; so no place differs from another, and there is no seam."""
@@ -126,6 +128,7 @@ def test_a_larger_world_begins_alike():
     assert len(np.unique(np.asarray(canvas.draw_latents(sampler, large)).reshape(20, Z), axis=0)) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('span', [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_window_s_cells_are_those_of_the_field(span):
     """Bit for bit, also round the field's ends: so a window needs no other cells."""

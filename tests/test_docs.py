@@ -19,7 +19,7 @@ MODULES = sorted(
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-LONG = ('studio.md',)  # examples that compile much
+LONG = ('extractors.md', 'research.md', 'studio.md')  # examples that compile much
 PAGES = [
     pytest.param(path, marks=pytest.mark.slow) if path.name in LONG else path
     for path in sorted(ROOT.glob('docs/*.md'))
@@ -32,6 +32,7 @@ def test_pages(path):
     assert failed == 0
 
 
+@pytest.mark.slow
 def test_docstrings():
     tried = 0
     for name in MODULES:

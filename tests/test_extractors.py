@@ -106,6 +106,7 @@ def test_pools():
     )
 
 
+@pytest.mark.slow
 def test_inception_has_the_graphs_layers_and_refuses_others():
     shapes = inception.layer_shapes()
     assert len(shapes) == 94

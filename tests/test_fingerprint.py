@@ -67,6 +67,7 @@ def test_both_marks_stand_in_one_image():
     assert watermark.batch(both, KEY).p_value > 1e-3  # neither is read in the other's band
 
 
+@pytest.mark.slow
 def test_the_decoder_s_loss_falls_along_its_gradient_to_0():
     loss = decoder_loss(pattern(16))
     images = floats(smooth(4, 16))
@@ -87,6 +88,7 @@ def test_the_decoder_s_loss_falls_along_its_gradient_to_0():
     )
 
 
+@pytest.mark.slow
 def test_the_decoder_s_loss_asks_no_more_than_real_images_show():
     """Half of all real images are above their mean; those below are asked for the rest, and nothing flows back to them."""
     loss = decoder_loss(pattern(32))
@@ -112,6 +114,7 @@ def test_small_images_are_told_what_the_mark_costs():
     )
 
 
+@pytest.mark.slow
 def test_every_phase_sees_marked_real_images_and_all_else_as_it_was(key):
     seen = {}
 

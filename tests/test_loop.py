@@ -98,6 +98,7 @@ def test_a_signal_saves_and_the_same_command_continues(whole, tmp_path, monkeypa
     assert lines(tmp_path / 'run') == lines(workdir)
 
 
+@pytest.mark.slow
 def test_streamed_data_train_to_the_same_bits(whole, tmp_path):
     config, workdir = whole
     streamed = dataclasses.replace(config, data=dataclasses.replace(config.data, residence='stream'))

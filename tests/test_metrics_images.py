@@ -128,6 +128,7 @@ def measured(**changes):
     return path_length(mapping, synthesis, MATRIX, latents, SQUARE, **options)
 
 
+@pytest.mark.slow
 def test_the_length_of_a_linear_generator_in_w_is_known():
     """``|3 (z_2 - z_1) A|^2`` wherever on the path, for a squared distance."""
     found = measured(sampling='full', seed=1)

@@ -190,6 +190,7 @@ def test_leaky_gain():
     assert np.mean(np.where(x > 0, x, 0.2 * x) ** 2) * leaky_gain() ** 2 == pytest.approx(1.0, rel=0.02)
 
 
+@pytest.mark.slow
 def test_batch_norm_keeps_running_statistics(key):
     g = made('dcgan', 'g')
     z = jax.random.normal(key, (8, 8))

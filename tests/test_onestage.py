@@ -252,6 +252,7 @@ def test_mixing_is_seen_even_behind_zero_weights(key):
         assert mixes_samples(d, images, labels) == mixes
 
 
+@pytest.mark.slow
 def test_networks_that_mix_samples_are_refused_with_the_reason(key):
     g, d = pair()[0], from_linen(MinibatchDeviation())
     made = recipe()

@@ -132,6 +132,7 @@ def test_pictures_follow_the_shape():
     np.testing.assert_array_equal(images.picture(one), images.grid(one))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('size', 'channels', 'classes'), [pytest.param(1, 2, 0, marks=pytest.mark.slow), (3, 4, 5)]
 )

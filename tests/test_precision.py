@@ -15,7 +15,7 @@ from jaxgan import build, init_state, regularizers
 from jaxgan.config import Config, Optimizer, Penalty
 from jaxgan.critic import as_verdict
 
-NAMES = battery.slow_but(('dcgan', 'mlp'), build.MODELS)
+NAMES = battery.slow_but(('mlp',), build.MODELS)
 GRADIENTS = ('G', 'D', 'D with R1', 'samples')
 FEW = 4  # terms that may be added in bfloat16: the pixels of a 2x2 square
 SUMS = ('reduce_sum', 'cumsum', 'reduce_window_sum')

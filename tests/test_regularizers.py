@@ -202,6 +202,7 @@ def test_latents_may_be_a_tree_with_choices(inputs):
         regularizers.zcr(linear(jnp.ones(DIM)), real, fake, keys)
 
 
+@pytest.mark.slow
 def test_lecam_remembers_what_the_discriminator_said(key):
     """With players that stand still on fixed latents: before the first step the anchors are 0, then the means."""
     g, d = pair()

@@ -63,6 +63,7 @@ class TestDrs:
         by_percentile = radius[np.asarray(chance < jax.jit(acceptance)(d, calibrate(d, 80.0))[0])]
         assert abs(by_percentile.mean() - mean) < abs(radius.mean() - mean) / 2
 
+    @pytest.mark.slow
     def test_no_seed_s_fate_depends_on_the_size_of_parts(self, drawn):
         d = drawn[2][:600]
         first = calibrate(d[:40], 60.0)  # of few, so that the maximum moves

@@ -152,6 +152,7 @@ def test_thinning_keeps_ends_and_extremes():
     assert kept == sorted(kept)
 
 
+@pytest.mark.slow
 def test_a_long_training_stays_small(tmp_path):
     run = make_run(tmp_path / 'run')
     write_lines(run / 'metrics.jsonl', metrics(8_000, every=40))
@@ -360,6 +361,7 @@ def test_half_a_surrogate_pair_is_written(tmp_path):
     assert write_report(run).read_text('utf-8')
 
 
+@pytest.mark.slow
 def test_an_enormous_picture_is_not_decoded(tmp_path):
     run = make_run(tmp_path / 'run')
     Image.new('1', (20_000, 20_000)).save(run / 'samples' / '000070000.png')

@@ -96,6 +96,7 @@ def test_latents_are_normal_quantiles(key):
     assert abs((z**4).mean() - 3) < 0.06
 
 
+@pytest.mark.slow
 def test_a_latent_depends_on_its_key_alone(key):
     keys = jax.random.split(key, 6)
     together = of_keys(normal(8), keys)

@@ -29,6 +29,7 @@ def test_the_discriminator_moves_as_in_the_usual_step(key):
     assert int(shared.step) == 1 and int(shared.images_seen) == N
 
 
+@pytest.mark.slow
 def test_the_generators_gradient_is_that_on_the_same_fakes_against_the_new_discriminator(key):
     g, d, made, state, batch = setup(key, d_regularizers=R1_R2, augment=jitter)
     after, metrics = jax.jit(shared_fakes_phase(g, d, made))(state, batch, key)
@@ -73,6 +74,7 @@ def apart_and_shared(microbatches):
     return program
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ('name', 'microbatches'),
     [
@@ -106,6 +108,7 @@ def test_sharing_saves_the_penalties_first_backward_passes(key):
     )  # real and fake; 2 operations a weight and sample
 
 
+@pytest.mark.slow
 def test_with_the_same_latents_it_is_the_usual_step(key):
     g, d, made, state, batch = setup(key, d_regularizers=())
     fixed = jax.random.normal(key, (N, 4))

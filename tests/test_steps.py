@@ -80,6 +80,7 @@ def test_a_step_counts_and_changes_what_it_should(key):
     }
 
 
+@pytest.mark.slow
 def test_k_scanned_steps_equal_k_calls(key):
     step, state, _ = setup(key, g_tx=optax.adam(1e-3), d_tx=optax.adam(1e-3), ema=half_life(50.0))
     batches = jax.vmap(lambda k: points(k, N)['image'])(jax.random.split(key, 5))
@@ -140,6 +141,7 @@ def test_accumulation_refuses_a_batch_that_does_not_divide(key):
         step(state, batch)
 
 
+@pytest.mark.slow
 def test_the_gradient_of_the_first_discriminator_step_is_the_formula(key):
     """loss + gamma/2 |grad|^2 on real and fake, by plain autodiff written out here."""
     g, d = pair()
@@ -211,6 +213,7 @@ def test_schedules_follow_the_images_seen_without_recompiling(key):
     assert step._cache_size() == 1
 
 
+@pytest.mark.slow
 def test_a_new_phase_moves_nobody_elses_randomness(key):
     g, d = pair()
     made = recipe()

@@ -162,6 +162,7 @@ class TestVary:
         with pytest.raises(InputError, match='layers 1-: in z a code of this generator'):
             vary(generator, begin, None, ask(layers='1-'))
 
+    @pytest.mark.slow
     def test_a_folder_and_on_from_it(self, exported, projected, tmp_path):
         out = tmp_path / 'v'
         assert (
@@ -214,7 +215,7 @@ class TestVary:
 
 class TestInterpolate:
     @pytest.mark.parametrize('space', ['z', 'w'])
-    @pytest.mark.parametrize('even', [False, True])
+    @pytest.mark.parametrize('even', [False, pytest.param(True, marks=pytest.mark.slow)])
     def test_ends_are_those_of_the_places(self, generator, space, even):
         points = find_start('seed:1-3', generator, space)
         way = travel(generator, points, 5, even)

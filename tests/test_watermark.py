@@ -314,6 +314,7 @@ GOLDEN_CHANGE = [
 ]
 
 
+@pytest.mark.slow
 def test_one_reading_serves_many_keys():
     image = np.random.default_rng(3).integers(0, 256, (72, 88, 3), np.uint8)
     keys = [bytes([i]) * 8 for i in range(3)]
