@@ -114,7 +114,16 @@ def test_each_map_equals_plain_lax(name):
 
 
 @pytest.mark.parametrize(
-    'name', ['skipped padding', 'deep', 'groups of 16', 'groups of 3 to 5', 'many pixels']
+    'name',
+    [
+        'skipped padding',
+        'deep',
+        'few pixels, kernels in place',
+        'few pixels, stride 2',
+        'groups of 16',
+        'groups of 3 to 5',
+        'many pixels',
+    ],
 )
 def test_bfloat16_is_the_float32_result_rounded_once(name):
     """Sums are float32: what differs from the exact result is one rounding, 2^-8 at most."""

@@ -29,7 +29,10 @@ typedef float Vec __attribute__((vector_size(VL * 4), aligned(4), may_alias));
 
 struct Float32 {
   using T = float;
+  using Column = float;    // what a tile's columns are stored as
+  using InPlace = Float32;  // how a kernel is multiplied that is not packed
   static constexpr int PER_UNIT = 1;
+  static inline Vec column(const float* at) { return *(const Vec*)at; }
   static inline Vec fma(Vec acc, const float* a, Vec b) { return acc + *a * b; }
   static inline Vec load(const float* at) { return *(const Vec*)at; }
   static inline float number(float x) { return x; }
@@ -39,9 +42,14 @@ struct Float32 {
 };
 
 #if defined(__AVX512BF16__)
+struct Widened;
+
 struct BFloat16 {
   using T = uint16_t;
+  using Column = float;
+  using InPlace = Widened;
   static constexpr int PER_UNIT = 2;
+  static inline Vec column(const float* at) { return *(const Vec*)at; }
   static inline Vec fma(Vec acc, const float* a, Vec b) {
     int32_t pair;
     std::memcpy(&pair, a, 4);
@@ -69,6 +77,13 @@ struct BFloat16 {
       to[i] = from[i] != from[i] ? uint16_t((bits >> 16) | 0x40) : uint16_t(rounded);
     }
   }
+};
+
+// Columns of bfloat16 that stand in no pairs, times rows of floats.
+struct Widened {
+  using Column = uint16_t;
+  static inline Vec column(const uint16_t* at) { return BFloat16::load(at); }
+  static inline Vec fma(Vec acc, const float* a, Vec b) { return acc + *a * b; }
 };
 #endif
 
@@ -100,7 +115,8 @@ constexpr Index PART = 1 << 20, PARTS_MOST = 1 << 23;  // elements of images in 
 
 // c[MR, NR VL] (+)= sum_k a(m, k) b[k ldb, NR VL]; a(m, k) stands at a[m PATCH_LD + k], or BY_PIXEL at a[k lda + m].
 template <class Type, int MR, int NR, bool BY_PIXEL>
-__attribute__((noinline)) void tile(const float* a, Index lda, const float* b, Index ldb, Index depth, float* c, Index ldc, bool add) {
+__attribute__((noinline)) void tile(const float* a, Index lda, const typename Type::Column* b, Index ldb, Index depth, float* c,
+                                    Index ldc, bool add) {
   Vec acc[MR][NR];
 #pragma GCC unroll 32
   for (int m = 0; m < MR; m++)
@@ -109,7 +125,7 @@ __attribute__((noinline)) void tile(const float* a, Index lda, const float* b, I
   for (Index k = 0; k < depth; k++) {
     Vec row[NR];
 #pragma GCC unroll 4
-    for (int n = 0; n < NR; n++) row[n] = *(const Vec*)(b + n * VL), __builtin_prefetch(b + n * VL + AHEAD * ldb);
+    for (int n = 0; n < NR; n++) row[n] = Type::column(b + n * VL), __builtin_prefetch(b + n * VL + AHEAD * ldb);
 #pragma GCC unroll 32
     for (int m = 0; m < MR; m++) {
       const float* at = BY_PIXEL ? a + m : a + m * PATCH_LD;
@@ -131,12 +147,12 @@ int rows_of(int width) { return width == WIDE ? ROWS : TALL; }
 // The product of a panel of rows (its memory is filled up to whole tiles) and columns in tiles of `width`, b_tile apart;
 // of the result, c_tile apart.
 template <class Type, bool BY_PIXEL>
-void product(const float* a, const float* b, Index ldb, Index b_tile, Index rows, Index columns, int width, Index depth,
+void product(const float* a, const typename Type::Column* b, Index ldb, Index b_tile, Index rows, Index columns, int width, Index depth,
              float* c, Index ldc, Index c_tile, bool add) {
   for (Index m = 0; m < rows; m += rows_of(width)) {  // these rows stay in the first cache
     const float* row = a + (BY_PIXEL ? m : m * PATCH_LD);
     for (Index n = 0; n < columns; n += width) {
-      const float* column = b + n / width * b_tile;
+      const auto* column = b + n / width * b_tile;
       float* to = c + m * ldc + n / width * c_tile;
       if (width == WIDE)
         tile<Type, ROWS, 2, BY_PIXEL>(row, FEATURES_LD, column, ldb, depth, to, ldc, add);

@@ -61,6 +61,18 @@ struct Task {
   Index job, window, first, rows, begin, end;
 };
 
+// Copy what a pixel sees of a panel as floats.
+template <class Type>
+inline void copy_floats(const Images& images, const Pixel<typename Type::T>& p, const Panel& panel, bool inside, float* out) {
+  if constexpr (Type::PER_UNIT == 1) {
+    copy_patch(images, p, panel.pieces, inside, out);
+  } else {
+    typename Type::T row[DEPTH];
+    copy_patch(images, p, panel.pieces, inside, row);
+    for (Index k = 0; k < panel.count; k++) out[k] = Type::number(row[k]);
+  }
+}
+
 template <class Type>
 void run_block(const Job<Type>& job, const Window& w, const std::vector<Panel>& panels, const typename Type::T* data,
                const float* packed, const Task& task) {
@@ -78,16 +90,21 @@ void run_block(const Job<Type>& job, const Window& w, const std::vector<Panel>& 
   if (panels.empty())  // pixels that no tap reaches
     for (Index m = 0; m < rows; m++) std::fill_n(sums + m * ldc, padded, 0.0f);
   for (const Panel& panel : panels) {
+    bool add = &panel != &panels.front();
+    if (!packed) {
+      for (Index m = 0; m < rows; m++) copy_floats<Type>(job.images, pixels[m], panel, w.inside, patches + m * PATCH_LD);
+      product<typename Type::InPlace, false>(patches, job.columns.at(panel.from) + task.begin, job.columns.channel_step,
+                                             job.width, filled, padded, job.width, panel.count, sums, ldc, job.width, add);
+      continue;
+    }
     Index units = (panel.count + Type::PER_UNIT - 1) / Type::PER_UNIT;
     for (Index m = 0; m < rows; m++) {
       T* to = reinterpret_cast<T*>(patches + m * PATCH_LD);
       copy_patch(job.images, pixels[m], panel.pieces, w.inside, to);
       if (panel.count % Type::PER_UNIT) to[panel.count] = T(0);
     }
-    const float* b = packed ? packed + task.begin * job.units + panel.from / Type::PER_UNIT * job.width
-                            : reinterpret_cast<const float*>(job.columns.at(panel.from) + task.begin);
-    product<Type, false>(patches, b, packed ? job.width : job.columns.channel_step, packed ? job.units * job.width : job.width,
-                         filled, padded, job.width, units, sums, ldc, job.width, &panel != &panels.front());
+    product<Type, false>(patches, packed + task.begin * job.units + panel.from / Type::PER_UNIT * job.width, job.width,
+                         job.units * job.width, filled, padded, job.width, units, sums, ldc, job.width, add);
   }
   if (in_place) return;
   for (Index m = 0; m < rows; m++) Type::store(sums + m * padded, job.at(pixels[m]) + task.begin, live);
@@ -156,7 +173,7 @@ void run_direct(const Job<Type>* jobs, Index groups, const typename Type::T* dat
 // For so few pixels that packing the columns would cost as much as multiplying them, they are read in place.
 template <class Type>
 bool reads_in_place(const Job<Type>& job, Index pixels) {
-  return Type::PER_UNIT == 1 && pixels <= 64 && job.columns.column_step == 1 && job.columns.count % job.width == 0;
+  return pixels <= 64 && job.columns.column_step == 1 && job.columns.count % job.width == 0;
 }
 
 template <class Type>
@@ -183,7 +200,7 @@ ONCE_A_CALL void run(const Threads& pool, std::vector<Job<Type>>& jobs, const ty
     for (Index n = 0; n < job.padded && !in_place; n += job.width) packs.emplace_back(j, n);
     for (Index i = 0; i < Index(job.windows.size()); i++) {
       const Window& w = job.windows[i];
-      if (!direct) panels[j].push_back(make_panels(w, job.images.channels, DEPTH * Type::PER_UNIT, in_place));
+      if (!direct) panels[j].push_back(make_panels(w, job.images.channels, in_place ? DEPTH : DEPTH * Type::PER_UNIT, in_place));
       if (direct && j % groups) continue;  // its groups go together
       for (Index first = 0; first < batch * w.area(); first += block)
         for (Index n = 0; n < job.padded; n += columns)
