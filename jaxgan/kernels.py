@@ -1,6 +1,6 @@
 """Build and load the compiled CPU kernels, when a command or a user asks for it; never on import.
 
-``jaxgan/ops/csrc`` is compiled for this machine by the C++ compiler at hand, once, a library for each type of numbers, which
+``jaxgan/ops/csrc`` is compiled for this machine by the C++ compiler at hand, once: a library for each type of numbers
 is kept in the user's cache folder, named by a digest of all that decides it. Without a compiler, everything runs as before.
 """
 

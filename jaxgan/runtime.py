@@ -118,17 +118,21 @@ def compile_well() -> dict[str, Any]:
 
     XLA:CPU by default copies moments and parameters whose memory the new ones take, because it does not look whether
     both are alive at once. A step of the default recipe takes 7% less, and so does that of an MLP of 2 million
-    parameters, their compilation 8% (jax 0.10.2, 2 cores); the results stay the same, bit for bit.
+    parameters, their compilation 8% (jax 0.10.2, 2 cores); the results stay the same, bit for bit. ``XLA_FLAGS`` win.
     """
-    return {'xla_cpu_copy_insertion_use_region_analysis': True} if jax.default_backend() == 'cpu' else {}
+    return _on_cpu('xla_cpu_copy_insertion_use_region_analysis', True)
 
 
 def compile_quickly() -> dict[str, Any]:
     """Return compiler options for a program that runs once: on a CPU, LLVM's lowest level.
 
     The default recipe's initialization takes 1 s of a core to compile instead of 2.5, and 0.05 s to run instead of 0.01
-    (jax 0.10.2). ``xla_backend_optimization_level`` in ``XLA_FLAGS`` wins.
+    (jax 0.10.2). ``XLA_FLAGS`` win.
     """
-    if jax.default_backend() != 'cpu' or 'xla_backend_optimization_level' in os.environ.get('XLA_FLAGS', ''):
-        return {}
-    return {'xla_backend_optimization_level': 0}
+    return _on_cpu('xla_backend_optimization_level', 0)
+
+
+def _on_cpu(option: str, value: Any) -> dict[str, Any]:
+    """Return a compiler option, unless this is no CPU or the user has set it."""
+    chosen = option in os.environ.get('XLA_FLAGS', '')
+    return {} if chosen or jax.default_backend() != 'cpu' else {option: value}

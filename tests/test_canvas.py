@@ -129,7 +129,7 @@ def test_a_larger_world_begins_alike():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('span', [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize('span', [1, 3])
 def test_a_window_s_cells_are_those_of_the_field(span):
     """Bit for bit, also round the field's ends: so a window needs no other cells."""
     sampler, key, grid = latents.with_signs(Z, 2), jax.random.key(4), (5, 4)

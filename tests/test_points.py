@@ -133,9 +133,7 @@ def test_pictures_follow_the_shape():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ('size', 'channels', 'classes'), [pytest.param(1, 2, 0, marks=pytest.mark.slow), (3, 4, 5)]
-)
+@pytest.mark.parametrize(('size', 'channels', 'classes'), [(1, 2, 0), (3, 4, 5)])
 def test_an_mlp_is_its_formula(size, channels, classes, key):
     g = from_linen(MLPGenerator(size, channels, 8, 2, classes))
     d = from_linen(MLPDiscriminator(size, channels, 8, 2, fourier=3, scale=0.5, classes=classes))

@@ -78,9 +78,8 @@ def apart_and_shared(microbatches):
 @pytest.mark.parametrize(
     ('name', 'microbatches'),
     [
-        *((name, 1) for name in NAMES if name != 'dual_contrastive'),
-        pytest.param('dual_contrastive', 1, marks=pytest.mark.slow),
-        pytest.param('hinge', 2, marks=pytest.mark.slow),
+        *((name, 1) for name in NAMES),
+        ('hinge', 2),
     ],
 )
 def test_penalties_that_share_the_backward_pass_have_the_same_gradient(name, microbatches, key):

@@ -51,9 +51,8 @@ def no_kernels(dtype: str) -> bool:
     return False
 
 
-compute: Callable[[str], bool] = (
-    no_kernels  # dtype -> whether there are kernels, which may have to be built first
-)
+# dtype -> whether there are kernels, which may have to be built first; ``jaxgan.kernels`` sets it
+compute: Callable[[str], bool] = no_kernels
 
 
 def serves(target: str, x: Any, w: Any, y: Any, geometry: Geometry) -> bool:

@@ -197,7 +197,7 @@ def _alarms(config: Config, source: ImageSource, excluded: np.ndarray) -> Alarms
 
 
 def _compiler_options(config: Config) -> dict[str, Any]:
-    """Let XLA:CPU keep what rematerialization computes twice: by default it merges the two again."""
+    """Compile for many steps, and let XLA:CPU keep what rematerialization computes twice: by default it merges the two again."""
     remat = getattr(config.model, 'remat', False) and jax.default_backend() == 'cpu'
     return compile_well() | ({'xla_disable_hlo_passes': 'cse_barrier_expander'} if remat else {})
 

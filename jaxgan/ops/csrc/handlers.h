@@ -19,6 +19,14 @@ XLA_FFI_Error* refuse(const XLA_FFI_Api* api, const char* why) {
   return api->XLA_FFI_Error_Create(&args);
 }
 
+// Whether a call of XLA's went wrong; its error is ours to destroy.
+bool failed(const XLA_FFI_Api* api, XLA_FFI_Error* error) {
+  if (!error) return false;
+  XLA_FFI_Error_Destroy_Args args{XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, nullptr, error};
+  api->XLA_FFI_Error_Destroy(&args);
+  return true;
+}
+
 // Tell XLA which version of its interface this was compiled for, where it asks.
 bool told_version(const XLA_FFI_CallFrame* call) {
   XLA_FFI_Extension_Base* asked = call->extension_start;
@@ -45,13 +53,13 @@ bool read(const XLA_FFI_Attrs& attrs, const char* name, Index* value) {
 void schedule(const void* owner, void (*task)(void*), void* data) {
   auto* call = static_cast<const XLA_FFI_CallFrame*>(owner);
   XLA_FFI_ThreadPool_Schedule_Args args{XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, nullptr, call->ctx, task, data};
-  if (call->api->XLA_FFI_ThreadPool_Schedule(&args)) task(data);  // without a pool: here
+  if (failed(call->api, call->api->XLA_FFI_ThreadPool_Schedule(&args))) task(data);  // without a pool: here
 }
 
 Threads threads_of(const XLA_FFI_CallFrame* call) {
   int64_t count = 1;
   XLA_FFI_ThreadPool_NumThreads_Args args{XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, nullptr, call->ctx, &count};
-  if (call->api->XLA_FFI_ThreadPool_NumThreads(&args)) count = 1;
+  if (failed(call->api, call->api->XLA_FFI_ThreadPool_NumThreads(&args))) count = 1;
   return {count, call, schedule};
 }
 
