@@ -21,6 +21,8 @@ def keep_freed_memory() -> bool:
 
     XLA:CPU allocates each call's temporaries anew, and glibc by default maps and unmaps them, so that every step
     faults its pages in again; keeping them was measured a fifth faster. The process stays at its peak size.
+    What a thread of XLA's asks for at once beyond 64 MB, where a thread's heap ends, glibc maps and unmaps all the same,
+    once a dispatch.
 
     Returns:
         Whether it was done (only under glibc on Linux).

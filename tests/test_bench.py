@@ -23,6 +23,7 @@ from jaxgan.bench.suite_step import CASES, LARGE, smaller
 from jaxgan.bench.table import cells
 from jaxgan.bench.timing import SideError, interleaved, ratio, summarize
 from jaxgan.cli import _parse, main
+from jaxgan.config import Config
 from jaxgan.kernels import Kernels
 
 TORCH = os.environ.get('JAXGAN_TORCH_PYTHON') or (
@@ -278,7 +279,12 @@ def test_a_quick_large_case_is_smaller_on_a_cpu():
     case = LARGE['stylegan2-256']
     assert smaller(case, cpu=False) == dataclasses.replace(case, batch=4)
     assert smaller(case, cpu=True) == dataclasses.replace(case, batch=4, size=32, width=16)
+    assert smaller(CASES['dcgan64'], cpu=True) == Case('dcgan', 16)
     assert smaller(CASES['mlp-128'], cpu=True) == CASES['mlp-128']
+
+
+def test_a_dispatch_has_as_many_steps_as_one_of_train():
+    assert {case.steps for case in CASES.values()} == {Config().steps_per_dispatch}
 
 
 def test_lazy_parts_are_each_penalty_alone():

@@ -1,4 +1,4 @@
-"""Suite ``step``: a whole training step of both networks.
+"""Suite ``step``: a whole training step of both networks, as many of them in a dispatch as ``train`` makes.
 
 The large cases, R3GAN for CIFAR-10 and StyleGAN2 for 256x256 pixels, are for accelerators; on a CPU they are measured only by name.
 """
@@ -12,16 +12,18 @@ import jax
 from jaxgan.bench.cases import Case, Training
 from jaxgan.bench.machine import matrix_peak, peak_memory
 from jaxgan.bench.session import Row, Session, measure
+from jaxgan.config import Config
 
+TOGETHER = Config().steps_per_dispatch  # as ``train`` makes them
 CASES: Mapping[str, Case] = {
-    'dcgan64': Case('dcgan', 64),
-    'dcgan64-bf16': Case('dcgan', 64, 'bfloat16'),
-    'r3gan32': Case('r3gan', 32, size=32, width=128),
-    'mlp-128': Case('mlp', 128),
-    'mlp-512': Case('mlp', 512),
-    'default': Case('default', 16, size=16),
+    'dcgan64': Case('dcgan', 64, steps=TOGETHER),
+    'dcgan64-bf16': Case('dcgan', 64, 'bfloat16', steps=TOGETHER),
+    'r3gan32': Case('r3gan', 32, size=32, width=128, steps=TOGETHER),
+    'mlp-128': Case('mlp', 128, steps=TOGETHER),
+    'mlp-512': Case('mlp', 512, steps=TOGETHER),
+    'default': Case('default', 16, size=16, steps=TOGETHER),
 }
-R3GAN_CIFAR = Case('r3gan', 64, size=32, width=768, blocks=2)
+R3GAN_CIFAR = Case('r3gan', 64, size=32, width=768, blocks=2, steps=TOGETHER)
 STYLEGAN2_256 = Case('stylegan2', 16, size=256, steps=16)
 LARGE: Mapping[str, Case] = {
     f'{name}{suffix}': dataclasses.replace(case, dtype=dtype)
@@ -44,10 +46,11 @@ def run(session: Session) -> Iterator[Row]:
 
 
 def smaller(case: Case, cpu: bool) -> Case:
-    """Choose a case that takes less long: a quarter of the batch; on a CPU also fewer pixels and features of a large one."""
+    """Choose a case that takes less long: a quarter of the batch, one step a call unless penalties are lazy; on a CPU also fewer pixels and features of a large one."""
     if case.model not in ('dcgan', 'r3gan', 'stylegan2'):
         return case
-    quarter = dataclasses.replace(case, batch=case.batch // 4)
+    steps = case.steps if case.model == 'stylegan2' else 1
+    quarter = dataclasses.replace(case, batch=case.batch // 4, steps=steps)
     large = cpu and case in LARGE.values()
     return dataclasses.replace(quarter, size=32, width=case.width // 4) if large else quarter
 
