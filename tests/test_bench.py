@@ -265,11 +265,15 @@ def test_both_sides_build_the_same_pair(name):
         assert peer.ask(case=case.asked(), seconds=0)['parameters'] == ours
 
 
-def test_large_cases_are_measured_on_a_cpu_only_by_name(monkeypatch):
+def test_what_takes_long_is_measured_only_by_name(monkeypatch):
     monkeypatch.setattr(suite_step, 'one', lambda session, name, case: {'name': name, 'case': case})
     given, said = session(quick=False)
     assert [row['name'] for row in suite_step.run(given)] == list(CASES)
     assert said == [f'{", ".join(LARGE)}: on a CPU only by name, as --only r3gan-cifar']
+    given, said = session(quick=True)
+    assert [row['name'] for row in suite_step.run(given)] == ['dcgan64', 'r3gan32', 'mlp-128', 'default']
+    given, said = session(quick=True, only=('mlp-512',))
+    assert [row['name'] for row in suite_step.run(given)] == ['mlp-512']
     given, said = session(quick=False, only=('stylegan2-256-bf16',))
     rows = list(suite_step.run(given))
     assert rows == [{'name': 'stylegan2-256-bf16', 'case': LARGE['stylegan2-256-bf16']}] and said == []
@@ -277,10 +281,11 @@ def test_large_cases_are_measured_on_a_cpu_only_by_name(monkeypatch):
 
 def test_a_quick_large_case_is_smaller_on_a_cpu():
     case = LARGE['stylegan2-256']
-    assert smaller(case, cpu=False) == dataclasses.replace(case, batch=4)
-    assert smaller(case, cpu=True) == dataclasses.replace(case, batch=4, size=32, width=16)
-    assert smaller(CASES['dcgan64'], cpu=True) == Case('dcgan', 16)
-    assert smaller(CASES['mlp-128'], cpu=True) == CASES['mlp-128']
+    assert smaller('stylegan2-256', cpu=False) == dataclasses.replace(case, batch=4)
+    assert smaller('stylegan2-256', cpu=True) == dataclasses.replace(case, batch=4, size=32, width=16)
+    assert smaller('r3gan-cifar', cpu=True) == Case('r3gan', 16, size=32, width=192, blocks=2)
+    assert smaller('dcgan64', cpu=True) == Case('dcgan', 16)
+    assert smaller('mlp-128', cpu=True) == Case('mlp', 128)
 
 
 def test_a_dispatch_has_as_many_steps_as_one_of_train():
