@@ -38,9 +38,7 @@ class Case:
     width: int = 64
     norm: str = 'batch'
     blocks: int = 1  # of a stage, R3GAN only
-    steps: int = (
-        1  # of a dispatch, and of a call of the peer; enough for each lazy penalty to come at least once
-    )
+    steps: int = 1  # of a dispatch; enough for each lazy penalty to come at least once
 
     def asked(self) -> dict[str, Any] | None:
         """Describe the case to the peer, which does not know the default recipe."""

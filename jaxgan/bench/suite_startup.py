@@ -56,7 +56,7 @@ def peer_starts(session: Session, name: str, starts: int) -> tuple[list[list[flo
     """Time a new PyTorch process up to the first step of the same pair; it has no cache in eager mode."""
     if session.peer is None or name == 'train':
         return [], ''
-    case = {'kind': 'step', 'model': 'mlp' if name == 'mlp' else 'dcgan', 'batch': 64, 'steps': 1}
+    case = {'kind': 'step', 'model': 'mlp' if name == 'mlp' else 'dcgan', 'batch': 64}
     times = []
     try:
         for _ in range(starts):

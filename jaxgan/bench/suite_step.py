@@ -30,14 +30,15 @@ LARGE: Mapping[str, Case] = {
     for name, case in (('r3gan-cifar', R3GAN_CIFAR), ('stylegan2-256', STYLEGAN2_256))
     for suffix, dtype in (('', 'float32'), ('-bf16', 'bfloat16'))
 }
-NAMES = (*CASES, *LARGE)
+ALL: Mapping[str, Case] = {**CASES, **LARGE}
+NAMES = tuple(ALL)
 SECOND = ('dcgan64-bf16', 'mlp-512')  # of their kind: --quick measures them only by name
 
 
 def run(session: Session) -> Iterator[Row]:
     """Measure each case, and the machine's matrix peak for its dtype."""
     cpu = jax.default_backend() == 'cpu'
-    for name, case in {**CASES, **LARGE}.items():
+    for name, case in ALL.items():
         left_out = (cpu and name in LARGE) or (session.quick and name in SECOND)
         if left_out and name not in session.only:
             continue
@@ -49,8 +50,9 @@ def run(session: Session) -> Iterator[Row]:
 
 def smaller(name: str, cpu: bool) -> Case:
     """Make a case that takes less long: one step a call unless penalties are lazy, a quarter of the images; on a CPU also fewer pixels and features of a large one."""
-    case = {**CASES, **LARGE}[name]
-    case = case if case.model == 'stylegan2' else dataclasses.replace(case, steps=1)
+    case = ALL[name]
+    if case.model != 'stylegan2':
+        case = dataclasses.replace(case, steps=1)
     if case.model in ('mlp', 'default'):
         return case
     quarter = dataclasses.replace(case, batch=case.batch // 4)

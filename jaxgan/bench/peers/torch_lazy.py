@@ -16,21 +16,19 @@ def build(
     batch,
     size,
     width,
-    steps,
     dtype='float32',
     compile=False,
     shifts=False,
     channels_last=True,
     **_,
 ):
-    """Make ``(call, parameters)`` of so many steps.
+    """Make ``(call, parameters)`` of one step.
 
     Args:
         device: 'cpu' or 'cuda'.
         batch: real images a step.
         size: side of the images.
         width: features at that side.
-        steps: of a call.
         dtype: of the four largest sides.
         compile: by torch.compile, where no second derivative is needed: that is beyond it.
         shifts: filter by shifts and additions.
@@ -73,17 +71,16 @@ def build(
         mean.lerp_(lengths.mean().detach(), DECAY)
         update(g_tx, loss)
 
-    def call():
+    def step():
         nonlocal done
-        for _ in range(steps):
-            fake = fast_g(torch.randn(batch, 512, device=device))
-            d_step(fake)
-            g_step(fake)
-            if done % PATH_EVERY == 0:
-                path_step()
-            done += 1
+        fake = fast_g(torch.randn(batch, 512, device=device))
+        d_step(fake)
+        g_step(fake)
+        if done % PATH_EVERY == 0:
+            path_step()
+        done += 1
 
-    return call, [count(g), count(d)]
+    return step, [count(g), count(d)]
 
 
 def update(tx, loss):

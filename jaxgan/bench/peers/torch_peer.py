@@ -54,6 +54,16 @@ def describe(torch, device):
     return {'versions': versions, 'device': name, 'threads': torch.get_num_threads()}
 
 
+def repeated(step, times):
+    """Make a call of so many steps."""
+
+    def call():
+        for _ in range(times):
+            step()
+
+    return call
+
+
 def timed(call, wait, seconds):
     """Time single calls for so many seconds, at least two."""
     times, started = [], time.perf_counter()
@@ -73,7 +83,9 @@ def answer(request, built, kinds, device, wait):
     name = json.dumps(request['case'], sort_keys=True)
     if name not in built:
         case = dict(request['case'])
-        call, parameters = kinds[case.pop('kind')](device=device, **case)
+        build, steps = kinds[case.pop('kind')], case.pop('steps', 1)
+        step, parameters = build(device=device, **case)
+        call = repeated(step, steps)
         for _ in range(request.get('calls', 2)):  # the first one compiles or chooses kernels
             call()
         wait()

@@ -10,14 +10,13 @@ def count(module):
     return sum(p.numel() for p in module.parameters())
 
 
-def build(*, device, model, batch, steps, dtype='float32', compile=False, channels_last=True, **shape):
-    """Make ``(call, parameters)`` of so many steps, each with both updates on the same fakes.
+def build(*, device, model, batch, dtype='float32', compile=False, channels_last=True, **shape):
+    """Make ``(call, parameters)`` of one step with both updates, on the same fakes.
 
     Args:
         device: 'cpu' or 'cuda'.
         model: 'dcgan', 'r3gan' or 'mlp'.
         batch: real images a step.
-        steps: of a call.
         dtype: 'bfloat16' is autocast.
         compile: by torch.compile. A penalty's second derivative is beyond it: there D stays eager in its own step.
         channels_last: memory format of images and kernels.
@@ -55,11 +54,7 @@ def build(*, device, model, batch, steps, dtype='float32', compile=False, channe
         g_tx.step()
         d.requires_grad_(True)
 
-    def call():
-        for _ in range(steps):
-            step()
-
-    return call, [count(g), count(d)]
+    return step, [count(g), count(d)]
 
 
 def non_saturating(d_train, d_frozen, real, mixes):
