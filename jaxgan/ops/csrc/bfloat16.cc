@@ -1,6 +1,7 @@
 // The three maps of bfloat16, where the processor multiplies it.
 
 #if defined(__AVX512BF16__)
+#include "bfloat16.h"
 #include "handlers.h"
 #include "maps.h"
 

@@ -10,10 +10,6 @@
 
 namespace {
 
-// Put rows of features side by side with their pixels, as units: out[unit, feature].
-template <class Type>
-struct Units;
-
 template <>
 struct Units<Float32> {
   template <class Row>
@@ -24,27 +20,6 @@ struct Units<Float32> {
     }
   }
 };
-
-#if defined(__AVX512BF16__)
-template <>
-struct Units<BFloat16> {
-  template <class Row>
-  static inline void fill(Index pixels, Index features, Index filled, Index ld, float* out, Row row) {
-    static thread_local Buffer pair_buffer;
-    uint16_t* pair = reinterpret_cast<uint16_t*>(pair_buffer.get(filled + 64));
-    std::fill_n(pair, 2 * filled, uint16_t(0));
-    for (Index k = 0; k < pixels; k += 2) {
-      row(k, pair);
-      if (k + 1 < pixels)
-        row(k + 1, pair + filled);
-      else
-        std::fill_n(pair + filled, filled, uint16_t(0));
-      uint32_t* units = reinterpret_cast<uint32_t*>(out + k / 2 * ld);
-      for (Index m = 0; m < filled; m++) units[m] = uint32_t(pair[m]) | uint32_t(pair[filled + m]) << 16;
-    }
-  }
-};
-#endif
 
 // Rows of one group's gradient that are computed together: of one tap, over the pixels that it sees; or of all taps.
 struct GradientBlock {
