@@ -10,7 +10,7 @@ import optax
 
 from jaxgan.config import Optimizer
 from jaxgan.errors import InputError, unknown
-from jaxgan.optimizers import clip_weights, lazy_decay, lazy_rate
+from jaxgan.optimizers import clip_gradient, clip_weights, lazy_decay, lazy_rate
 from jaxgan.schedules import cosine, scheduled
 
 
@@ -53,7 +53,7 @@ def build_optimizer(optimizer: Optimizer, burn_in: int) -> optax.GradientTransfo
     if optimizer.lazy is not None:
         values['learning_rate'] = lazy_rate(values['learning_rate'], optimizer.lazy)
         values |= {name: lazy_decay(values[name], optimizer.lazy) for name in ('b1', 'b2') if name in values}
-    parts = [] if optimizer.clip is None else [optax.clip_by_global_norm(optimizer.clip)]
+    parts = [] if optimizer.clip is None else [clip_gradient(optimizer.clip)]
     parts.append(scheduled(factory, **values))
     parts += [] if optimizer.clip_weights is None else [clip_weights(optimizer.clip_weights)]
     return optax.chain(*parts) if len(parts) > 1 else parts[0]

@@ -1,4 +1,4 @@
-"""What optimizers of GANs do besides Optax's: clipped weights, and rates corrected for lazy penalties."""
+"""What optimizers of GANs do besides Optax's: clipped gradients and weights, and rates corrected for lazy penalties."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,36 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxgan.ops import norm
 from jaxgan.types import Schedule, value_at
+
+
+def clip_gradient(limit: float | int) -> optax.GradientTransformation:
+    """Make a gradient no longer than a limit: ``g min(1, limit / |g|)``, the norm over all of its arrays.
+
+    It is ``optax.clip_by_global_norm`` by the norm of ``jaxgan.ops``, which is also the one that the step reports.
+
+    Args:
+        limit: above 0.
+
+    Raises:
+        ValueError: ``limit`` is not positive.
+
+    References:
+        Pascanu et al. 2013, On the difficulty of training recurrent neural networks, arXiv 1211.5063, algorithm 1.
+    """
+    if not limit > 0:
+        raise ValueError(f'clip_gradient: limit {limit} must be above 0')
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        del params
+        length = norm(updates)
+        factor = jnp.where(
+            length < limit, 1.0, limit / length
+        )  # of a length that is not finite neither are the updates
+        return jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), updates), state
+
+    return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
 
 
 def clip_weights(limit: float | int) -> optax.GradientTransformation:

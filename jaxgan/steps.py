@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxgan.critic import bind_generator, discriminator_loss, generator_loss
+from jaxgan.ops import norm
 from jaxgan.phases import Step, observe, split_batch
 from jaxgan.state import Average, GanState, Player, memories
 from jaxgan.types import (
@@ -188,7 +189,7 @@ def descend(
     with jax.numpy_dtype_promotion('standard'):  # Optax is not written for strict promotion; a caller may be
         updates, opt = optimizer.update(gradient, player.opt, player.params, images_seen=images_seen)
     params = optax.apply_updates(player.params, updates)
-    return Player(params, aux, opt), {'grad_norm': optax.tree.norm(gradient)}
+    return Player(params, aux, opt), {'grad_norm': norm(gradient)}
 
 
 def mean_gradient(

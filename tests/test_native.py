@@ -17,7 +17,7 @@ from test_ops import CASES, NETWORK_SHAPES, QUICK, array, assert_close, check_ag
 from jaxgan import kernels
 from jaxgan.making.jaxfile import export
 from jaxgan.making.programs import Program
-from jaxgan.ops import conv, conv_transpose, native, plain, portable
+from jaxgan.ops import conv, conv_transpose, native, norm, plain, portable
 from jaxgan.ops.geometry import Geometry, conv_padding
 from jaxgan.ops.primitives import mirror
 
@@ -179,6 +179,22 @@ def test_derivatives_of_every_order_run_on_the_kernels(name, monkeypatch):
         )
 
 
+def test_the_norm_of_a_tree_is_exact_to_six_digits():
+    """Of arrays smaller than a vector, of several parts with a rest, of no element, and of none at all."""
+    tree = [array(70_001), array(3), jnp.float32(-2.0), array(0, 4), array(64, 1024, seed=1) * 1e3]
+    want = np.sqrt(sum(np.sum(np.square(np.asarray(leaf, np.float64))) for leaf in tree))
+    with native.form('native'):
+        lowered = jax.jit(norm).lower(tree)
+        assert lowered.as_text().count('@jaxgan_squares_float32') == 1
+        assert float(lowered.compile()(tree)) == pytest.approx(want, rel=1e-6)
+        assert jnp.isnan(jax.jit(norm)([jnp.full(40_000, 1.0).at[39_999].set(jnp.nan)]))
+        assert jnp.isinf(jax.jit(norm)([jnp.full(40_000, 1e30)]))
+        mixed = jax.jit(norm).lower([array(3), array(3).astype(jnp.bfloat16)])
+    assert '@jaxgan_squares' not in mixed.as_text()
+    with portable():
+        assert '@jaxgan_squares' not in jax.jit(norm).lower(tree).as_text()
+
+
 def program(form):
     shapes = [
         jax.ShapeDtypeStruct(s, jnp.float32) for s in ((64, *NETWORK_SHAPES[0][1:]), *NETWORK_SHAPES[1:])
@@ -245,7 +261,7 @@ def test_a_program_for_several_devices_keeps_what_xla_can_partition():
 
     from jaxgan.ops import primitives
 
-    assert primitives._devices(Context) == 8
+    assert primitives.devices(Context) == 8
 
 
 def fresh(monkeypatch, **environment):
@@ -300,14 +316,15 @@ def test_a_cache_folder_that_cannot_be_written_is_said(monkeypatch, tmp_path):
 REPEATABLE = """
 import sys, jax, numpy as np
 from jaxgan import kernels
-from jaxgan.ops import conv
+from jaxgan.ops import conv, norm
 assert kernels.enable().enabled
 def f(x, w, v):
     return conv(jax.numpy.tanh(conv(x, w, padding=1)), v, padding=1, groups=2)
 random = np.random.default_rng(0)
 x, w, v = (random.standard_normal(s, np.float32) for s in ((33, 9, 9, 64), (3, 3, 64, 32), (3, 3, 16, 32)))
 gradient = jax.grad(lambda *a: jax.numpy.sum(f(*a) ** 2), argnums=(0, 1, 2))
-print([hash(np.asarray(leaf).tobytes()) for leaf in jax.jit(gradient)(x, w, v)])
+found = jax.jit(gradient)(x, w, v)
+print([hash(np.asarray(leaf).tobytes()) for leaf in (*found, jax.jit(norm)((*found, x)))])
 """
 
 

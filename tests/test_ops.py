@@ -6,11 +6,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from jax import lax
 
 from jaxgan.errors import InputError
-from jaxgan.ops import blur2d, conv, conv_transpose, cpu, dense, downsample2d, plain, upsample2d
+from jaxgan.ops import blur2d, conv, conv_transpose, cpu, dense, downsample2d, norm, plain, upsample2d
 from jaxgan.ops.geometry import Geometry
 
 DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
@@ -369,3 +370,23 @@ def test_impossible_sizes_are_named():
         conv_transpose(array(1, 4, 4, 2), array(4, 4, 2, 2), stride=2, padding=0, shape=(9, 8))
     with pytest.raises(InputError, match='bfloat16'):
         conv(array(1, 4, 4, 2, dtype=jnp.bfloat16), array(1, 1, 2, 2))
+
+
+def test_the_norm_of_a_tree_equals_optax_to_second_order():
+    tree = {'w': array(5, 7), 'b': array(3, seed=1), 'scale': jnp.float32(0.7)}
+
+    def third(function):
+        return lambda tree: function(tree) ** 3
+
+    for derive in (lambda f: f, jax.grad, lambda f: jax.jacfwd(jax.grad(f))):
+        assert_close(jax.jit(derive(third(norm)))(tree), derive(third(optax.tree.norm))(tree))
+    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), tree)
+    assert_close(jax.vmap(norm)(stacked), norm(tree) * jnp.array([1.0, 2.0]))
+    assert_close(
+        jax.vmap(norm, ({'w': 0, 'b': None, 'scale': None},))(tree | {'w': stacked['w']})[0], norm(tree)
+    )
+    halves = jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), tree)
+    assert norm(halves).dtype == jnp.float32
+    assert float(norm(halves)) == pytest.approx(float(norm(tree)), rel=2**-8)
+    assert norm({}) == 0.0
+    assert jnp.isnan(norm([jnp.array([1.0, jnp.nan])])) and jnp.isinf(norm([jnp.array([-jnp.inf])]))

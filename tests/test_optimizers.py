@@ -1,4 +1,4 @@
-"""Optimizers by name, with the fields that they take; clipped weights; and rates for lazy penalties."""
+"""Optimizers by name, with the fields that they take; clipped gradients and weights; and rates for lazy penalties."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from jaxgan.build_optimizer import OPTIMIZERS, build_optimizer
 from jaxgan.config import Config, Optimizer, check
 from jaxgan.configjson import from_dict, to_dict, to_json
 from jaxgan.errors import InputError
-from jaxgan.optimizers import clip_weights, lazy_decay, lazy_rate
+from jaxgan.optimizers import clip_gradient, clip_weights, lazy_decay, lazy_rate
 from jaxgan.schedules import cosine
 
 PARAMS = {'w': jnp.arange(12.0).reshape(3, 4) / 10, 'b': jnp.ones(4)}
@@ -138,6 +138,19 @@ def test_configurations_of_before_are_read_as_they_were():
     for penalty in old['penalties']:
         del penalty['sigma']
     assert from_dict(old) == Config()
+
+
+@pytest.mark.parametrize('limit', [0.1, 100.0])
+def test_a_clipped_gradient_is_that_of_optax(limit):
+    found, _ = clip_gradient(limit).update(GRADIENT, optax.EmptyState())
+    expected, _ = optax.clip_by_global_norm(limit).update(GRADIENT, optax.EmptyState())
+    same(found, expected)
+    if limit == 100.0:
+        same(found, GRADIENT, rtol=0)
+    spoiled, _ = clip_gradient(limit).update({'w': jnp.array([1.0, jnp.nan])}, optax.EmptyState())
+    assert jnp.isnan(spoiled['w']).all()
+    with pytest.raises(ValueError, match='limit 0 must be above 0'):
+        clip_gradient(0)
 
 
 def test_clipped_weights_stay_within_the_limit():

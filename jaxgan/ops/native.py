@@ -1,4 +1,4 @@
-"""The three maps as compiled kernels on CPU (``csrc``), and which form of them a program gets.
+"""The three maps, and sums of squares, as compiled kernels on CPU (``csrc``), and which form of them a program gets.
 
 Nothing here builds or loads: ``jaxgan.kernels.enable()`` does, and a process that never calls it runs the XLA forms.
 """
@@ -13,7 +13,8 @@ import numpy as np
 from jaxgan.ops import cpu
 from jaxgan.ops.geometry import Geometry
 
-TARGETS = ('jaxgan_conv', 'jaxgan_conv_transposed', 'jaxgan_conv_weight_gradient')
+MAPS = ('jaxgan_conv', 'jaxgan_conv_transposed', 'jaxgan_conv_weight_gradient')
+TARGETS = {'float32': (*MAPS, 'jaxgan_squares'), 'bfloat16': MAPS}
 FEW_FEATURES = 8  # a strided transpose to so few features fills a vector badly: XLA's overlap-add is faster
 
 # 'xla': formulations that XLA runs fast on each platform. 'native': compiled kernels on CPU, where they serve.
@@ -41,7 +42,7 @@ def uncompiled() -> Any:
 
 def register(dtype: str, library: ctypes.CDLL) -> None:
     """Make a loaded library's kernels for one type of numbers known to XLA, once a process."""
-    for target in TARGETS:
+    for target in TARGETS[dtype]:
         name = f'{target}_{dtype}'
         jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform='cpu')
 
@@ -82,6 +83,12 @@ def weight_gradient(x: Any, y: Any, geometry: Geometry, shape: tuple[int, ...]) 
     wider = geometry._replace(groups=geometry.groups // merged)
     w = _call('jaxgan_conv_weight_gradient', x, y, wider, (kh, kw, merged * i, o))
     return w if merged == 1 else cpu.diagonal_blocks(w, wider.groups, merged)
+
+
+def squares(*arrays: Any) -> Any:
+    """Add up the squares of all numbers of arrays of float32."""
+    call: Callable = jax.ffi.ffi_call('jaxgan_squares_float32', jax.ShapeDtypeStruct((), np.float32))
+    return call(*arrays)
 
 
 def _merge(w: Any, geometry: Geometry, inputs: int, outputs: int) -> tuple[Any, Geometry]:

@@ -86,7 +86,7 @@ def _primitive(name: str, shape: Callable, order: str) -> Primitive:
         operands = dict(zip(order, (*ctx.avals_in, out), strict=True))
         if (
             native.form.value == 'native'
-            and _devices(ctx) == 1
+            and devices(ctx) == 1
             and native.serves(target, **operands, geometry=geometry)
         ):
             form = functools.partial(native_form, geometry=geometry, shape=out.shape)
@@ -99,7 +99,7 @@ def _primitive(name: str, shape: Callable, order: str) -> Primitive:
     return primitive
 
 
-def _devices(ctx: Any) -> int:
+def devices(ctx: Any) -> int:
     """Count the devices that a program is partitioned over: XLA cannot split a kernel of ours."""
     return getattr(ctx.module_context.axis_context, 'num_devices', None) or 1
 
