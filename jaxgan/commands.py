@@ -129,6 +129,7 @@ def describe(trainer: Trainer, console: Console) -> None:
 
 def rehearse(trainer: Trainer, console: Console) -> None:
     """Run and time one dispatch, and say how long the training would take."""
+    trainer.init.start()
     trainer.program.start()
     trainer.feed.load()
     state, length = trainer.init(), trainer.length

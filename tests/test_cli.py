@@ -1,6 +1,7 @@
 """The command line: what it prints, what it writes, and one clear line with exit code 2 for bad input."""
 
 import dataclasses
+import gc
 import importlib
 import json
 import os
@@ -13,6 +14,7 @@ from PIL import Image
 from runs import make_data, run, tiny
 from safetensors.numpy import load_file
 
+from jaxgan import cli
 from jaxgan.cli import COMMANDS, _one_line, main
 from jaxgan.configjson import to_json
 from jaxgan.images import to_uint8
@@ -214,3 +216,10 @@ def test_a_box_of_ascii_is_one_line_like_one_of_unicode():
     plain = f' Unrecognized options\n {rule} \n  Unrecognized options: ---x, 0  \n  {rule}\n  Perhaps you meant:\n      --batch-size INT\n'
     drawn = '╭─ Unrecognized options ─╮\n│ Unrecognized options: ---x, 0 │\n│ ────── │\n│ Perhaps you meant:  │\n│     --batch-size INT │\n╰───╯\n'
     assert _one_line(plain) == _one_line(drawn) == 'Unrecognized options: ---x, 0; did you mean --batch-size?'
+
+
+def test_a_command_looks_for_garbage_rarely_and_leaves_the_process_as_it_was(monkeypatch):
+    before, seen = gc.get_threshold(), []
+    monkeypatch.setattr(cli, '_run', lambda arguments, debug: seen.append(gc.get_threshold()) or 0)
+    assert cli.main(['train']) == 0
+    assert seen == [(50_000, *before[1:])] and gc.get_threshold() == before

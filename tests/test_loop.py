@@ -19,6 +19,7 @@ from jaxgan.errors import InputError
 from jaxgan.modelconfig import R3GAN
 from jaxgan.run import loop, rundir
 from jaxgan.run.trainer import make_trainer
+from jaxgan.run.training import train
 
 
 def final_state(config, workdir):
@@ -143,9 +144,11 @@ def test_labels_reach_the_networks_and_the_grid(whole, tmp_path):
 def test_a_finished_run_stays_as_it_is(whole, capsys):
     config, workdir = whole
     before = lines(workdir)
-    assert run(config, workdir) == 0
+    trainer = make_trainer(config, open_source(config.data))
+    assert train(trainer, workdir) == 0
     assert 'is finished: 64 images' in capsys.readouterr().out
     assert lines(workdir) == before
+    assert trainer.program.started and not trainer.init.started  # there is a checkpoint
 
 
 def test_a_folder_with_another_run_or_other_files_is_refused(whole, tmp_path):

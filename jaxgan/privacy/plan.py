@@ -4,7 +4,7 @@ import functools
 import math
 from typing import Any, NamedTuple
 
-from scipy.special import bdtrc
+import scipy  # jax depends on it; scipy.special comes when it is first asked for
 
 from jaxgan.errors import InputError
 from jaxgan.privacy import accountant
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
         """
         if self.capacity >= self.images:
             return 0.0
-        return min(updates * float(bdtrc(self.capacity - 1, self.images - 1, self.chance)), 1.0)
+        return min(updates * float(scipy.special.bdtrc(self.capacity - 1, self.images - 1, self.chance)), 1.0)
 
     def spent(self, updates: int) -> float:
         """Compute the epsilon of so many updates of D, at ``delta``."""
@@ -131,7 +131,7 @@ def _capacity(images: int, chance: float) -> int:
     low, high = 0, images
     while high - low > 1:
         middle = (low + high) // 2
-        rare = bdtrc(middle - 1, images - 1, chance) <= RARE
+        rare = scipy.special.bdtrc(middle - 1, images - 1, chance) <= RARE
         low, high = (low, middle) if rare else (middle, high)
     return high
 

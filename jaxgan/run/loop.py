@@ -98,10 +98,8 @@ class Run:
             state, metrics = trainer.dispatch(state, step, count)
             self.tools.watchdog.beat()
             self.pending.append((metrics, count))
-            before, step = step, step + count
-            if before == first:
-                self.begin(grid)
-            elif before == first + trainer.length:
+            before, step, beginning = step, step + count, step == first
+            if before == first + trainer.length:
                 self.estimate(metrics, step)
             if due.looks(before, step):
                 found, settled = self.settle(state, step, due.saves(before, step))
@@ -111,6 +109,8 @@ class Run:
             if self.pending and due.logs(before, step):
                 self.report(step)
                 self.glance(state, step)
+            if beginning:
+                self.begin(state, grid)
             if due.samples(before, step):
                 self.write(self.draw(state, step), step)
             if due.evaluates(before, step):
@@ -152,9 +152,9 @@ class Run:
         self.pending, self.since, self.counted = [], time.perf_counter(), taken + 1
         return state, taken + 1
 
-    def begin(self, grid: np.ndarray | None) -> None:
-        """Do what the first dispatch need not wait for, once it is done."""
-        jax.block_until_ready(self.pending)
+    def begin(self, state: GanState, grid: np.ndarray | None) -> None:
+        """Do what the first dispatch need not wait for, once it is done and reported."""
+        jax.block_until_ready(state)
         if grid is not None:
             self.write(grid, 0)
         with self.aside('saving'):

@@ -1,4 +1,4 @@
-"""The compiled dispatch of a run, and how it is fed."""
+"""A run's compiled programs, and how its dispatch is fed."""
 
 import concurrent.futures
 import functools
@@ -15,16 +15,21 @@ from jaxgan.state import GanState
 
 
 class Program:
-    """The compiled dispatch: ``(state, data, count) -> (state, metrics)``, compiled in the background, once."""
+    """A function of fixed shapes that is compiled once, in the background if it is started before it is called."""
 
     def __init__(self, lower: Callable[[], jax.stages.Lowered]):
         self._lower = lower
         self._compiled: concurrent.futures.Future[jax.stages.Compiled] | None = None
         self.seconds = 0.0  # from tracing to the executable
 
+    @property
+    def started(self) -> bool:
+        """Whether it is compiled, or being compiled."""
+        return self._compiled is not None
+
     def start(self) -> None:
         """Trace and lower now, and compile in a thread: XLA leaves Python to others meanwhile."""
-        if self._compiled is None:
+        if not self.started:
             started = time.perf_counter()
             lowered = self._lower()
             pool = concurrent.futures.ThreadPoolExecutor(1, 'compile')
@@ -35,6 +40,10 @@ class Program:
         compiled = lowered.compile()
         self.seconds = time.perf_counter() - started
         return compiled
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        return self.compiled()(*arguments)
 
     def compiled(self) -> jax.stages.Compiled:
         """Wait for the executable."""

@@ -52,9 +52,9 @@ class Trainer(NamedTuple):
     config: Config
     info: DataInfo
     feed: Feed
-    init: Callable[[], GanState]
+    init: Program  # () -> state
     abstract: GanState  # shapes and placements of the state
-    program: Program
+    program: Program  # of a dispatch
     dispatch: Callable[[GanState, int, int], Any]  # (state, step, count), count <= length -> (state, metrics)
     batch: Callable[[GanState, int], Batch]  # (state, its step) -> what that step's phases are given
     samples: Callable[[GanState], np.ndarray]  # the grid of fixed latents, uint8 [n, H, W, C]
@@ -123,6 +123,7 @@ def make_trainer(
     init = functools.partial(initial_state, config, source.info, made)
     abstract = _abstract(init, sharding, mesh)
     placed = jax.tree.map(lambda leaf: leaf.sharding, abstract)
+    begin = jax.jit(init, out_shardings=placed, compiler_options=compile_quickly())
     step = _step(config, players, recipe, placed, mesh)
     options = {'donate_argnums': 0, 'compiler_options': _compiler_options(config)}
     jitted = jax.jit(scan_steps(step, batch_of, length), out_shardings=(placed, whole), **options)
@@ -134,7 +135,7 @@ def make_trainer(
         config=config,
         info=source.info,
         feed=feed,
-        init=jax.jit(init, out_shardings=placed, compiler_options=compile_quickly()),
+        init=Program(begin.lower),
         abstract=abstract,
         program=program,
         dispatch=dispatcher(program, feed, length, whole),

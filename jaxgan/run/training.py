@@ -24,7 +24,15 @@ from jaxgan.run.lock import hold
 from jaxgan.run.loop import Run, Tools
 from jaxgan.run.origin import Origin
 from jaxgan.run.resume import continued, open_checkpoints
-from jaxgan.run.rundir import BEST, CHECKPOINTS, check_start, open_run, remove_left, write_config
+from jaxgan.run.rundir import (
+    BEST,
+    CHECKPOINTS,
+    check_start,
+    found_steps,
+    open_run,
+    remove_left,
+    write_config,
+)
 from jaxgan.run.runlog import Progress, RunLog, Silent
 from jaxgan.run.signals import catch_signals
 from jaxgan.run.trainer import Trainer
@@ -62,6 +70,8 @@ def train(
         with goodput.spent('start'), or_machine_error(f'run {workdir} cannot be written'):
             crew.decide(lambda: enter(trainer, workdir, stack))
             alarms = trainer.alarms()  # now: its program of 10 ms would wait behind the next one
+            if crew.processes == 1 and not found_steps(workdir / CHECKPOINTS):
+                trainer.init.start()  # it compiles while the dispatch is traced
             trainer.program.start()  # everything up to the first dispatch is done while this compiles
             trainer.feed.load()
             origin = Origin(trainer.feed, trainer.source, trainer.info)
