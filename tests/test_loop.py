@@ -111,7 +111,7 @@ def test_streamed_data_train_to_the_same_bits(whole, tmp_path):
 
 def test_nothing_compiles_after_the_first_dispatch(whole, tmp_path, monkeypatch):
     config, _ = whole
-    compiled, at = [], []
+    compiled, at, opened = [], [], []
 
     def listen(event, duration, **kwargs):
         if event.endswith('backend_compile_duration'):
@@ -119,6 +119,7 @@ def test_nothing_compiles_after_the_first_dispatch(whole, tmp_path, monkeypatch)
 
     def counting(self, step):
         at.append(len(compiled))
+        opened.append((self.workdir / 'checkpoints').exists())
         original(self, step)
 
     original = loop.Run.report
@@ -130,6 +131,9 @@ def test_nothing_compiles_after_the_first_dispatch(whole, tmp_path, monkeypatch)
         jax.monitoring.clear_event_listeners()
     assert at[0] > 0  # the listener hears
     assert len(set(at)) == 1  # the same count at each later report
+    assert not opened[0] and all(
+        opened[1:]
+    )  # the first line of metrics does not wait for the checkpoints' folder
 
 
 @pytest.mark.slow

@@ -15,8 +15,8 @@ from jaxgan.ops.primitives import devices
 def norm(tree: Any) -> Any:
     """Compute the Euclidean norm of all numbers of a tree: ``sqrt(sum(x^2))``, as ``optax.tree.norm``.
 
-    Where the compiled kernels are used, float32 is summed in float32 by parts and the parts in float64: the relative error is
-    below 1e-6, and does not depend on the number of threads.
+    Where the compiled kernels are used, float32 is summed in float32 by parts of 8,192 numbers, in 16 to 64 sums each, and all of those in
+    float64: of 3 million equal numbers the error is 4e-7. The result does not depend on the number of threads.
 
     Args:
         tree: real arrays.

@@ -10,7 +10,7 @@
 
 namespace {
 
-constexpr Index SUMMED = 1 << 15;  // numbers of a task
+constexpr Index SUMMED = 1 << 13;  // numbers of a task
 constexpr int SUMS = 4;            // vectors that are summed side by side
 
 struct Numbers {
