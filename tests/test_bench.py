@@ -272,6 +272,7 @@ def test_what_takes_long_is_measured_only_by_name(monkeypatch):
     assert said == [f'{", ".join(LARGE)}: on a CPU only by name, as --only r3gan-cifar']
     given, said = session(quick=True)
     assert [row['name'] for row in suite_step.run(given)] == ['dcgan64', 'r3gan32', 'mlp-128', 'default']
+    assert said[0] == 'dcgan64-bf16, mlp-512: with --quick only by name, as --only dcgan64-bf16'
     given, said = session(quick=True, only=('mlp-512',))
     assert [row['name'] for row in suite_step.run(given)] == ['mlp-512']
     given, said = session(quick=False, only=('stylegan2-256-bf16',))

@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -24,9 +24,14 @@ class Session(NamedTuple):
     say: Callable[[str], None]  # for what a reader must know besides the table
     data: str | None = None  # images for suites that need some
 
-    def wants(self, name: str) -> bool:
-        """Say whether a case was asked for."""
-        return not self.only or name in self.only
+    def wants(self, name: str, quickly: bool = True) -> bool:
+        """Say whether a case is measured: one that was asked for, or, if none was, each one that ``quick`` does not leave out."""
+        return name in self.only if self.only else quickly or not self.quick
+
+    def tell_left_out(self, names: Sequence[str]) -> None:
+        """Say which cases ``quick`` leaves out."""
+        if self.quick and not self.only and names:
+            self.say(f'{", ".join(names)}: with --quick only by name, as --only {names[0]}')
 
 
 def open_peer(python: str | None, say: Callable[[str], None]) -> Peer | None:

@@ -68,11 +68,12 @@ def run(session: Session) -> Iterator[Row]:
     """Measure each op in each direction and dtype."""
     batch = 16 if session.quick else 64
     for op in OPS:
-        if not (session.wants(op.name) if session.only or not session.quick else op.name in QUICK):
+        if not session.wants(op.name, quickly=op.name in QUICK):
             continue
         for dtype in ('float32',) if session.quick else ('float32', 'bfloat16'):
             for direction in DIRECTIONS:
                 yield one(session, op, direction, batch, dtype)
+    session.tell_left_out([name for name in NAMES if name not in QUICK])
 
 
 def one(session: Session, op: Op, direction: str, batch: int, dtype: str) -> Row:

@@ -13,6 +13,7 @@ from jaxgan.bench.session import Row, Session
 from jaxgan.bench.timing import SideError, ratio, summarize
 
 NAMES = ('train', 'dcgan64', 'mlp')
+SECOND = ('dcgan64',)  # measured by --quick only by name
 PATIENCE = 600.0  # seconds for one start
 FIRST_STEP = """
 import sys
@@ -25,11 +26,12 @@ jax.block_until_ready(Training(Case(sys.argv[1], 64))())
 def run(session: Session) -> Iterator[Row]:
     """Measure starts with an empty cache folder, then again with what they left in it."""
     for name in NAMES:
-        if session.wants(name) if session.only or not session.quick else name != 'dcgan64':
+        if session.wants(name, quickly=name not in SECOND):
             try:
                 yield from both(session, name)
             except SideError as error:
                 session.say(f'{name}: {error}')
+    session.tell_left_out(SECOND)
 
 
 def both(session: Session, name: str) -> Iterator[Row]:

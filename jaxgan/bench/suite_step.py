@@ -39,11 +39,11 @@ def run(session: Session) -> Iterator[Row]:
     """Measure each case, and the machine's matrix peak for its dtype."""
     cpu = jax.default_backend() == 'cpu'
     for name, case in ALL.items():
-        left_out = (cpu and name in LARGE) or (session.quick and name in SECOND)
-        if left_out and name not in session.only:
+        if cpu and name in LARGE and name not in session.only:
             continue
-        if session.wants(name):
+        if session.wants(name, quickly=name not in SECOND):
             yield one(session, name, smaller(name, cpu) if session.quick else case)
+    session.tell_left_out(SECOND)
     if cpu and not session.only:
         session.say(f'{", ".join(LARGE)}: on a CPU only by name, as --only {next(iter(LARGE))}')
 
