@@ -6,7 +6,6 @@ and exit code 2; ``--debug`` shows the traceback.
 
 import contextlib
 import dataclasses
-import gc
 import importlib
 import io
 import math
@@ -15,7 +14,7 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -23,6 +22,7 @@ import tyro
 
 from jaxgan.config import Config, step_images
 from jaxgan.errors import Failure, InputError, as_failure, one_line, unknown
+from jaxgan.lazy import importing
 from jaxgan.notices import take
 from jaxgan.overview import overview
 from jaxgan.parallel.launch import find_job
@@ -89,12 +89,13 @@ def _train(argv: Sequence[str]) -> int:
     job = find_job(options.distributed, *given, os.environ)
     if not options.dry_run and job is None:
         check_free(workdir)  # before the slow imports
-    from jaxgan import kernels
-    from jaxgan.parallel.join import joined
-
+    with importing():
+        from jaxgan import kernels
+        from jaxgan.parallel.join import joined
     with joined(job, options.join_seconds) as crew:
         kernels.enable_beside(config.dtype)  # they may have to be compiled: before the other slow imports
-        from jaxgan.commands import train_command
+        with importing():
+            from jaxgan.commands import train_command
 
         return train_command(
             config,
@@ -181,22 +182,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = '--debug' in arguments
     arguments = [argument for argument in arguments if argument != '--debug']
-    with warnings.catch_warnings(), collecting_rarely():
+    with warnings.catch_warnings():
         warnings.filterwarnings(
             'ignore', module=r'PIL\.'
         )  # of files from strangers: what matters is an error
         return _run(arguments, debug)
-
-
-@contextlib.contextmanager
-def collecting_rarely() -> Iterator[None]:
-    """Look for garbage after 50,000 new objects, not Python's 700 or 2,000: what imports and traces make stays (0.4 s of a start)."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _run(arguments: list[str], debug: bool) -> int:
@@ -245,7 +235,8 @@ def _options(name: str) -> Any:
 def _named(place: str) -> Any:
     """Import what 'module:name' says."""
     module, name = place.split(':')
-    return getattr(importlib.import_module(module), name)
+    with importing():
+        return getattr(importlib.import_module(module), name)
 
 
 def _nobody_reads() -> int:

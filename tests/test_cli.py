@@ -218,8 +218,15 @@ def test_a_box_of_ascii_is_one_line_like_one_of_unicode():
     assert _one_line(plain) == _one_line(drawn) == 'Unrecognized options: ---x, 0; did you mean --batch-size?'
 
 
-def test_a_command_looks_for_garbage_rarely_and_leaves_the_process_as_it_was(monkeypatch):
-    before, seen = gc.get_threshold(), []
-    monkeypatch.setattr(cli, '_run', lambda arguments, debug: seen.append(gc.get_threshold()) or 0)
-    assert cli.main(['train']) == 0
-    assert seen == [(50_000, *before[1:])] and gc.get_threshold() == before
+def test_what_a_command_imports_is_never_looked_through_for_garbage(tmp_path, monkeypatch):
+    (tmp_path / 'imported_once.py').write_text(
+        'import gc\nseen = gc.isenabled()\nkept = [[] for _ in range(1000)]\n'
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = gc.get_freeze_count()
+    assert gc.isenabled()
+    assert cli._named('imported_once:seen') is False
+    after = gc.get_freeze_count()
+    assert after - before > 1000 and gc.isenabled()
+    assert cli._named('imported_once:seen') is False
+    assert gc.get_freeze_count() == after  # nothing was imported
