@@ -149,8 +149,10 @@ def _compile(compiler: str, sources: list[Path], library: Path) -> None:
 def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
-        first = (done.stderr.strip().splitlines() or ['no message'])[0]
-        raise OSError(f'{Path(command[0]).name} failed: {first}')
+        lines = done.stderr.strip().splitlines() or ['no message']
+        raise OSError(
+            f'{Path(command[0]).name} failed: {next((line for line in lines if "error" in line), lines[0])}'
+        )
     return done.stdout
 
 

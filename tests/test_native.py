@@ -293,6 +293,24 @@ def test_without_kernels_the_reason_is_said_and_nothing_is_raised(monkeypatch, t
     assert not list(tmp_path.rglob('*.so'))
 
 
+def test_a_compilers_error_is_said_and_not_where_it_was_included(monkeypatch, tmp_path):
+    compiler = tmp_path / 'cxx'
+    says = ('In file included from a.cc:1:', 'b.h:2: error: no such type', 'c.h:3: error: another')
+    compiler.write_text(
+        '\n'.join(
+            [
+                '#!/bin/sh',
+                '[ "$1" = --version ] && echo 1 && exit',
+                *(f"echo '{line}' >&2" for line in says),
+                'exit 1',
+            ]
+        )
+    )
+    compiler.chmod(0o755)
+    found = fresh(monkeypatch, XDG_CACHE_HOME=str(tmp_path), CXX=str(compiler))
+    assert found == (False, 'cxx failed: b.h:2: error: no such type')
+
+
 def test_kernels_for_a_type_are_built_when_it_is_first_computed(monkeypatch, tmp_path):
     known = []
     monkeypatch.setattr(native, 'register', lambda dtype, library: known.append(dtype))

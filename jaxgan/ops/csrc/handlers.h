@@ -29,7 +29,7 @@ bool failed(const XLA_FFI_Api* api, XLA_FFI_Error* error) {
 
 // Tell XLA which version of its interface this was compiled for, where it asks.
 bool told_version(const XLA_FFI_CallFrame* call) {
-  XLA_FFI_Extension_Base* asked = call->extension_start;
+  auto* asked = call->extension_start;  // a type that jaxlib 0.12 calls by another name
   while (asked && asked->type != XLA_FFI_Extension_Metadata) asked = asked->next;
   if (!asked) return false;
   XLA_FFI_Metadata* told = reinterpret_cast<XLA_FFI_Metadata_Extension*>(asked)->metadata;
