@@ -31,9 +31,7 @@ def clip_gradient(limit: float | int) -> optax.GradientTransformation:
     def update(updates: Any, state: Any, params: Any = None) -> Any:
         del params
         length = norm(updates)
-        factor = jnp.where(
-            length < limit, 1.0, limit / length
-        )  # of a length that is not finite neither are the updates
+        factor = jnp.where(length < limit, 1.0, limit / length)
         return jax.tree.map(lambda leaf: leaf * factor.astype(leaf.dtype), updates), state
 
     return optax.GradientTransformation(lambda params: optax.EmptyState(), update)
