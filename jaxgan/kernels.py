@@ -150,9 +150,10 @@ def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ['no message']
-        raise OSError(
-            f'{Path(command[0]).name} failed: {next((line for line in lines if "error" in line), lines[0])}'
-        )
+        told = next(
+            (line for line in lines if 'error' in line), lines[0]
+        )  # first may be where a header was included
+        raise OSError(f'{Path(command[0]).name} failed: {told}')
     return done.stdout
 
 

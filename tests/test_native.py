@@ -261,7 +261,7 @@ def test_a_program_for_several_devices_keeps_what_xla_can_partition():
 
     from jaxgan.ops import primitives
 
-    assert primitives.devices(Context) == 8
+    assert primitives._devices(Context) == 8
 
 
 def fresh(monkeypatch, **environment):

@@ -9,7 +9,7 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
 from jaxgan.ops import native
-from jaxgan.ops.primitives import devices
+from jaxgan.ops.primitives import calls_kernels
 
 
 def norm(tree: Any) -> Any:
@@ -46,9 +46,8 @@ def _jvp(primals: Any, tangents: Any) -> tuple[Any, Any]:
 
 def _lower_on_cpu(ctx: Any, *leaves: Any) -> Any:
     alike = all(aval.dtype == jnp.float32 for aval in ctx.avals_in)
-    if native.form.value == 'native' and devices(ctx) == 1 and alike and native.compute('float32'):
-        return mlir.lower_fun(native.squares, multiple_results=False)(ctx, *leaves)
-    return mlir.lower_fun(_plainly, multiple_results=False)(ctx, *leaves)
+    form = native.squares if alike and calls_kernels(ctx) and native.compute('float32') else _plainly
+    return mlir.lower_fun(form, multiple_results=False)(ctx, *leaves)
 
 
 squares_p = Primitive('jaxgan_squares')

@@ -84,11 +84,7 @@ def _primitive(name: str, shape: Callable, order: str) -> Primitive:
         form = functools.partial(cpu_form, geometry=geometry, precision=precision)
         (out,) = ctx.avals_out
         operands = dict(zip(order, (*ctx.avals_in, out), strict=True))
-        if (
-            native.form.value == 'native'
-            and devices(ctx) == 1
-            and native.serves(target, **operands, geometry=geometry)
-        ):
+        if calls_kernels(ctx) and native.serves(target, **operands, geometry=geometry):
             form = functools.partial(native_form, geometry=geometry, shape=out.shape)
         return mlir.lower_fun(form, multiple_results=False)(ctx, a, b)
 
@@ -99,7 +95,12 @@ def _primitive(name: str, shape: Callable, order: str) -> Primitive:
     return primitive
 
 
-def devices(ctx: Any) -> int:
+def calls_kernels(ctx: Any) -> bool:
+    """Say whether a program that is being lowered for CPU may call kernels of ours."""
+    return native.form.value == 'native' and _devices(ctx) == 1
+
+
+def _devices(ctx: Any) -> int:
     """Count the devices that a program is partitioned over: XLA cannot split a kernel of ours."""
     return getattr(ctx.module_context.axis_context, 'num_devices', None) or 1
 

@@ -204,9 +204,8 @@ def _step_loss(q: float, sigma: float, removed: bool, cut: float, width: float |
         cut: mass on each side that is given up: on the upper one to infinity, on the lower one to the lowest point.
         width: of the grid; None: one of 4,000 points, for a first look.
     """
-    reach = (
-        1e-6 - float(scipy.special.ndtri_exp(math.log(cut)))
-    ) * sigma  # a little farther than the quantile
+    quantile = float(scipy.special.ndtri_exp(math.log(cut)))
+    reach = (1e-6 - quantile) * sigma  # a little farther
     low, high = sorted(float(_loss_at(x, q, sigma, removed)) for x in (-reach, 1.0 + reach))
     if width is None:
         width = (high - low) / 4_000
@@ -255,14 +254,13 @@ def _place_of(losses: np.ndarray, q: float, sigma: float, removed: bool) -> np.n
 def _between(z: np.ndarray) -> np.ndarray:
     """Compute P(N(0, 1) between neighbours), from the tail that is smaller, so that small ones keep their digits."""
     a, b = np.minimum(z[:-1], z[1:]), np.maximum(z[:-1], z[1:])
-    return np.where(
-        a > 0, scipy.special.ndtr(-a) - scipy.special.ndtr(-b), scipy.special.ndtr(b) - scipy.special.ndtr(a)
-    )
+    ndtr = scipy.special.ndtr
+    return np.where(a > 0, ndtr(-a) - ndtr(-b), ndtr(b) - ndtr(a))
 
 
 def _tail(x: float, q: float, sigma: float, removed: bool, lower: bool) -> float:
     """Compute P's mass of losses below the lowest point, or above the highest: outputs beyond x."""
     outputs_below = lower == removed
     z = np.array([x / sigma, (x - 1.0) / sigma])
-    base, shifted = scipy.special.ndtr(z) if outputs_below else scipy.special.ndtr(-z)
+    base, shifted = scipy.special.ndtr(z if outputs_below else -z)
     return float((1.0 - q) * base + q * shifted if removed else base)
